@@ -1,0 +1,185 @@
+package event
+
+import (
+	"slices"
+	"time"
+)
+
+// Event is one thing that happened in a connection's life, or one record of the pipeline: the values of the fields
+// that it has. The zero Event is empty and ready. Not safe for concurrent use while it is changed.
+type Event struct {
+	at    [numFields]uint8 // place in vals + 1; 0: absent
+	vals  []Value
+	extra []Extra
+}
+
+// Extra is a field that the contract does not have (labels.* included), kept as it came.
+type Extra struct {
+	Name string // dotted
+	Raw  string // JSON
+}
+
+// Reset empties the event and keeps its memory for the next use.
+func (e *Event) Reset() {
+	e.at = [numFields]uint8{}
+	clear(e.vals)
+	e.vals = e.vals[:0]
+	clear(e.extra)
+	e.extra = e.extra[:0]
+}
+
+// Clone gives an event that shares no mutable state with e.
+func (e *Event) Clone() *Event {
+	c := *e
+	c.vals = slices.Clone(e.vals)
+	c.extra = slices.Clone(e.extra)
+	return &c
+}
+
+// Set gives the field a value in place of the one it had. The value must be of the field's type.
+func (e *Event) Set(id FieldID, v Value) {
+	if p := e.at[id]; p != 0 {
+		e.vals[p-1] = v
+		return
+	}
+	e.vals = append(e.vals, v)
+	e.at[id] = uint8(len(e.vals))
+}
+
+// SetText sets a keyword, text or ip field, unless s is empty.
+func (e *Event) SetText(id FieldID, s string) {
+	if s != "" {
+		e.Set(id, Value{Type: table[id].Type, Text: s})
+	}
+}
+
+// SetList sets a keyword field to several values, unless there are none.
+func (e *Event) SetList(id FieldID, ss ...string) {
+	switch len(ss) {
+	case 0:
+	case 1:
+		e.SetText(id, ss[0])
+	default:
+		list := make([]Value, len(ss))
+		for i, s := range ss {
+			list[i] = KeywordValue(s)
+		}
+		v := list[0]
+		v.List = list
+		e.Set(id, v)
+	}
+}
+
+// SetInt sets a long field.
+func (e *Event) SetInt(id FieldID, n int64) { e.Set(id, LongValue(n)) }
+
+// SetFloat sets a float field.
+func (e *Event) SetFloat(id FieldID, f float64) { e.Set(id, FloatValue(f)) }
+
+// SetBool sets a boolean field.
+func (e *Event) SetBool(id FieldID, b bool) { e.Set(id, BoolValue(b)) }
+
+// SetTime sets a date field.
+func (e *Event) SetTime(id FieldID, t time.Time) { e.Set(id, DateValue(t)) }
+
+// SetLabel sets labels.name to a keyword.
+func (e *Event) SetLabel(name, value string) {
+	full := LabelPrefix + name
+	raw := string(appendString(nil, value))
+	for i := range e.extra {
+		if e.extra[i].Name == full {
+			e.extra[i].Raw = raw
+			return
+		}
+	}
+	e.extra = append(e.extra, Extra{Name: full, Raw: raw})
+}
+
+// Get gives a field's value, and whether the event has it.
+func (e *Event) Get(id FieldID) (Value, bool) {
+	if p := e.at[id]; p != 0 {
+		return e.vals[p-1], true
+	}
+	return Value{}, false
+}
+
+// Has says whether the event has the field.
+func (e *Event) Has(id FieldID) bool { return e.at[id] != 0 }
+
+// Text gives a field's (first) value as text, "" when it is absent.
+func (e *Event) Text(id FieldID) string {
+	if p := e.at[id]; p != 0 {
+		return e.vals[p-1].Text
+	}
+	return ""
+}
+
+// Int gives a long field's value, 0 when it is absent.
+func (e *Event) Int(id FieldID) int64 {
+	if p := e.at[id]; p != 0 {
+		return e.vals[p-1].Int()
+	}
+	return 0
+}
+
+// Lookup gives a value by name or alias, labels.* included; those and unknown fields are keywords.
+func (e *Event) Lookup(name string) (Value, bool) {
+	if f, ok := FieldByName(name); ok && f.ID != NoField {
+		return e.Get(f.ID)
+	}
+	for i := range e.extra {
+		if e.extra[i].Name == name {
+			return extraValue(e.extra[i].Raw)
+		}
+	}
+	return Value{}, false
+}
+
+// Extras gives the fields that the contract does not have. The slice belongs to the event.
+func (e *Event) Extras() []Extra { return e.extra }
+
+// ID gives event.id.
+func (e *Event) ID() string { return e.Text(FieldEventID) }
+
+// Action gives event.action.
+func (e *Event) Action() string { return e.Text(FieldEventAction) }
+
+// Node gives service.node.name.
+func (e *Event) Node() string { return e.Text(FieldServiceNode) }
+
+// Time gives @timestamp, the zero time when it is absent.
+func (e *Event) Time() time.Time {
+	if p := e.at[FieldTimestamp]; p != 0 {
+		return e.vals[p-1].Time()
+	}
+	return time.Time{}
+}
+
+// UnixNano gives @timestamp in nanoseconds, 0 when it is absent.
+func (e *Event) UnixNano() int64 {
+	if p := e.at[FieldTimestamp]; p != 0 {
+		return e.vals[p-1].UnixNano()
+	}
+	return 0
+}
+
+// Weight says how many events the line stands for; 1 where nothing is said.
+func (e *Event) Weight() float64 {
+	if p := e.at[FieldSampleWeight]; p != 0 {
+		return e.vals[p-1].Float()
+	}
+	return 1
+}
+
+// IsWatermark says whether this is a shipper's watermark, which is never an event to rules nor a document.
+func (e *Event) IsWatermark() bool { return e.Text(FieldEventDataset) == DatasetPipeline }
+
+// Key gives what the event is partitioned by: user.id, else client.ip, else im.connection.id, else event.id.
+func (e *Event) Key() string {
+	for _, id := range [...]FieldID{FieldUserID, FieldClientIP, FieldConnID, FieldEventID} {
+		if s := e.Text(id); s != "" {
+			return s
+		}
+	}
+	return ""
+}

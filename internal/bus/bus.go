@@ -1,0 +1,107 @@
+// Package bus is the port to the message log between the stages: produce, consume in a group, read from given
+// offsets, commit.
+//
+// The stages see only this package. Adapters: kafkabus (Kafka's protocol, by segmentio/kafka-go), embedded (a broker
+// inside the process with its data on disk, reached through kafkabus) and membus (memory only, for tests in fake
+// time). All of them pass the one suite in bustest.
+//
+// What it promises: order within a partition only; at least once; nothing is delivered before it is durable. It does
+// not promise that a message comes once: what crosses the bus carries an id of its own that makes a repeat harmless.
+package bus
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Topics of the pipeline, as the event contract names them.
+const (
+	TopicLifecycle  = "im.lifecycle"
+	TopicAlerts     = "im.alerts"
+	TopicDeadLetter = "im.deadletter"
+)
+
+// ErrTooLarge is returned (wrapped in a *TooLargeError) by Produce for a message that the broker will never take
+// because of its size. Nothing of the call's other messages is promised then: the caller takes the message out and
+// calls again.
+var ErrTooLarge = errors.New("message too large for the broker")
+
+// ErrUnknownTopic is returned (wrapped) when a topic does not exist. Topics are made by EnsureTopics, never by a
+// first write.
+var ErrUnknownTopic = errors.New("unknown topic")
+
+// Message is one record. Value and Key belong to the receiver after Fetch, and must not be changed by the caller of
+// Produce until it returns.
+type Message struct {
+	Topic     string
+	Partition int   // where it was read from; ignored by Produce
+	Offset    int64 // its place in the partition; ignored by Produce
+	Key       []byte
+	Value     []byte
+	Time      time.Time // when it was produced (the broker's or the producer's clock); set by Fetch
+}
+
+// Producer writes messages. Safe for concurrent use.
+type Producer interface {
+	// Produce returns when every message is acknowledged by all replicas in sync. Messages with the same key go to
+	// the same partition, in the order of the call; a message without a key goes to any. It retries what can be
+	// retried until ctx ends; a returned error means that any subset may have been written.
+	Produce(ctx context.Context, topic string, ms ...Message) error
+	// Broadcast writes one copy of m into every partition of topic, under the same conditions. It is how watermarks
+	// travel: a copy stands behind everything that earlier Produce calls of this Producer were acknowledged for.
+	Broadcast(ctx context.Context, topic string, m Message) error
+}
+
+// Consumer reads messages. Not safe for concurrent use, but Close may be called at any time.
+type Consumer interface {
+	// Fetch blocks until at least one message is there and returns up to max of those at hand, in order within each
+	// partition. It returns ctx's error when that ends and ErrClosed after Close. A broker that is away is no error:
+	// Fetch waits for it. After a rebalance it begins again at what the group has committed.
+	Fetch(ctx context.Context, max int) ([]Message, error)
+	// Commit says that these and everything before them in their partitions need not be delivered to the group
+	// again. Only Topic, Partition and Offset of ms are looked at. It is an error for a consumer that was made by
+	// Read. After a rebalance, commits for partitions that are no longer ours are ignored, and so are those that lie
+	// before what is committed. While the broker is away or the group rebalances it waits, until ctx ends.
+	Commit(ctx context.Context, ms ...Message) error
+	// Close leaves the group without committing anything.
+	Close() error
+}
+
+// ErrClosed is what Fetch returns after Close, of the consumer or of its bus. Every other call on what is closed
+// returns it too, wrapped.
+var ErrClosed = errors.New("closed")
+
+// Position is an offset in every partition of one topic, by partition number.
+type Position map[int]int64
+
+// TopicSpec says how a topic is made.
+type TopicSpec struct {
+	Name       string
+	Partitions int
+	Retention  time.Duration // 0: the broker's default
+	Bytes      int64         // bytes kept per partition at most; 0: the broker's default
+	Compact    bool          // keep the last message of each key
+}
+
+// Bus is a connection to a message log. Safe for concurrent use.
+type Bus interface {
+	Producer
+	// Consume joins a consumer group. A group without a committed offset begins at the oldest message.
+	Consume(ctx context.Context, group string, topics ...string) (Consumer, error)
+	// Read reads all partitions of a topic, without a group, from the given offsets on (a partition that from does
+	// not name, or whose offset is no longer there: from the oldest).
+	Read(ctx context.Context, topic string, from Position) (Consumer, error)
+	// Ends gives the offset that the next message of each partition will get, and Starts the oldest one kept.
+	Ends(ctx context.Context, topic string) (Position, error)
+	Starts(ctx context.Context, topic string) (Position, error)
+	// Committed gives the group's committed offsets; partitions without one are left out.
+	Committed(ctx context.Context, group, topic string) (Position, error)
+	// EnsureTopics makes the topics that are missing and waits until they can be written to. Existing topics are left
+	// as they are.
+	EnsureTopics(ctx context.Context, specs ...TopicSpec) error
+	// Ping says whether the broker answers.
+	Ping(ctx context.Context) error
+	// Close ends all its consumers too.
+	Close() error
+}
