@@ -1,0 +1,149 @@
+// Package arch holds the shape of the source to the design: who imports whom.
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "imwatch/"
+
+// may says what of ours each folder imports. A folder that is not here fails the test: where it stands in the flow of
+// imports is a decision. "*" is everything. A name ending in "/" means the folder and all below it.
+var may = map[string][]string{
+	"event":        nil,
+	"event/filter": {"event"},
+
+	"im-server":          {"event", "im-server/protocol"},
+	"im-server/protocol": nil,
+	"client":             {"event", "im-server/protocol"},
+	"sim":                {"event", "client", "im-server/protocol"},
+
+	"shipper":       {"event", "internal/bus", "internal/store"},
+	"shipper/index": {"event", "internal/bus", "internal/store"},
+
+	"detector":          {"event", "event/filter", "internal/bus", "internal/store", "detector/"},
+	"detector/kql":      {"event", "event/filter"},
+	"detector/rule":     {"event", "event/filter", "detector/kql"},
+	"detector/engine":   {"event", "event/filter", "detector/rule", "detector/window"},
+	"detector/window":   {"event", "event/filter", "detector/rule"},
+	"detector/ruletest": {"event", "event/filter", "detector/"},
+	"detector/backtest": {"event", "event/filter", "internal/bus", "internal/store", "detector/"},
+	"detector/query":    {"event", "event/filter", "internal/store", "detector/"},
+	"rules":             nil,
+	"alerting":          {"event", "internal/bus", "internal/store"},
+	"alerting/wecom":    {"event", "alerting"},
+	"alerting/email":    {"event", "alerting"},
+	"alerting/webhook":  {"event", "alerting"},
+	"alerting/sms":      {"event", "alerting"},
+	"kibana":            {"event"},
+	"internal/bus":      nil,
+	"internal/store":    {"event", "event/filter"},
+	"internal/config":   nil,
+	"internal/arch":     nil,
+	"internal/app":      {"*"},
+	"cmd/imwatch":       {"internal/app"},
+	"test/acceptance":   {"*"},
+	"bench/pipeline":    {"*"},
+
+	"internal/bus/bustest":     {"internal/bus"},
+	"internal/bus/membus":      {"internal/bus"},
+	"internal/bus/kafkabus":    {"internal/bus"},
+	"internal/bus/embedded":    {"internal/bus", "internal/bus/kafkabus"},
+	"internal/store/storetest": {"event", "event/filter", "internal/store"},
+	"internal/store/elastic":   {"event", "event/filter", "internal/store"},
+	"internal/store/sqlite":    {"event", "event/filter", "internal/store"},
+}
+
+// testsMay are further folders that tests, and only they, import.
+var testsMay = []string{
+	"internal/bus/membus", "internal/bus/embedded", "internal/bus/bustest", "internal/store/sqlite", "internal/store/storetest",
+	"alerting/alertingtest", "alerting/alertingtest/", "im-server", "sim", "rules", "detector/",
+}
+
+// owner says where a third party may be imported; what is not here may be imported anywhere.
+var owner = map[string][]string{
+	"github.com/segmentio/kafka-go": {"internal/bus/kafkabus"},
+	"github.com/twmb/franz-go":      {"internal/bus/embedded"},
+	"github.com/elastic/go-elast":   {"internal/store/elastic"},
+	"github.com/elastic/elastic-tr": {"internal/store/elastic"},
+	"github.com/elastic/go-grok":    {"shipper"},
+	"modernc.org/sqlite":            {"internal/store/sqlite"},
+	"github.com/gin-gonic/gin":      {"im-server"},
+	"github.com/gorilla/websocket":  {"im-server", "client", "sim"},
+	"github.com/golang-jwt/jwt":     {"im-server", "sim"},
+	"github.com/wneessen/go-mail":   {"alerting/email"},
+	"go.yaml.in/yaml":               {"internal/config", "detector/rule", "detector/ruletest"},
+}
+
+func TestImportsGoOnlyDown(t *testing.T) {
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && path != root || d.Name() == "tools" || d.Name() == "testdata" || d.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(path, ".go") {
+			rel, err := filepath.Rel(root, path)
+			if err != nil {
+				return err
+			}
+			checkFile(t, path, filepath.ToSlash(rel))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkFile(t *testing.T, path, rel string) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatalf("reading imports: %v", err)
+	}
+	folder := filepath.ToSlash(filepath.Dir(rel))
+	allowed, known := may[folder]
+	if !known {
+		t.Errorf("%s: the folder has no line in the table of imports", folder)
+		return
+	}
+	isTest := strings.HasSuffix(rel, "_test.go")
+	for _, spec := range file.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inner, ours := strings.CutPrefix(name, module); ours {
+			if inner != folder && !within(inner, allowed) && !(isTest && within(inner, testsMay)) {
+				t.Errorf("%s imports %s: allowed are %v", rel, inner, allowed)
+			}
+			continue
+		}
+		for prefix, folders := range owner {
+			if strings.HasPrefix(name, prefix) && !within(folder, folders) && !isTest {
+				t.Errorf("%s imports %s: it lives in %v only", rel, name, folders)
+			}
+		}
+		if folder == "event" && !isTest && strings.Contains(strings.SplitN(name, "/", 2)[0], ".") {
+			t.Errorf("%s imports %s: event imports the standard library only", rel, name)
+		}
+	}
+}
+
+func within(folder string, list []string) bool {
+	for _, l := range list {
+		if l == "*" || l == folder || strings.HasSuffix(l, "/") && strings.HasPrefix(folder+"/", l) {
+			return true
+		}
+	}
+	return false
+}
