@@ -57,9 +57,9 @@ var (
 	ActionSessionKicked       = conn("session_kicked", LevelInfo, OutcomeSuccess, session, end, "session ended by an administrator", "somebody ended the session")
 	ActionResume              = conn("resume", LevelInfo, OutcomeSuccess, session, start, "session continued", "a session was continued")
 	ActionResumeFailure       = conn("resume_failure", LevelWarn, OutcomeFailure, session, info, "session could not be continued", "a session could not be continued")
-	ActionMessageRejected     = message("message_rejected", LevelWarn, OutcomeFailure, denied, "message refused", "a bad frame")
-	ActionMessageFailed       = message("message_failed", LevelError, OutcomeFailure, info, "message could not be delivered", "a delivery that ended without an ack")
-	ActionMessageExpired      = message("message_expired", LevelWarn, OutcomeFailure, info, "offline message expired", "an offline message past its keep")
+	ActionMessageRejected     = message("message_rejected", LevelWarn, denied, "message refused", "a bad frame")
+	ActionMessageFailed       = message("message_failed", LevelError, info, "message could not be delivered", "a delivery that ended without an ack")
+	ActionMessageExpired      = message("message_expired", LevelWarn, info, "offline message expired", "an offline message past its keep")
 	ActionSlowConsumer        = conn("slow_consumer", LevelWarn, OutcomeFailure, network, info, "send queue over its limit", "the send queue passed its limit")
 	ActionSlowConsumerRecover = conn("slow_consumer_recovered", LevelInfo, OutcomeSuccess, network, info, "send queue back under its limit", "the send queue came back under its limit")
 	ActionRateLimited         = conn("rate_limited", LevelWarn, OutcomeFailure, network, denied, "message rate over its limit", "a connected client passed its message rate; folded")
@@ -67,7 +67,7 @@ var (
 	ActionLeave               = conn("leave", LevelDebug, OutcomeSuccess, session, info, "room left", "a room; off by default, sampled")
 	ActionConnectionStats     = conn("connection_stats", LevelInfo, OutcomeSuccess, network, info, "node gauges", "every 10 s, the node's gauges")
 	ActionCertificateExpiry   = conn("certificate_expiry", LevelWarn, OutcomeUnknown, network, info, "certificate ends soon", "daily while the end of the certificate is near")
-	ActionTopicGap            = message("topic_gap", LevelWarn, OutcomeFailure, info, "subscriber missed messages", "a subscriber could not be given all it missed")
+	ActionTopicGap            = message("topic_gap", LevelWarn, info, "subscriber missed messages", "a subscriber could not be given all it missed")
 	ActionHTTPRequest         = Action{"http_request", DatasetHTTP, LevelInfo, OutcomeSuccess, []string{"web"}, []string{"access"}, "request served", "one a request: the access log"}
 	ActionDependencyDown      = process("dependency_down", LevelError, OutcomeFailure, change, "dependency lost", "Redis, Kafka or Elasticsearch was lost")
 	ActionDependencyUp        = process("dependency_up", LevelInfo, OutcomeSuccess, change, "dependency back", "Redis, Kafka or Elasticsearch came back")
@@ -97,8 +97,8 @@ func conn(code, level, outcome string, category, typ []string, text, meaning str
 	return Action{code, DatasetConnection, level, outcome, category, typ, text, meaning}
 }
 
-func message(code, level, outcome string, typ []string, text, meaning string) Action {
-	return Action{code, DatasetMessage, level, outcome, network, typ, text, meaning}
+func message(code, level string, typ []string, text, meaning string) Action {
+	return Action{code, DatasetMessage, level, OutcomeFailure, network, typ, text, meaning}
 }
 
 func process(code, level, outcome string, typ []string, text, meaning string) Action {

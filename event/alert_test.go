@@ -46,8 +46,10 @@ func TestAlertLine(t *testing.T) {
 }
 
 func TestAlertFaults(t *testing.T) {
-	for _, line := range []string{`{}`, `[]`, `{"@timestamp":"x","rule":{"id":"r"},"im":{"alert":{"id":"a","state":"firing"}}}`,
-		`{"@timestamp":"2026-11-21T10:00:00Z","rule":{"id":"r"},"im":{"alert":{"id":"a","state":"firing","from":"2026-11-21T10:00:00Z","key":{"a":1}}}}`} {
+	for _, line := range []string{
+		`{}`, `[]`, `{"@timestamp":"x","rule":{"id":"r"},"im":{"alert":{"id":"a","state":"firing"}}}`,
+		`{"@timestamp":"2026-11-21T10:00:00Z","rule":{"id":"r"},"im":{"alert":{"id":"a","state":"firing","from":"2026-11-21T10:00:00Z","key":{"a":1}}}}`,
+	} {
 		var a event.Alert
 		if err := json.Unmarshal([]byte(line), &a); err == nil {
 			t.Errorf("%s was taken", line)

@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"imwatch/event"
@@ -88,12 +89,7 @@ func anyOf(f Field, ok func(event.Value) bool) func(*event.Event) bool {
 		if v.List == nil {
 			return ok(v)
 		}
-		for i := range v.List {
-			if ok(v.List[i]) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(v.List, ok)
 	}
 }
 
