@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"time"
+
+	"imwatch/internal/app"
+)
+
+func ruleCommands() []command {
+	return []command{
+		{"rules lint", "PATH…", "static checks of rule files", lintCommand},
+		{"rules test", "PATH…", "runs the tests inside the rules", testCommand},
+		{"rules backtest", "", "runs rules over past events: one alert state change a line, a summary on stderr", backtestCommand},
+	}
+}
+
+func lintCommand(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
+	format := fs.String("format", "text", "`text` or json")
+	return func(_ context.Context, args []string) error {
+		if *format != "text" && *format != "json" {
+			return app.Usagef("--format %s: allowed are text and json", *format)
+		}
+		return app.LintRules(args, *format, app.Streams{Out: e.out, Err: e.err})
+	}
+}
+
+func testCommand(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
+	junit := fs.String("junit", "", "also write the result as JUnit XML to this `file`")
+	return func(_ context.Context, args []string) error {
+		return app.TestRules(args, *junit, app.Streams{Out: e.out, Err: e.err})
+	}
+}
+
+func backtestCommand(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
+	load := configFlag(fs, e)
+	var o app.BacktestOptions
+	fs.StringVar(&o.Rules, "rules", "", "a rule file or folder, the `path`; without it the shipped rules")
+	fs.StringVar(&o.Events, "events", "", "`where` events come from: a file, - for standard input, kafka or store")
+	fs.StringVar(&o.Data, "data", "", "with kafka or store: the data `folder` of imwatch up, instead of the configured cluster")
+	fs.StringVar(&o.Mode, "mode", "stream", "evaluator: `stream` or query")
+	fs.StringVar(&o.Out, "out", "", "write the alert lines to this `file`; without it to standard output")
+	from := fs.String("from", "", "only events from this `time` on, RFC 3339")
+	to := fs.String("to", "", "only events before this `time`, RFC 3339; the clock runs on to it")
+	return func(ctx context.Context, args []string) error {
+		if err := noArgs(args); err != nil {
+			return err
+		}
+		var err error
+		if o.From, err = instant("--from", *from); err != nil {
+			return err
+		}
+		if o.To, err = instant("--to", *to); err != nil {
+			return err
+		}
+		if o.Events == "" {
+			return app.Usagef("--events is needed: a file, -, kafka or store")
+		}
+		if o.Mode != "stream" && o.Mode != "query" {
+			return app.Usagef("--mode %s: allowed are stream and query", o.Mode)
+		}
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		return app.Backtest(ctx, cfg, o, app.Streams{In: e.in, Out: e.out, Err: e.err})
+	}
+}
+
+func instant(flagName, s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return t, app.Usagef("%s %s: expected a time such as 2026-11-21T10:00:00Z", flagName, s)
+	}
+	return t, nil
+}

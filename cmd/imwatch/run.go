@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"time"
+
+	"imwatch/internal/app"
+)
+
+// configFlag declares --config and gives what loads it.
+func configFlag(fs *flag.FlagSet, e environment) func() (app.Config, error) {
+	file := fs.String("config", "", "the configuration `file`; without it the defaults and the environment count")
+	return func() (app.Config, error) { return app.LoadConfig(*file, e.vars) }
+}
+
+// runCommands are those that run until a signal.
+func runCommands() []command {
+	cmds := []command{
+		{"up", "", "everything in one process on embedded parts: no broker, no database, no JVM to install", upCommand},
+		{"demo", "", "up, with a simulated fleet with trouble in it; shows the alerts as they come", demoCommand},
+	}
+	for _, r := range app.Roles() {
+		cmds = append(cmds, command{r.Name, "", r.Summary, roleCommand(r.Name)})
+	}
+	return append(cmds, command{"setup", "", "makes topics, index templates, retention policies and Kibana objects; can be run again", setupCommand})
+}
+
+func upCommand(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
+	load := configFlag(fs, e)
+	data := fs.String("data", "./data", "the `folder` that keeps everything")
+	return func(ctx context.Context, args []string) error {
+		if err := noArgs(args); err != nil {
+			return err
+		}
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		return app.Up(ctx, cfg, *data, app.Streams{Out: e.out, Err: e.err})
+	}
+}
+
+func demoCommand(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
+	length := fs.Duration("for", 0, "end by itself after this `time`; 0: run until a signal")
+	clients := fs.Int("clients", 300, "how many `clients` connect")
+	data := fs.String("data", "", "the `folder` that keeps everything; without it a temporary one, deleted at the end")
+	return func(ctx context.Context, args []string) error {
+		if err := noArgs(args); err != nil {
+			return err
+		}
+		if *length < 0 || *length > 0 && *length < 20*time.Second {
+			return app.Usagef("--for %v: at least 20s are needed for the trouble to show", *length)
+		}
+		return app.Demo(ctx, app.DemoOptions{For: *length, Clients: *clients, Data: *data, Env: e.vars}, app.Streams{Out: e.out, Err: e.err})
+	}
+}
+
+func roleCommand(role string) func(*flag.FlagSet, environment) func(context.Context, []string) error {
+	return func(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
+		load := configFlag(fs, e)
+		once := new(bool)
+		if role == "ship" {
+			once = fs.Bool("once", false, "read the files to their end, ship all and exit")
+		}
+		return func(ctx context.Context, args []string) error {
+			if err := noArgs(args); err != nil {
+				return err
+			}
+			cfg, err := load()
+			if err != nil {
+				return err
+			}
+			return app.RunRole(ctx, role, cfg, app.RoleOptions{Once: *once}, app.Streams{Out: e.out, Err: e.err})
+		}
+	}
+}
+
+func setupCommand(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
+	load := configFlag(fs, e)
+	return func(ctx context.Context, args []string) error {
+		if err := noArgs(args); err != nil {
+			return err
+		}
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		return app.Setup(ctx, cfg, app.Streams{Out: e.out, Err: e.err})
+	}
+}

@@ -1,0 +1,128 @@
+package kibana
+
+import "imwatch/event"
+
+// column is one column of a Lens layer.
+type column struct {
+	id   string
+	body map[string]any
+}
+
+// layer is the one layer that each of our panels has.
+const layer = "layer1"
+
+func overTime() column {
+	return column{"time", map[string]any{
+		"label": "@timestamp", "dataType": "date", "operationType": "date_histogram", "sourceField": "@timestamp", "isBucketed": true,
+		"scale": "interval", "params": map[string]any{"interval": "auto", "includeEmptyRows": true, "dropPartials": false},
+	}}
+}
+
+// topOf gives the most frequent values of a field, by the column orderBy.
+func topOf(field string, size int, orderBy string) column {
+	dataType := "string"
+	if f, ok := event.FieldByName(field); ok && f.Type == event.IP {
+		dataType = "ip"
+	}
+	return column{"top", map[string]any{
+		"label": "Top values of " + field, "dataType": dataType, "operationType": "terms", "scale": "ordinal", "sourceField": field, "isBucketed": true,
+		"params": map[string]any{
+			"size": size, "orderBy": map[string]any{"type": "column", "columnId": orderBy}, "orderDirection": "desc",
+			"otherBucket": true, "missingBucket": false, "parentFormat": map[string]any{"id": "terms"},
+		},
+	}}
+}
+
+// countOf counts the documents that a KQL query selects.
+func countOf(id, label, query string) column {
+	return column{id, map[string]any{
+		"label": label, "customLabel": true, "dataType": "number", "operationType": "count", "isBucketed": false, "scale": "ratio",
+		"sourceField": "___records___", "params": map[string]any{"emptyAsNull": false},
+		"filter": map[string]any{"language": "kuery", "query": query},
+	}}
+}
+
+// percentileOf gives a percentile of a number over the documents that a KQL query selects.
+func percentileOf(id, label, field string, p int, query string) column {
+	return column{id, map[string]any{
+		"label": label, "customLabel": true, "dataType": "number", "operationType": "percentile", "isBucketed": false, "scale": "ratio",
+		"sourceField": field, "params": map[string]any{"percentile": p},
+		"filter": map[string]any{"language": "kuery", "query": query},
+	}}
+}
+
+// panel is one visualization of the dashboard.
+type panel struct {
+	id, title, view, kind string // kind: lnsXY, lnsMetric, lnsDatatable
+	dataset               string // the panel's filter on event.dataset
+	columns               []column
+	visualization         map[string]any
+	x, y, w, h            int
+}
+
+func ids(columns []column) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.id
+	}
+	return out
+}
+
+// filterRef names the reference of a panel's filter.
+const filterRef = "filter-index-pattern-0"
+
+// attributes gives the panel's saved Lens state, by value.
+func (p panel) attributes() map[string]any {
+	columns := map[string]any{}
+	for _, c := range p.columns {
+		columns[c.id] = c.body
+	}
+	return map[string]any{
+		"title": p.title, "type": "lens", "visualizationType": p.kind, "references": p.references(),
+		"state": map[string]any{
+			"visualization": p.visualization,
+			"query":         map[string]any{"language": "kuery", "query": ""},
+			"filters": []any{map[string]any{
+				"$state": map[string]any{"store": "appState"},
+				"meta":   map[string]any{"alias": nil, "disabled": false, "negate": false, "type": "phrase", "key": "event.dataset", "params": map[string]any{"query": p.dataset}, "index": filterRef},
+				"query":  map[string]any{"match_phrase": map[string]any{"event.dataset": p.dataset}},
+			}},
+			"datasourceStates": map[string]any{"formBased": map[string]any{"layers": map[string]any{
+				layer: map[string]any{"columnOrder": ids(p.columns), "columns": columns, "incompleteColumns": map[string]any{}},
+			}}},
+			"internalReferences": []any{}, "adHocDataViews": map[string]any{},
+		},
+	}
+}
+
+func (p panel) references() []reference {
+	return []reference{{"index-pattern", p.view, "indexpattern-datasource-layer-" + layer}, {"index-pattern", p.view, filterRef}}
+}
+
+// xy draws numbers over time, split by the column split where it is not "".
+func xy(series, split string, accessors ...string) map[string]any {
+	l := map[string]any{
+		"layerId": layer, "layerType": "data", "seriesType": series, "xAccessor": "time", "accessors": accessors,
+		"position": "top", "showGridlines": false,
+	}
+	if split != "" {
+		l["splitAccessor"] = split
+	}
+	return map[string]any{
+		"legend": map[string]any{"isVisible": true, "position": "right"}, "valueLabels": "hide", "fittingFunction": "None",
+		"preferredSeriesType": series, "layers": []any{l},
+	}
+}
+
+// metric shows the column n as one figure.
+func metric() map[string]any {
+	return map[string]any{"layerId": layer, "layerType": "data", "metricAccessor": "n"}
+}
+
+func table(columns ...string) map[string]any {
+	out := make([]any, len(columns))
+	for i, c := range columns {
+		out[i] = map[string]any{"columnId": c}
+	}
+	return map[string]any{"layerId": layer, "layerType": "data", "columns": out}
+}
