@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Starts a real Kafka and a real Elasticsearch, runs every adapter's suite on them and the acceptance tests in both
+# modes, and stops them again. Arguments go to the acceptance tests: test/acceptance.sh -run TestKill -v
+#   KAFKA_PORT (19292), ES_HTTP_PORT (19293): where they listen, on 127.0.0.1
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export KAFKA_PORT=${KAFKA_PORT:-19292} ES_HTTP_PORT=${ES_HTTP_PORT:-19293} ES_HEAP=${ES_HEAP:-512m}
+base=$(mktemp -d "${TMPDIR:-/tmp}/imwatch-acceptance.XXXXXX")
+chmod 755 "$base" # Elasticsearch runs as another user
+export KAFKA_RUN=$base/kafka ES_RUN=$base/es
+kafka=test/infra/kafka/kafka.sh es=test/infra/elasticsearch/es.sh
+finish() { $kafka wipe || true; $es wipe || true; rm -rf "$base"; }
+trap finish EXIT
+$kafka start
+$es start
+export IMWATCH_TEST_KAFKA=127.0.0.1:$KAFKA_PORT IMWATCH_TEST_ES=http://127.0.0.1:$ES_HTTP_PORT
+export IMWATCH_TEST_KAFKA_SCRIPT=$PWD/$kafka IMWATCH_TEST_ES_SCRIPT=$PWD/$es
+if [ $# -eq 0 ]; then
+  go test -count=1 -timeout 20m ./internal/bus/... ./internal/store/...
+fi
+go test -count=1 -timeout 40m ./test/acceptance "$@"
