@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -24,6 +25,9 @@ type Source struct {
 	YAML   []byte
 	Env    []string // KEY=value, as os.Environ gives it
 	Prefix string   // of the environment's names, "IMWATCH_"
+	// Secrets names the keys of the top level whose secrets are needed; nil: all. Secrets below other keys are not
+	// looked up and stay empty, so that a process needs only its own.
+	Secrets []string
 }
 
 // Load fills dst, a pointer to a struct that holds the defaults, from the file and then from the environment. All
@@ -75,10 +79,12 @@ func (l *loader) fail(n *yaml.Node, path, format string, args ...any) {
 	l.errs = append(l.errs, fmt.Errorf("%s: %s", where, fmt.Sprintf(format, args...)))
 }
 
-// secret reads what a secret points to.
-func (l *loader) secret(s string) (string, error) {
+// secret reads what a secret at path points to.
+func (l *loader) secret(path, s string) (string, error) {
 	switch {
 	case s == "":
+		return "", nil
+	case l.src.Secrets != nil && !slices.Contains(l.src.Secrets, topKey(path)) && isReference(s):
 		return "", nil
 	case strings.HasPrefix(s, "${") && strings.HasSuffix(s, "}"):
 		name := s[2 : len(s)-1]
@@ -96,3 +102,13 @@ func (l *loader) secret(s string) (string, error) {
 	}
 	return "", errors.New("a secret is given as ${ENV} or file:PATH, never in the file itself")
 }
+
+// topKey gives the first name of a path such as alerting.receivers[0].email.
+func topKey(path string) string {
+	if i := strings.IndexAny(path, ".["); i >= 0 {
+		return path[:i]
+	}
+	return path
+}
+
+func isReference(s string) bool { return strings.HasPrefix(s, "${") || strings.HasPrefix(s, "file:") }

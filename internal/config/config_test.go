@@ -64,6 +64,19 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// A process that does not need a secret starts without it.
+func TestSecretsOfOthersAreNotLookedUp(t *testing.T) {
+	got := defaults()
+	src := config.Source{Name: "x.yaml", YAML: []byte("kafka: {key: \"${KEY}\"}\nreceivers: [{mail: {key: \"${MAIL}\"}}]\n"), Env: []string{"KEY=k"}, Secrets: []string{"kafka"}}
+	if err := config.Load(&got, src); err != nil || got.Kafka.Key != "k" || got.Receivers[0].Mail.Key != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	src.Secrets = nil
+	if err := config.Load(&got, src); err == nil || !strings.Contains(err.Error(), "x.yaml:2:26: receivers[0].mail.key: environment variable MAIL is not set") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestFaultsAreSaidAllAtOnce(t *testing.T) {
 	got := defaults()
 	err := config.Load(&got, config.Source{

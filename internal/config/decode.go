@@ -21,7 +21,7 @@ func (l *loader) decode(n *yaml.Node, v reflect.Value, path string) {
 	if n.Tag == "!!null" {
 		return
 	}
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok && n.Kind == yaml.ScalarNode {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok && n.Kind == yaml.ScalarNode {
 		if err := u.UnmarshalText([]byte(n.Value)); err != nil {
 			l.fail(n, path, "%v", err)
 		}
@@ -51,7 +51,7 @@ func (l *loader) decode(n *yaml.Node, v reflect.Value, path string) {
 }
 
 func setDefaults(ptr reflect.Value) {
-	if d, ok := ptr.Interface().(interface{ SetDefaults() }); ok {
+	if d, ok := reflect.TypeAssert[interface{ SetDefaults() }](ptr); ok {
 		d.SetDefaults()
 	}
 }
@@ -80,7 +80,7 @@ func (l *loader) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 			l.decode(val, target, at)
 			continue
 		}
-		s, err := l.secret(val.Value)
+		s, err := l.secret(at, val.Value)
 		if err != nil {
 			l.fail(val, at, "%v", err)
 			continue

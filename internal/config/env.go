@@ -20,18 +20,18 @@ func (l *loader) overlay(v reflect.Value, path string) {
 		if !ok || l.src.Prefix == "" {
 			continue
 		}
-		if err := l.setEnv(target, f, s); err != nil {
+		if err := l.setEnv(target, f, at, s); err != nil {
 			l.errs = append(l.errs, fmt.Errorf("environment variable %s: %w", name, err))
 		}
 	}
 }
 
-func (l *loader) setEnv(v reflect.Value, f field, s string) error {
+func (l *loader) setEnv(v reflect.Value, f field, path, s string) error {
 	switch {
 	case f.secret: // the environment is a place for secrets: taken as they are, or as a reference
-		if strings.HasPrefix(s, "${") || strings.HasPrefix(s, "file:") {
+		if isReference(s) {
 			var err error
-			if s, err = l.secret(s); err != nil {
+			if s, err = l.secret(path, s); err != nil {
 				return err
 			}
 		}
