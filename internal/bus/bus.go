@@ -55,10 +55,10 @@ type Producer interface {
 
 // Consumer reads messages. Not safe for concurrent use, but Close may be called at any time.
 type Consumer interface {
-	// Fetch blocks until at least one message is there and returns up to max of those at hand, in order within each
+	// Fetch blocks until at least one message is there and returns up to limit of those at hand, in order within each
 	// partition. It returns ctx's error when that ends and ErrClosed after Close. A broker that is away is no error:
 	// Fetch waits for it. After a rebalance it begins again at what the group has committed.
-	Fetch(ctx context.Context, max int) ([]Message, error)
+	Fetch(ctx context.Context, limit int) ([]Message, error)
 	// Commit says that these and everything before them in their partitions need not be delivered to the group
 	// again. Only Topic, Partition and Offset of ms are looked at. It is an error for a consumer that was made by
 	// Read. After a rebalance, commits for partitions that are no longer ours are ignored, and so are those that lie
