@@ -1,0 +1,14 @@
+// Package rules holds the rules shipped with the program, each in a file with its tests inside. Operators copy and
+// change them; the runbook that a rule names stands in docs/runbooks.
+package rules
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed *.yaml
+var files embed.FS
+
+// Files gives the rule files. Package detector/rule reads them with LoadFS.
+func Files() fs.FS { return files }
