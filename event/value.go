@@ -97,5 +97,5 @@ func AppendTime(dst []byte, t time.Time) []byte {
 	if t.Nanosecond()%1e6 == 0 {
 		return t.AppendFormat(dst, "2006-01-02T15:04:05.000Z")
 	}
-	return t.AppendFormat(dst, "2006-01-02T15:04:05.000999999Z")
+	return t.AppendFormat(dst, "2006-01-02T15:04:05.999999999Z")
 }

@@ -39,7 +39,7 @@ type (
 		FromClosed, ToClosed bool
 	}
 	// Pattern is a wildcard on keyword: '*' stands for any run of bytes; parts are what stands between the stars.
-	// {"a","b"} is a*b; {"", ""} is *.
+	// {"a","b"} is a*b; {"", ""} is *. On text it must match one of the words that Tokenize cuts, in lower case.
 	Pattern struct {
 		Field Field
 		Parts []string

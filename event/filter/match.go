@@ -29,6 +29,9 @@ func Compile(x Expr) func(*event.Event) bool {
 	case Range:
 		return anyOf(x.Field, inRange(x))
 	case Pattern:
+		if x.Field.Type == event.Text {
+			return anyOf(x.Field, hasWordLike(x.Parts))
+		}
 		return anyOf(x.Field, func(v event.Value) bool { return matchParts(v.Text, x.Parts) })
 	case CIDR:
 		return anyOf(x.Field, inPrefix(x.Prefix))

@@ -74,3 +74,9 @@ func hasWords(x Words) func(event.Value) bool {
 		return false
 	}
 }
+
+func hasWordLike(parts []string) func(event.Value) bool {
+	return func(v event.Value) bool {
+		return slices.ContainsFunc(Tokenize(v.Text), func(w string) bool { return matchParts(w, parts) })
+	}
+}
