@@ -125,3 +125,14 @@ func BenchmarkAppendJSON(b *testing.B) {
 		buf = e.AppendJSON(buf[:0])
 	}
 }
+
+func TestFormatTime(t *testing.T) {
+	base := time.Date(2026, 11, 21, 18, 0, 0, 0, time.FixedZone("", 8*3600))
+	for ns, want := range map[int]string{
+		0: "2026-11-21T10:00:00.000Z", 5e6: "2026-11-21T10:00:00.005Z", 123456: "2026-11-21T10:00:00.000123456Z", 500_000_100: "2026-11-21T10:00:00.5000001Z",
+	} {
+		if got := event.FormatTime(base.Add(time.Duration(ns))); got != want {
+			t.Errorf("%d ns: %s, want %s", ns, got, want)
+		}
+	}
+}

@@ -110,6 +110,13 @@ const (
 	FieldAlertAnnotations
 	FieldAlertStatus
 	FieldAlertDegraded
+	FieldNotifyState
+	FieldNotifyReceiver
+	FieldNotifyChannel
+	FieldNotifyKind
+	FieldNotifyVerdict
+	FieldNotifyAttempts
+	FieldNotifySentAt
 	FieldRuleID
 	FieldRuleName
 	FieldCloudZone
@@ -229,6 +236,13 @@ var table = [numFields]Field{
 	FieldAlertAnnotations:     {FieldAlertAnnotations, "im.alert.annotations", Flattened, false, AlertGroup, "where the rule has more", "further rendered annotations"},
 	FieldAlertStatus:          {FieldAlertStatus, "im.alert.status", Keyword, false, AlertGroup, "on alerts", "enabled, or shadow: kept, not notified"},
 	FieldAlertDegraded:        {FieldAlertDegraded, "im.alert.degraded", Bool, false, AlertGroup, "where keys had to share a sketch", "the value may be over-counted"},
+	FieldNotifyState:          {FieldNotifyState, "im.notify.state", Keyword, false, AlertGroup, "on notifications", "pending, sent, failed"},
+	FieldNotifyReceiver:       {FieldNotifyReceiver, "im.notify.receiver", Keyword, false, AlertGroup, "on notifications", "who is told"},
+	FieldNotifyChannel:        {FieldNotifyChannel, "im.notify.channel", Keyword, false, AlertGroup, "on notifications", "wecom, email, webhook, sms"},
+	FieldNotifyKind:           {FieldNotifyKind, "im.notify.kind", Keyword, false, AlertGroup, "on notifications", "why: the alert's state, or a repetition"},
+	FieldNotifyVerdict:        {FieldNotifyVerdict, "im.notify.verdict", Keyword, false, AlertGroup, "on notifications", "what the provider's last answer meant"},
+	FieldNotifyAttempts:       {FieldNotifyAttempts, "im.notify.attempts", Long, false, AlertGroup, "on notifications", "how often it was tried"},
+	FieldNotifySentAt:         {FieldNotifySentAt, "im.notify.sent_at", Date, false, AlertGroup, "once accepted", "when the provider accepted it"},
 	FieldRuleID:               {FieldRuleID, "rule.id", Keyword, false, AlertGroup, "on alerts", "the rule"},
 	FieldRuleName:             {FieldRuleName, "rule.name", Keyword, false, AlertGroup, "on alerts", "the rule's title"},
 	FieldCloudZone:            {FieldCloudZone, "cloud.availability_zone", Keyword, false, Optional, "where configured", "the zone"},

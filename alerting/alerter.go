@@ -1,0 +1,150 @@
+package alerting
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"imwatch/alerting/channel"
+	"imwatch/alerting/deliver"
+	"imwatch/alerting/outbox"
+	"imwatch/alerting/render"
+	"imwatch/alerting/route"
+	"imwatch/internal/bus"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+)
+
+// Channel is a way to notify. It makes one attempt for each call and is safe for concurrent use; Close gives idle
+// resources back. A channel whose provider allows only so many calls also has a method Budget() channel.Budget.
+type Channel interface {
+	deliver.Channel
+	Close()
+}
+
+// Deps is what the stage works with.
+type Deps struct {
+	Bus        bus.Bus
+	Store      outbox.Store
+	Log        logrus.FieldLogger
+	Registerer prometheus.Registerer // nil: metrics are not registered
+	Now        func() time.Time      // nil: time.Now
+	// HTTP is used by the channels that speak HTTP instead of clients of their own, which check certificates and
+	// targets; nil: those.
+	HTTP *http.Client
+	// Channel makes a receiver's channel; nil: the ones built in.
+	Channel func(Receiver) (Channel, error)
+}
+
+// Alerter is the stage. Make one with New; Run may be called once. Ready may be called at any time.
+type Alerter struct {
+	cfg       Config
+	bus       bus.Bus
+	store     outbox.Store
+	ledger    *outbox.Ledger
+	log       logrus.FieldLogger
+	now       func() time.Time
+	tree      *route.Tree
+	renderer  *render.Renderer
+	receivers map[string]*receiver
+	repeats   *repeats
+	metrics   *metrics
+	line      Line
+	state     atomic.Pointer[string] // why it is not ready; nil: it is
+}
+
+// receiver is a receiver at work.
+type receiver struct {
+	cfg      Receiver
+	language string
+	channel  Channel
+	queue    *deliver.Queue
+	sender   *deliver.Sender
+}
+
+// New makes an alerter of a valid configuration. Its errors name what is wrong with cfg.
+func New(cfg Config, deps Deps) (*Alerter, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	zone, err := time.LoadLocation(cfg.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time_zone: %w", err)
+	}
+	a := &Alerter{
+		cfg: cfg, bus: deps.Bus, store: deps.Store, ledger: outbox.New(deps.Store), log: deps.Log, now: deps.Now,
+		receivers: map[string]*receiver{}, repeats: newRepeats(), metrics: newMetrics(),
+	}
+	a.notReady("not started")
+	tree := cfg.Route
+	if tree.IsZero() {
+		tree = DefaultRoute(cfg.Receivers)
+	}
+	if a.tree, err = route.New(tree); err != nil {
+		return nil, err
+	}
+	if a.renderer, err = render.New(zone); err != nil {
+		return nil, err
+	}
+	if err := a.addReceivers(deps); err != nil {
+		return nil, err
+	}
+	a.line = Line{StageFunc(a.keep), StageFunc(a.watch), StageFunc(a.route), StageFunc(a.render), StageFunc(a.post)}
+	return a, a.metrics.register(deps.Registerer)
+}
+
+func (a *Alerter) addReceivers(deps Deps) error {
+	build := deps.Channel
+	if build == nil {
+		build = func(r Receiver) (Channel, error) { return newChannel(r, deps.HTTP, deps.Now) }
+	}
+	instance := rand.Text()
+	paces := map[string]*deliver.Pace{}
+	for _, cfg := range a.cfg.Receivers {
+		ch, err := build(cfg)
+		if err != nil {
+			return fmt.Errorf("receiver %s: %w", cfg.Name, err)
+		}
+		r := &receiver{cfg: cfg, language: cfg.Language, channel: ch, queue: deliver.NewQueue()}
+		if r.language == "" {
+			r.language = a.cfg.Language
+		}
+		r.sender = &deliver.Sender{
+			Config: a.cfg.Delivery, Channel: ch, Queue: r.queue, Pace: paceOf(ch, paces), Ledger: a.ledger,
+			Observer: observer{a}, Instance: instance, Now: a.now, Log: a.log.WithField("receiver", cfg.Name),
+		}
+		a.receivers[cfg.Name] = r
+		a.metrics.pending(cfg.Name, r.queue.Len)
+	}
+	return nil
+}
+
+// paceOf gives a channel's pace; receivers that call the same robot share one.
+func paceOf(ch Channel, paces map[string]*deliver.Pace) *deliver.Pace {
+	limited, ok := ch.(interface{ Budget() channel.Budget })
+	if !ok {
+		return deliver.NewPace(channel.Budget{})
+	}
+	b := limited.Budget()
+	if paces[b.Key] == nil {
+		paces[b.Key] = deliver.NewPace(b)
+	}
+	return paces[b.Key]
+}
+
+func (a *Alerter) notReady(why string) { a.state.Store(&why) }
+
+// Ready says why alerts are not being taken, nil when they are.
+func (a *Alerter) Ready() error {
+	if why := a.state.Load(); why != nil {
+		return errors.New("alerting: " + *why)
+	}
+	return nil
+}

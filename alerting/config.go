@@ -1,0 +1,65 @@
+package alerting
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"imwatch/alerting/deliver"
+	"imwatch/alerting/render"
+	"imwatch/alerting/route"
+)
+
+// Config is the stage's configuration. Begin with DefaultConfig.
+type Config struct {
+	Group       string         `yaml:"group" doc:"consumer group; alerters with the same one share the work"`
+	Batch       int            `yaml:"batch" doc:"state changes taken from the bus at once, at most"`
+	Language    string         `yaml:"language" doc:"language of notifications, en or zh; a receiver may have its own"`
+	TimeZone    string         `yaml:"time_zone" doc:"zone of the times in notifications, an IANA name such as Asia/Shanghai"`
+	Receivers   []Receiver     `yaml:"receivers" doc:"who can be told; without any, alerts are only kept"`
+	Route       route.Config   `yaml:"route" doc:"who is told what; without it, by severity: warn by e-mail, high by e-mail and SMS, critical by webhook and WeCom"`
+	Delivery    deliver.Config `yaml:"delivery" doc:"attempts and their repetition"`
+	Sweep       time.Duration  `yaml:"sweep" doc:"how often to look in the store for notifications that another alerter left behind"`
+	StopTimeout time.Duration  `yaml:"stop_timeout" doc:"how long to wait, when stopping, for attempts under way"`
+}
+
+// DefaultConfig gives the defaults: no receivers.
+func DefaultConfig() Config {
+	return Config{
+		Group: "imwatch-alerting", Batch: 200, Language: "en", TimeZone: "UTC",
+		Delivery: deliver.DefaultConfig(), Sweep: 30 * time.Second, StopTimeout: 10 * time.Second,
+	}
+}
+
+// Validate gives all faults, each with its key.
+func (c Config) Validate() error {
+	var errs []error
+	fault := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+	}
+	if c.Group == "" {
+		fault("group", "a name is needed")
+	}
+	if c.Batch < 1 || c.Batch > 10_000 {
+		fault("batch", "found %d, expected 1 to 10000", c.Batch)
+	}
+	if !slices.Contains(render.Languages(), c.Language) {
+		fault("language", "found %q, expected %s", c.Language, strings.Join(render.Languages(), " or "))
+	}
+	if _, err := time.LoadLocation(c.TimeZone); err != nil {
+		fault("time_zone", "found %q, expected an IANA name such as Asia/Shanghai", c.TimeZone)
+	}
+	if c.Sweep < time.Second {
+		fault("sweep", "found %v, expected at least 1s", c.Sweep)
+	}
+	if c.StopTimeout <= 0 {
+		fault("stop_timeout", "found %v, expected more than 0", c.StopTimeout)
+	}
+	errs = append(errs, validateReceivers(c.Receivers), c.Delivery.Validate("delivery"))
+	if !c.Route.IsZero() {
+		errs = append(errs, c.Route.Validate("route", receiverNames(c.Receivers)))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,102 @@
+package alerting
+
+import (
+	"context"
+	"fmt"
+
+	"imwatch/alerting/channel"
+	"imwatch/alerting/outbox"
+	"imwatch/alerting/route"
+	"imwatch/event"
+	"imwatch/internal/store"
+)
+
+// route is the stage that makes of each alert one item for each receiver that is to hear of it.
+func (a *Alerter) route(_ context.Context, items []Item) ([]Item, error) {
+	var out []Item
+	for _, it := range items {
+		before := len(out)
+		for _, t := range a.tree.Targets(&it.Alert) {
+			if a.wants(t.Receiver, it.Kind) {
+				it.Target = t
+				out = append(out, it)
+			}
+		}
+		if len(out) == before {
+			a.metrics.dropped.WithLabelValues("unrouted").Inc()
+		}
+	}
+	return out, nil
+}
+
+func (a *Alerter) wants(receiver string, kind channel.Kind) bool {
+	r := a.receivers[receiver]
+	switch kind {
+	case channel.Updated:
+		return r.cfg.SendUpdated
+	case channel.Resolved:
+		return r.cfg.SendResolved
+	}
+	return true
+}
+
+// render is the stage that puts items into words.
+func (a *Alerter) render(_ context.Context, items []Item) ([]Item, error) {
+	for i := range items {
+		items[i].Message = a.words(items[i].Target.Receiver, items[i].Kind, &items[i].Alert)
+	}
+	return items, nil
+}
+
+// words never fails: an alert whose template cannot be run is told plainly.
+func (a *Alerter) words(receiver string, kind channel.Kind, alert *event.Alert) channel.Message {
+	r := a.receivers[receiver]
+	m, err := a.renderer.Message(r.cfg.style(), r.language, kind, alert)
+	if err != nil {
+		a.log.WithError(err).Error("rendering failed, the alert is told without a template")
+		title := fmt.Sprintf("[%s][%s] %s %s", kind, alert.Severity, alert.RuleID, alert.ID)
+		return channel.Message{Title: title, Body: title}
+	}
+	return m
+}
+
+// post is the stage that writes items into the outbox and wakes their senders. What was decided before stays as it
+// was; it is looked at again, as the one who decided it may be gone.
+func (a *Alerter) post(ctx context.Context, items []Item) ([]Item, error) {
+	entries := make([]*outbox.Entry, len(items))
+	for i, it := range items {
+		entries[i] = a.entry(it.Target, it.Kind, &it)
+	}
+	return items, a.add(ctx, entries)
+}
+
+func (a *Alerter) entry(t route.Target, kind channel.Kind, it *Item) *outbox.Entry {
+	after := ""
+	if it.Before.Kind != "" {
+		after = outbox.ID(it.Alert.ID, it.Before.Kind, it.Before.Moment, t.Receiver)
+	}
+	return &outbox.Entry{
+		At: a.now(), After: after, Receiver: t.Receiver, Channel: a.receivers[t.Receiver].cfg.Channel(), Kind: kind, Moment: it.Moment,
+		Alert: it.Alert, Line: it.Line, Message: it.Message, State: outbox.Pending,
+	}
+}
+
+func (a *Alerter) add(ctx context.Context, entries []*outbox.Entry) error {
+	results, err := a.ledger.Add(ctx, entries...)
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		switch results[i].Outcome {
+		case store.Stored, store.Existed:
+			a.receivers[e.Receiver].queue.Add(e.Ref())
+		case store.Rejected:
+			a.metrics.dropped.WithLabelValues("refused").Inc()
+			a.log.WithField("alert", e.Alert.ID).WithField("receiver", e.Receiver).
+				Errorf("the store refuses a notification, it is not sent: %s", results[i].Reason)
+		default:
+			err = fmt.Errorf("writing notifications: %w: %s", store.ErrUnavailable, results[i].Reason)
+		}
+	}
+	return err
+}

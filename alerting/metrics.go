@@ -1,0 +1,79 @@
+package alerting
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	alerts        *prometheus.CounterVec
+	dropped       *prometheus.CounterVec
+	redelivered   prometheus.Counter
+	notifications *prometheus.CounterVec
+	retries       *prometheus.CounterVec
+	latency       *prometheus.HistogramVec
+	all           []prometheus.Collector
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		alerts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_alerts_total",
+			Help: "State changes of alerts that were kept, by state.",
+		}, []string{"state"}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_dropped_total",
+			Help: "State changes that nobody was told, by reason: shadow, outdated, unrouted, unreadable (kept as dead letters), refused (by the store).",
+		}, []string{"reason"}),
+		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "im_alerting_redelivered_total",
+			Help: "State changes that came from the bus although they had been kept before.",
+		}),
+		notifications: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_notifications_total",
+			Help: "Attempts to notify by channel and result: accepted, partial, retry, unanswered, permanent; expired is a notification given up at its deadline.",
+		}, []string{"channel", "result"}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_retries_total",
+			Help: "Attempts after the first one, by channel.",
+		}, []string{"channel"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "im_alerting_latency_seconds",
+			Help:    "Time from the moment of an alert's state change to its acceptance by the provider, by channel.",
+			Buckets: []float64{0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 900, 3600},
+		}, []string{"channel"}),
+	}
+	for _, reason := range []string{"shadow", "outdated", "unrouted", "unreadable", "refused"} {
+		m.dropped.WithLabelValues(reason)
+	}
+	for _, state := range []string{"firing", "updated", "resolved"} {
+		m.alerts.WithLabelValues(state)
+	}
+	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.latency}
+	return m
+}
+
+// pending adds the gauge of one receiver's waiting notifications.
+func (m *metrics) pending(receiver string, length func() int) {
+	m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "im_alerting_pending",
+		Help: "Notifications decided and neither sent nor failed, by receiver.", ConstLabels: prometheus.Labels{"receiver": receiver},
+	},
+		func() float64 { return float64(length()) }))
+}
+
+func (m *metrics) register(reg prometheus.Registerer) error {
+	if reg == nil {
+		return nil
+	}
+	var errs []error
+	for _, c := range m.all {
+		errs = append(errs, reg.Register(c))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("registering the metrics of alerting: %w", err)
+	}
+	return nil
+}

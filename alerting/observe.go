@@ -1,0 +1,49 @@
+package alerting
+
+import (
+	"context"
+
+	"imwatch/alerting/channel"
+	"imwatch/alerting/outbox"
+	"imwatch/alerting/route"
+)
+
+// observer follows what the senders do.
+type observer struct{ a *Alerter }
+
+// Attempted counts and logs an attempt.
+func (o observer) Attempted(e *outbox.Entry, r channel.Result) {
+	m := o.a.metrics
+	m.notifications.WithLabelValues(e.Channel, r.Verdict.String()).Inc()
+	if e.Attempts > 1 {
+		m.retries.WithLabelValues(e.Channel).Inc()
+	}
+	log := o.a.log.WithFields(map[string]any{
+		"receiver": e.Receiver, "alert": e.Alert.ID, "kind": e.Kind, "verdict": r.Verdict.String(), "attempt": e.Attempts,
+	})
+	switch e.State {
+	case outbox.Sent:
+		m.latency.WithLabelValues(e.Channel).Observe(max(0, e.SentAt.Sub(e.Moment).Seconds()))
+		log.Debug("notified")
+	case outbox.Failed:
+		if !r.Verdict.Final() {
+			m.notifications.WithLabelValues(e.Channel, "expired").Inc()
+		}
+		log.WithField("answer", e.Answer).Error("a notification has failed for good")
+	case outbox.Pending, outbox.Superseded:
+		log.WithField("answer", e.Answer).WithField("again", e.RetryAt).Warn("an attempt to notify failed")
+	}
+}
+
+// GivingUp passes a failed notification on to the fallback.
+func (o observer) GivingUp(ctx context.Context, e *outbox.Entry) error {
+	a := o.a
+	name := a.receivers[e.Receiver].cfg.Fallback
+	if name == "" {
+		return nil
+	}
+	it := &Item{Alert: e.Alert, Line: e.Line, Moment: e.Moment, Message: a.words(name, e.Kind, &e.Alert)}
+	f := a.entry(route.Target{Receiver: name}, e.Kind, it)
+	f.FallbackOf = e.ID()
+	return a.add(ctx, []*outbox.Entry{f})
+}

@@ -1,0 +1,122 @@
+package outbox
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+
+	"imwatch/alerting/channel"
+	"imwatch/event"
+)
+
+// State is where an entry stands.
+type State string
+
+// The states of an entry.
+const (
+	Pending    State = "pending"
+	Sent       State = "sent"
+	Failed     State = "failed"
+	Superseded State = "superseded" // a repeat that was overtaken by the end of the alert, and not sent
+)
+
+// Entry is one notification to one receiver, with its history.
+type Entry struct {
+	At       time.Time // when it was decided
+	Receiver string
+	Channel  string // wecom, email, webhook, sms
+	Kind     channel.Kind
+	Moment   time.Time // of the state change; for a repeat, when it was due
+	Alert    event.Alert
+	Line     []byte // the alert line
+	Message  channel.Message
+	// After is the id of what this receiver is told before this, as far as it is told: the state before. "": nothing.
+	After string
+	// FallbackOf is the id of the failed entry that this one stands in for; "": none.
+	FallbackOf string
+
+	State    State
+	Attempts int
+	FirstTry time.Time
+	LastTry  time.Time
+	RetryAt  time.Time // not before this
+	Verdict  string    // of the last attempt
+	Answer   string    // the provider's words at the last attempt
+	Took     []string  // addresses that accepted so far
+	SentAt   time.Time // when the provider accepted
+	Claim    Claim
+}
+
+// Claim says who is sending an entry and until when nobody else may.
+type Claim struct {
+	By    string
+	Until time.Time
+}
+
+// Ref names an entry and holds what its order among others needs.
+type Ref struct {
+	Index, ID string
+	Receiver  string
+	AlertID   string
+	Kind      channel.Kind
+	Moment    time.Time
+	At        time.Time
+	Due       time.Time // not before this; the zero time: at once
+}
+
+// ID gives the entry's id: the same for the same state of the same alert to the same receiver.
+func (e *Entry) ID() string { return ID(e.Alert.ID, e.Kind, e.Moment, e.Receiver) }
+
+// Index names the index that holds the entry.
+func (e *Entry) Index() string { return IndexOf(e.Alert.From) }
+
+// IndexOf names the index of the entries of alerts that started in the month of from: im-notify-2026.11.
+func IndexOf(from time.Time) string { return "im-notify-" + from.UTC().Format("2006.01") }
+
+// Ref gives the entry's name.
+func (e *Entry) Ref() Ref {
+	return Ref{e.Index(), e.ID(), e.Receiver, e.Alert.ID, e.Kind, e.Moment, e.At, e.RetryAt}
+}
+
+// ID hashes what is told and to whom. Firing and resolved come once in an alert's life; updates and repeats are told
+// apart by their moment.
+func ID(alertID string, kind channel.Kind, moment time.Time, receiver string) string {
+	at := ""
+	if kind == channel.Updated || kind == channel.Repeat {
+		at = event.FormatTime(moment.UTC())
+	}
+	h := sha256.New()
+	for _, part := range []string{alertID, string(kind), at, receiver} {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		h.Write(n[:]) // lengths in front, so that no two lists of parts look alike
+		h.Write([]byte(part))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// Before says whether r is told before s where both are of one alert.
+func (r Ref) Before(s Ref) bool {
+	if a, b := rank(r.Kind), rank(s.Kind); a != b {
+		return a < b
+	}
+	return r.Moment.Before(s.Moment)
+}
+
+func rank(k channel.Kind) int {
+	switch k {
+	case channel.Firing:
+		return 0
+	case channel.Resolved:
+		return 2
+	}
+	return 1
+}
+
+// Notification gives what the channel sends.
+func (e *Entry) Notification() channel.Notification {
+	return channel.Notification{
+		ID: e.ID(), Receiver: e.Receiver, Kind: e.Kind, Alert: e.Alert, Line: e.Line, Message: e.Message, Done: e.Took,
+	}
+}

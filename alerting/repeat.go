@@ -1,0 +1,195 @@
+package alerting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"imwatch/alerting/channel"
+	"imwatch/event"
+	"imwatch/event/filter"
+	"imwatch/internal/store"
+)
+
+// rescan is how often the store is asked for firing alerts, so that those of an alerter that died are told again by
+// those that live.
+const rescan = 5 * time.Minute
+
+// repeats knows the alerts that fire and when each is to be told again. When that is follows from when its state was
+// kept, which stands in the store: every alerter comes to the same moments, and so to the same notifications.
+type repeats struct {
+	mu      sync.Mutex
+	alerts  map[string]*watched
+	changed chan struct{}
+}
+
+type watched struct {
+	index string
+	next  time.Time
+}
+
+func newRepeats() *repeats {
+	return &repeats{alerts: map[string]*watched{}, changed: make(chan struct{}, 1)}
+}
+
+// set says when an alert is due; the zero time forgets it.
+func (r *repeats) set(id, index string, next time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if next.IsZero() {
+		delete(r.alerts, id)
+		return
+	}
+	r.alerts[id] = &watched{index, next}
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (r *repeats) knows(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.alerts[id] != nil
+}
+
+// due gives the alerts to be told now, by id, and how long it is until the next one.
+func (r *repeats) due(now time.Time) (ids map[string]string, wait time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ids, wait = map[string]string{}, rescan
+	for id, w := range r.alerts {
+		if d := w.next.Sub(now); d > 0 {
+			wait = min(wait, d)
+		} else {
+			ids[id] = w.index
+		}
+	}
+	return ids, wait
+}
+
+// watch is the stage that notes which alerts fire.
+func (a *Alerter) watch(_ context.Context, items []Item) ([]Item, error) {
+	for i := range items {
+		it := &items[i]
+		next := time.Time{}
+		if it.Alert.State != event.StateResolved {
+			next = a.nextRepeat(&it.Alert, it.KeptAt, it.KeptAt)
+		}
+		a.repeats.set(it.Alert.ID, event.AlertIndex(it.Alert.From), next)
+	}
+	return items, nil
+}
+
+// nextRepeat gives the first moment after now at which a receiver is to be told again; zero: never.
+func (a *Alerter) nextRepeat(alert *event.Alert, base, now time.Time) time.Time {
+	var next time.Time
+	for _, t := range a.tree.Targets(alert) {
+		at := nth(base, t.Repeat, max(0, times(base, now, t.Repeat))+1)
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+// times is how many whole intervals lie between two instants, and nth the end of the n-th.
+func times(from, to time.Time, every time.Duration) int64 { return int64(to.Sub(from) / every) }
+
+func nth(from time.Time, every time.Duration, n int64) time.Time {
+	return from.Add(time.Duration(n * int64(every)))
+}
+
+// runRepeats tells alerts again until ctx ends.
+func (a *Alerter) runRepeats(ctx context.Context) {
+	scanned := a.now()
+	for {
+		if a.now().Sub(scanned) >= rescan {
+			if err := a.findFiring(ctx); err != nil && ctx.Err() == nil {
+				a.log.WithError(err).Warn("looking for firing alerts failed, trying again")
+			}
+			scanned = a.now()
+		}
+		ids, wait := a.repeats.due(a.now())
+		for id, index := range ids {
+			if err := a.repeat(ctx, id, index); err != nil && ctx.Err() == nil {
+				a.log.WithError(err).Warn("telling an alert again failed, trying again")
+				wait = min(wait, time.Second)
+			}
+		}
+		if len(ids) > 0 {
+			_, next := a.repeats.due(a.now())
+			wait = min(wait, next)
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-a.repeats.changed:
+			t.Stop()
+		case <-t.C:
+		}
+	}
+}
+
+// repeat tells one alert again to the receivers for which it is time, if the store says that it still fires. Where
+// something about it waits to be sent already, once is enough.
+func (a *Alerter) repeat(ctx context.Context, id, index string) error {
+	k, _, err := a.kept(ctx, index, id)
+	if err != nil {
+		return err
+	}
+	if k == nil || k.alert.State == event.StateResolved {
+		a.repeats.set(id, index, time.Time{})
+		return nil
+	}
+	now := a.now()
+	var items []Item
+	for _, t := range a.tree.Targets(&k.alert) {
+		n := times(k.at, now, t.Repeat)
+		if n < 1 || a.receivers[t.Receiver].queue.Has(id) {
+			continue
+		}
+		items = append(items, Item{
+			Alert: k.alert, Line: k.line, Kind: channel.Repeat, Moment: nth(k.at, t.Repeat, n), KeptAt: k.at, Target: t,
+		})
+	}
+	if _, err := (Line{StageFunc(a.render), StageFunc(a.post)}).Exec(ctx, items); err != nil {
+		return err
+	}
+	a.repeats.set(id, index, a.nextRepeat(&k.alert, k.at, now))
+	return nil
+}
+
+// findFiring learns from the store which alerts fire.
+func (a *Alerter) findFiring(ctx context.Context) error {
+	if err := a.store.Refresh(ctx, event.AlertIndices); err != nil {
+		return fmt.Errorf("looking for firing alerts: %w", err)
+	}
+	state := event.FieldByID(event.FieldAlertState)
+	q := store.Query{Indices: event.AlertIndices, Where: filter.Not{X: filter.Equal{
+		Field: filter.Field{Name: state.Name, ID: state.ID, Type: state.Type},
+		Value: event.KeywordValue(event.StateResolved),
+	}}}
+	var bad []error
+	for hit, err := range a.store.Search(ctx, q) {
+		if err != nil {
+			return fmt.Errorf("looking for firing alerts: %w", err)
+		}
+		k, err := readKept(hit.Body)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("%s/%s: %w", hit.Index, hit.ID, err))
+			continue
+		}
+		if k.alert.Status != "shadow" && !a.repeats.knows(k.alert.ID) {
+			a.repeats.set(k.alert.ID, hit.Index, a.now()) // one may be owed already; what was told is recognised
+		}
+	}
+	if err := errors.Join(bad...); err != nil {
+		a.log.WithError(err).Error("alerts in the store cannot be read and are not told again")
+	}
+	return nil
+}

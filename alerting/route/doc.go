@@ -1,0 +1,8 @@
+// Package route decides which receivers hear of an alert: a tree of matchers, as in Alertmanager.
+//
+// An alert enters at the root. At each node whose matchers it satisfies the children are tried in order; the first
+// that matches takes it, and only a child with continue: true lets the later ones try as well. A node none of whose
+// children match keeps the alert for itself. A node without receivers or repeat_interval has its parent's.
+//
+// Decisions depend on nothing but the alert and the configuration.
+package route

@@ -1,0 +1,120 @@
+// Package sms notifies mobile numbers through the HTTP interface of an SMS gateway.
+//
+// The request's body is a template and what the answer means is a condition, so that it fits the gateways that take a
+// plain request with a fixed token. Providers that want every request signed need a channel of their own.
+//
+// Each number is told by a call of its own, and one that has accepted is not told again in a later attempt.
+package sms
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"imwatch/alerting/channel"
+	"imwatch/alerting/egress"
+)
+
+// Gateway is one gateway with its numbers. Safe for concurrent use.
+type Gateway struct {
+	cfg       Config
+	body      body
+	success   *condition
+	retryWhen *condition
+	client    *http.Client
+	now       func() time.Time
+}
+
+// New makes a gateway. client nil: one of its own, which refuses private addresses unless they are allowed; a given
+// client is used as it is. now nil: time.Now.
+func New(cfg Config, client *http.Client, now func() time.Time) (*Gateway, error) {
+	g := &Gateway{cfg: cfg, client: client, now: now}
+	var err error
+	if g.body, err = newBody(cfg); err != nil {
+		return nil, err
+	}
+	if g.success, err = parseCondition(cfg.Success); err != nil {
+		return nil, fmt.Errorf("success: %w", err)
+	}
+	if g.retryWhen, err = parseCondition(cfg.RetryWhen); err != nil {
+		return nil, fmt.Errorf("retry_when: %w", err)
+	}
+	if client == nil {
+		if g.client, err = egress.New(egress.Options{AllowPrivate: cfg.AllowPrivate, CAFile: cfg.CAFile}); err != nil {
+			return nil, fmt.Errorf("making the gateway's client: %w", err)
+		}
+	}
+	if now == nil {
+		g.now = time.Now
+	}
+	return g, nil
+}
+
+// Close gives idle connections back.
+func (g *Gateway) Close() { g.client.CloseIdleConnections() }
+
+// Send makes one attempt for each number that has not accepted yet.
+func (g *Gateway) Send(ctx context.Context, n channel.Notification) channel.Result {
+	var results []channel.Result
+	var took []string
+	for _, number := range g.cfg.Numbers {
+		if slices.Contains(n.Done, tag(number)) {
+			continue
+		}
+		r := g.tell(ctx, number, n)
+		if r.Verdict == channel.Accepted {
+			took = append(took, tag(number))
+		}
+		results = append(results, r)
+	}
+	return channel.Merge(results, took, len(n.Done))
+}
+
+func (g *Gateway) tell(ctx context.Context, number string, n channel.Notification) channel.Result {
+	text := channel.CutRunes(n.Message.Body, g.cfg.MaxRunes)
+	body, contentType, err := g.body.make(values{number, text, g.cfg.Token, n.ID})
+	if err != nil {
+		return channel.Refuse("making the request: %v", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.cfg.URL, strings.NewReader(body))
+	if err != nil {
+		return channel.Refuse("the gateway's url is not one")
+	}
+	for name, value := range g.cfg.Headers {
+		req.Header.Set(name, value)
+	}
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Idempotency-Key", n.ID+"-"+tag(number))
+	if g.cfg.Authorization != "" {
+		req.Header.Set("Authorization", g.cfg.Authorization)
+	}
+	answer, err := egress.Do(ctx, g.client, req)
+	if err != nil {
+		return egress.Failed(err)
+	}
+	return g.judge(answer.Without(number, g.cfg.Token, g.cfg.Authorization))
+}
+
+func (g *Gateway) judge(answer egress.Answer) channel.Result {
+	r, failed := egress.ByStatus(answer, g.now())
+	switch {
+	case g.retryWhen != nil && g.retryWhen.holds(answer.Body):
+		return channel.TryLater(r.After, "HTTP %d: %s", answer.Status, answer.Body)
+	case failed:
+		return r
+	case g.success != nil && !g.success.holds(answer.Body):
+		return channel.Refuse("HTTP %d: %s", answer.Status, answer.Body)
+	}
+	return channel.Accept(fmt.Sprintf("HTTP %d: %s", answer.Status, answer.Body))
+}
+
+// tag stands for a number where it is written down: numbers of people are in no log and no store.
+func tag(number string) string {
+	h := sha256.Sum256([]byte(number))
+	return "number-" + hex.EncodeToString(h[:6])
+}
