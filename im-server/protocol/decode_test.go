@@ -62,8 +62,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{`{"v":1,"type":"message","payload":{}}`, "id", CodeMissingField},
 	} {
 		_, err := Decode([]byte(tt.line), Strict)
-		var f *DecodeError
-		if !errors.As(err, &f) {
+		f, ok := errors.AsType[*DecodeError](err)
+		if !ok {
 			t.Errorf("%s: %v is no *DecodeError", tt.line, err)
 		} else if f.Code != tt.code || f.Field != tt.field {
 			t.Errorf("%s: %s at %q, want %s at %q", tt.line, f.Code, f.Field, tt.code, tt.field)
@@ -222,7 +222,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			parseAll(t, e.Payload, mode)
 		}
-		_, _ = ParseCloseText(string(data)) //nolint:errcheck // only a panic is a fault here
+		_, _ = ParseCloseText(string(data)) // only a panic is a fault here
 	})
 }
 

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -25,10 +26,8 @@ func fields(obj []byte, path string, f func(key string, raw []byte) error) error
 		if err != nil {
 			return err
 		}
-		for _, s := range seen {
-			if s == key {
-				return fault(CodeDuplicateField, path+clip([]byte(key)), "stands twice")
-			}
+		if slices.Contains(seen, key) {
+			return fault(CodeDuplicateField, path+clip([]byte(key)), "stands twice")
 		}
 		if len(seen) == maxFields {
 			return fault(CodeUnknownField, path+clip([]byte(key)), "more than %d fields in one object", maxFields)

@@ -1,0 +1,108 @@
+package imserver
+
+import "time"
+
+// Config says how a server listens, whom it lets in and where it writes. DefaultConfig gives the defaults.
+type Config struct {
+	Addr           string          `yaml:"addr" doc:"address that clients connect to"`
+	OpsAddr        string          `yaml:"ops_addr" doc:"address of /healthz, /readyz, /metrics and /debug/pprof; empty: none"`
+	Node           string          `yaml:"node" doc:"name of this node in events, unique in the fleet; empty: the host's name"`
+	Environment    string          `yaml:"environment" doc:"service.environment of events"`
+	Zone           string          `yaml:"zone" doc:"cloud.availability_zone of events; empty: not said"`
+	Origins        []string        `yaml:"origins" doc:"Origin headers let in, as https://app.example.org or https://*.example.org; * is any, empty: the same host only; requests without an Origin are let in"`
+	TrustedProxies []string        `yaml:"trusted_proxies" doc:"addresses or networks whose X-Forwarded-For is believed"`
+	TLS            TLSConfig       `yaml:"tls"`
+	JWT            JWTConfig       `yaml:"jwt"`
+	Limits         LimitsConfig    `yaml:"limits"`
+	Heartbeat      HeartbeatConfig `yaml:"heartbeat"`
+	Timeouts       TimeoutsConfig  `yaml:"timeouts"`
+	Drain          DrainConfig     `yaml:"drain"`
+	Log            LogConfig       `yaml:"log"`
+}
+
+// TLSConfig names the certificate of the clients' listener. Both empty: no TLS.
+type TLSConfig struct {
+	CertFile string `yaml:"cert_file" doc:"PEM file of the certificate chain"`
+	KeyFile  string `yaml:"key_file" doc:"PEM file of the private key"`
+}
+
+// JWTConfig says which tokens are good.
+type JWTConfig struct {
+	Keys     []JWTKey      `yaml:"keys" doc:"keys that tokens are signed with"`
+	Issuer   string        `yaml:"issuer" doc:"iss that a token must have; empty: any"`
+	Audience string        `yaml:"audience" doc:"aud that a token must have; empty: any"`
+	Leeway   time.Duration `yaml:"leeway" doc:"how far clocks may differ when exp and nbf are checked"`
+}
+
+// JWTKey is one key with the one algorithm that it may be used with.
+type JWTKey struct {
+	ID        string `yaml:"id" doc:"kid of the tokens; may be empty if there is one key only"`
+	Algorithm string `yaml:"algorithm" doc:"HS256, RS256 or EdDSA"`
+	Secret    string `yaml:"secret" secret:"true" doc:"secret of HS256, at least 32 bytes"`
+	File      string `yaml:"file" doc:"PEM file of the public key of RS256 or EdDSA"`
+}
+
+// LimitsConfig bounds what clients may use.
+type LimitsConfig struct {
+	Connections   int     `yaml:"connections" doc:"connections of this node"`
+	ConnectRate   float64 `yaml:"connect_rate" doc:"connects a second of one address (IPv6: one /64); 0: no limit"`
+	ConnectBurst  int     `yaml:"connect_burst" doc:"connects of one address at once"`
+	MessageBytes  int     `yaml:"message_bytes" doc:"size of one message from a client, in bytes"`
+	QueueBytes    int     `yaml:"queue_bytes" doc:"bytes waiting for one slow client before it is closed"`
+	QueueMessages int     `yaml:"queue_messages" doc:"messages waiting for one slow client before it is closed"`
+	Rooms         int     `yaml:"rooms" doc:"rooms of one connection"`
+	Errors        int     `yaml:"errors" doc:"messages of one connection that are refused before it is closed"`
+}
+
+// HeartbeatConfig says how dead peers are found.
+type HeartbeatConfig struct {
+	Interval  time.Duration `yaml:"interval" doc:"time between two pings"`
+	Timeout   time.Duration `yaml:"timeout" doc:"time without a sign of life that ends a connection"`
+	MaxMissed int           `yaml:"max_missed" doc:"pings in a row without a pong that end a connection"`
+}
+
+// TimeoutsConfig bounds how long peers may take.
+type TimeoutsConfig struct {
+	Handshake time.Duration `yaml:"handshake" doc:"time to send the request's headers, and to check the token"`
+	Write     time.Duration `yaml:"write" doc:"time that one message may take into a client's socket"`
+	Close     time.Duration `yaml:"close" doc:"time to wait for the peer's close frame after ours"`
+}
+
+// DrainConfig says how a server goes down.
+type DrainConfig struct {
+	Timeout  time.Duration `yaml:"timeout" doc:"time until connections that are still there are cut"`
+	Rate     int           `yaml:"rate" doc:"connections closed a second, more if half the time-out would not do"`
+	RetryMin time.Duration `yaml:"retry_min" doc:"clients are told to come back after a random time from here"`
+	RetryMax time.Duration `yaml:"retry_max" doc:"to here"`
+}
+
+// LogConfig says where events go.
+type LogConfig struct {
+	Path     string        `yaml:"path" doc:"file that events are written to; empty: none, and connections lost in a crash get no end"`
+	Stdout   bool          `yaml:"stdout" doc:"write events to standard output too"`
+	MaxBytes int64         `yaml:"max_bytes" doc:"size at which the file is renamed and a new one begun"`
+	MaxAge   time.Duration `yaml:"max_age" doc:"age at which the file is renamed and a new one begun"`
+	Keep     int           `yaml:"keep" doc:"renamed files kept; 0: all"`
+	Queue    int           `yaml:"queue" doc:"events waiting to be written before further ones are dropped and counted"`
+	Level    string        `yaml:"level" doc:"info, or debug for heartbeat, join and leave too"`
+}
+
+// DefaultConfig gives the defaults. A key for tokens has none: Validate asks for it.
+func DefaultConfig() Config {
+	return Config{
+		Addr:        ":8080",
+		OpsAddr:     "127.0.0.1:8081",
+		Environment: "production",
+		JWT:         JWTConfig{Leeway: 30 * time.Second},
+		Limits: LimitsConfig{
+			Connections: 50_000, ConnectRate: 10, ConnectBurst: 50, MessageBytes: 64 << 10, QueueBytes: 1 << 20,
+			QueueMessages: 4096, Rooms: 100, Errors: 100,
+		},
+		Heartbeat: HeartbeatConfig{Interval: 30 * time.Second, Timeout: 90 * time.Second, MaxMissed: 3},
+		Timeouts:  TimeoutsConfig{Handshake: 5 * time.Second, Write: 10 * time.Second, Close: 2 * time.Second},
+		Drain:     DrainConfig{Timeout: 30 * time.Second, Rate: 500, RetryMin: 500 * time.Millisecond, RetryMax: 3 * time.Second},
+		Log: LogConfig{
+			Path: "im-server.log", MaxBytes: 256 << 20, MaxAge: time.Hour, Keep: 24, Queue: 65_536, Level: "info",
+		},
+	}
+}

@@ -1,0 +1,93 @@
+package imserver
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"imwatch/event"
+	"imwatch/im-server/protocol"
+)
+
+// conn is one open connection. Its read goroutine lives as long as it does and is the only one to finish it; a write
+// goroutine exists while there is something to write. Safe for concurrent use where nothing else is said.
+type conn struct {
+	s       *Server
+	ws      *websocket.Conn
+	id      string
+	session string
+	client  clientInfo
+	opened  time.Time
+	logged  bool // its connect line was taken by the log
+
+	rooms  []string // owned by the read goroutine
+	errors int      // refused messages; owned by the read goroutine
+
+	lastRx     atomic.Int64 // clock when anything was received
+	bytesIn    atomic.Int64
+	bytesOut   atomic.Int64
+	messagesIn atomic.Int64
+
+	mu      sync.Mutex // guards the fields below
+	out     sendQueue
+	writing bool          // a write goroutine exists
+	idle    chan struct{} // closed when the write goroutine ends; made only when somebody waits
+	seq     int64         // number of the last message
+	acked   int64         // highest number that the client has acknowledged
+	sent    int64         // envelopes written
+	beat    heartbeat
+	ending  ending
+
+	place wheelEntry // in the wheel, which guards it
+}
+
+func newConn(s *Server, ws *websocket.Conn, client clientInfo) *conn {
+	c := &conn{s: s, ws: ws, id: newID(), session: newID(), client: client}
+	c.lastRx.Store(s.clock())
+	ws.SetPingHandler(c.onPing)
+	ws.SetPongHandler(c.onPong)
+	ws.SetCloseHandler(c.onClose)
+	return c
+}
+
+// describe sets what all lines of the connection have in common.
+func (c *conn) describe(ev *event.Event) {
+	c.client.describe(ev)
+	ev.SetText(event.FieldConnID, c.id)
+	ev.SetText(event.FieldSessionID, c.session)
+}
+
+// event begins an event of the connection.
+func (c *conn) event(a event.Action) *event.Event {
+	ev := c.s.event(a, c.s.now())
+	c.describe(ev)
+	return ev
+}
+
+// record is what the ledger keeps.
+func (c *conn) record() *openRecord {
+	return &openRecord{
+		ID: c.id, At: c.opened.UnixNano(), Session: c.session, User: c.client.user, Device: c.client.device,
+		IP: c.client.ip, Port: int(c.client.port), Trace: c.client.trace.trace, Span: c.client.trace.span,
+	}
+}
+
+// greet queues the hello: the first envelope of every connection.
+func (c *conn) greet() {
+	hello := protocol.Hello{
+		ConnectionID: c.id, SessionID: c.session,
+		HeartbeatMS: c.s.cfg.Heartbeat.Interval.Milliseconds(), ServerTime: c.opened.UnixMilli(),
+	}
+	c.reply(protocol.TypeHello, "", hello.Append(nil))
+}
+
+// reply queues an envelope that has no number.
+func (c *conn) reply(t protocol.Type, id string, payload []byte) {
+	e := protocol.Envelope{Type: t, ID: id, TS: c.s.now().UnixMilli(), Payload: payload}
+	c.send(frame{op: websocket.TextMessage, data: e.Append(nil)})
+}
+
+// alive notes a sign of life.
+func (c *conn) alive() { c.lastRx.Store(c.s.clock()) }

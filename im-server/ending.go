@@ -1,0 +1,235 @@
+package imserver
+
+import (
+	"io"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"imwatch/event"
+	"imwatch/im-server/protocol"
+)
+
+// abnormalClosure is the code that stands for no close frame, RFC 6455 section 7.1.5.
+const abnormalClosure = 1006
+
+// ending is how a connection ends. What begins it first is its reason; what comes after is only the way of it.
+type ending struct {
+	begun       bool
+	reason      event.CloseReason
+	code        int // on the wire; 0: the reason's
+	err         error
+	phase       string
+	at          evidence
+	closeSent   bool
+	closeFailed bool // the socket takes nothing more
+	peerClosed  bool
+	peerCode    int
+	writeErr    error // a write failed, and the reader is asked why
+}
+
+// evidence is the state of a connection when its end began.
+type evidence struct {
+	rxAge, pongAge, queueAge int64 // clock; pongAge -1: there was none
+	queueBytes               int
+}
+
+// The phases of a connection (im.close.phase).
+const (
+	phaseHello  = "hello"
+	phaseActive = "active"
+	phaseDrain  = "drain"
+)
+
+// end ends the connection for a reason of ours: a close frame, a short wait for the peer's, and the socket is closed. It
+// returns at once, and false if the connection was ending already.
+func (c *conn) end(r event.CloseReason, retry time.Duration, err error) bool {
+	c.mu.Lock()
+	begun := c.beginEnd(r, retry, err)
+	c.mu.Unlock()
+	return begun
+}
+
+// beginEnd is end with c.mu held.
+func (c *conn) beginEnd(r event.CloseReason, retry time.Duration, err error) bool {
+	if !c.settle(r, err) {
+		return false
+	}
+	switch r.Reason {
+	case event.CloseSlowConsumer.Reason, event.CloseHeartbeatTimeout.Reason, event.CloseWriteTimeout.Reason, event.CloseWriteError.Reason:
+		c.discard() // it would not be taken
+	}
+	text := protocol.CloseText{Reason: r.Reason, RetryMS: retry.Milliseconds()}
+	c.pushClose(websocket.FormatCloseMessage(r.Code, string(text.Append(nil))))
+	c.readUntil(c.s.cfg.Timeouts.Close)
+	return true
+}
+
+// settle fixes the reason, unless there is one already, and the evidence with it. c.mu is held.
+func (c *conn) settle(r event.CloseReason, err error) bool {
+	if c.ending.begun {
+		return false
+	}
+	now := c.s.clock()
+	c.ending.begun, c.ending.reason, c.ending.err, c.ending.phase = true, r, err, c.phase()
+	c.ending.at = evidence{
+		rxAge: now - c.lastRx.Load(), pongAge: c.beat.pongAge(now), queueAge: c.out.age(now), queueBytes: c.out.bytes,
+	}
+	return true
+}
+
+func (c *conn) phase() string {
+	switch {
+	case c.s.draining.Load():
+		return phaseDrain
+	case c.sent == 0 && c.out.flying.op == 0: // a hello in flight may have been read already
+		return phaseHello
+	}
+	return phaseActive
+}
+
+func (c *conn) pushClose(payload []byte) {
+	c.push(frame{op: websocket.CloseMessage, data: payload})
+}
+
+// onClose takes the peer's close frame, and answers it if it is the first.
+func (c *conn) onClose(code int, _ string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.alive()
+	c.ending.peerClosed, c.ending.peerCode = true, code
+	if c.settle(closeByPeer(code), nil) {
+		c.discard()
+		c.pushClose(websocket.FormatCloseMessage(code, ""))
+	}
+	return nil
+}
+
+// readUntil bounds how long the connection is read from now on.
+func (c *conn) readUntil(d time.Duration) {
+	// The error is that of a closed socket, which the reader sees by itself.
+	_ = c.ws.SetReadDeadline(time.Now().Add(d))
+}
+
+// cut closes the socket without a word.
+func (c *conn) cut() { _ = c.ws.NetConn().Close() }
+
+// finish puts the connection away and writes its one end. It is called once, by the read goroutine, with the error
+// that ended reading.
+func (c *conn) finish(err error) {
+	c.mu.Lock()
+	if !c.ending.begun {
+		c.settle(c.classify(err))
+		c.discard()
+		if answeredByGorilla(err) {
+			c.ending.code, c.ending.closeSent = websocket.CloseProtocolError, true
+		}
+	}
+	linger := c.ending.code != 0
+	c.mu.Unlock()
+
+	if errorClass(err) != classDeadline { // else the time to wait is over
+		c.waitWriter(c.s.cfg.Timeouts.Close)
+	}
+	if linger {
+		c.linger()
+	}
+	c.cut()
+	c.waitWriter(0)
+	c.s.wheel.remove(c)
+	for _, room := range c.rooms {
+		c.s.hub.leave(room, c)
+	}
+	c.s.hub.remove(c)
+	c.logEnd()
+	c.s.freeSlot()
+}
+
+// linger lets the peer read our close frame although it has sent more than we read: closing at once would reset the
+// connection and take the frame from it.
+func (c *conn) linger() {
+	nc := c.ws.NetConn()
+	half, ok := nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	if nc.SetReadDeadline(time.Now().Add(c.s.cfg.Timeouts.Close)) == nil {
+		_, _ = io.Copy(io.Discard, nc) // ends with the peer's end or the deadline: either will do
+	}
+}
+
+// logEnd writes the disconnect line, the one end of the connection.
+func (c *conn) logEnd() {
+	c.mu.Lock()
+	e, seq, acked, sent := c.ending, c.seq, c.acked, c.sent
+	rtt := c.beat.rtt
+	c.mu.Unlock()
+	life := c.s.now().Sub(c.opened)
+	c.s.metrics.disconnects.WithLabelValues(e.reason.Reason, e.reason.Initiator).Inc()
+	c.s.ends.Add(1)
+	if !c.logged {
+		return // its start was dropped: a half of a pair would be worse than none
+	}
+	ev := c.event(event.ActionDisconnect)
+	ev.SetText(event.FieldLogLevel, e.reason.LevelFor(life))
+	ev.SetText(event.FieldEventOutcome, e.reason.Outcome)
+	ev.SetInt(event.FieldEventDuration, int64(life))
+	e.describe(ev)
+	if rtt > 0 {
+		ev.SetFloat(event.FieldHeartbeatRTT, milliseconds(rtt))
+	}
+	ev.SetInt(event.FieldMessageUnacked, seq-acked)
+	ev.SetInt(event.FieldBytesIn, c.bytesIn.Load())
+	ev.SetInt(event.FieldBytesOut, c.bytesOut.Load())
+	ev.SetInt(event.FieldMessagesIn, c.messagesIn.Load())
+	ev.SetInt(event.FieldMessagesOut, sent)
+	c.s.events.put(queued{ev: ev, close: c.id})
+}
+
+func (e *ending) describe(ev *event.Event) {
+	code := e.code
+	if code == 0 {
+		code = e.reason.Code
+	}
+	if code == 0 {
+		code = abnormalClosure
+	}
+	if e.peerClosed {
+		ev.SetInt(event.FieldClosePeerCode, int64(e.peerCode))
+		if e.reason.Initiator == event.ByClient {
+			code = e.peerCode
+		}
+	}
+	ev.SetInt(event.FieldCloseCode, int64(code))
+	ev.SetText(event.FieldCloseReason, e.reason.Reason)
+	ev.SetText(event.FieldEventReason, e.reason.Reason)
+	ev.SetText(event.FieldCloseInitiator, e.reason.Initiator)
+	ev.SetText(event.FieldCloseRetry, e.reason.Retry)
+	ev.SetText(event.FieldClosePhase, e.phase)
+	ev.SetBool(event.FieldCloseClean, e.peerClosed && e.closeSent)
+	e.at.describe(ev)
+	if e.err != nil {
+		ev.SetText(event.FieldErrorType, errorClass(e.err))
+		ev.SetText(event.FieldErrorMessage, clipText(e.err.Error(), maxErrorText))
+	}
+}
+
+func (a *evidence) describe(ev *event.Event) {
+	ev.SetInt(event.FieldRxAge, a.rxAge/int64(time.Millisecond))
+	if a.pongAge >= 0 {
+		ev.SetInt(event.FieldHeartbeatPongAge, a.pongAge/int64(time.Millisecond))
+	}
+	ev.SetInt(event.FieldQueueBytes, int64(a.queueBytes))
+	ev.SetInt(event.FieldQueueAge, a.queueAge/int64(time.Millisecond))
+}
+
+func milliseconds(d int64) float64 { return float64(d) / float64(time.Millisecond) }
+
+// freeSlot gives a place among the connections back.
+func (s *Server) freeSlot() {
+	s.slots.Add(-1)
+	select {
+	case s.freed <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,104 @@
+package imserver
+
+import (
+	"slices"
+	"sync"
+
+	"imwatch/event"
+)
+
+// queued is an event on its way to the log.
+type queued struct {
+	ev    *event.Event
+	open  *openRecord // of a connect: what the ledger keeps of the connection
+	close string      // of a connection's end: the id of the connection
+}
+
+// eventQueue is what stands between connections and the log: bounded, and never blocking. It gives events their ids, so
+// that the order of ids is the order in the queue and in the file. Ends are always taken, so the bound is limit and the
+// open connections together. Safe for concurrent use.
+type eventQueue struct {
+	prefix string // of ids: <node>-<boot id>-
+	limit  int
+	wake   chan struct{} // has a token while there may be something to take
+	pool   sync.Pool     // *event.Event
+
+	mu      sync.Mutex // guards the fields below
+	items   []queued
+	seq     uint64
+	dropped uint64
+	closed  bool
+}
+
+func newEventQueue(prefix string, limit int) *eventQueue {
+	q := &eventQueue{prefix: prefix, limit: limit, wake: make(chan struct{}, 1)}
+	q.pool.New = func() any { return new(event.Event) }
+	return q
+}
+
+// event gives an empty event, to be handed to put.
+func (q *eventQueue) event() *event.Event { return q.pool.Get().(*event.Event) }
+
+// recycle takes an event back after it was written.
+func (q *eventQueue) recycle(ev *event.Event) {
+	ev.Reset()
+	q.pool.Put(ev)
+}
+
+// put hands an event over for writing and reports whether it was taken. The event is not the caller's any more.
+func (q *eventQueue) put(it queued) bool {
+	q.mu.Lock()
+	if q.closed || len(q.items) >= q.limit && it.close == "" {
+		q.dropped++
+		q.mu.Unlock()
+		q.recycle(it.ev)
+		return false
+	}
+	if !it.ev.Has(event.FieldEventID) {
+		q.seq++
+		it.ev.SetText(event.FieldEventID, eventID(q.prefix, q.seq))
+	}
+	q.items = append(q.items, it)
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// take gives all that waits, and the highest sequence among it. spare is memory to use again.
+func (q *eventQueue) take(spare []queued) ([]queued, uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	items := q.items
+	q.items = slices.Delete(spare, 0, len(spare))
+	return items, q.seq
+}
+
+// close makes further puts fail. What waits can still be taken.
+func (q *eventQueue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+}
+
+func (q *eventQueue) drops() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.dropped
+}
+
+// seqDigits is the width of the sequence in an id: ids sort as they were made.
+const seqDigits = 10
+
+func eventID(prefix string, seq uint64) string {
+	var digits [20]byte
+	i := len(digits)
+	for n := 0; n < seqDigits || seq > 0; n++ {
+		i--
+		digits[i] = byte('0' + seq%10)
+		seq /= 10
+	}
+	return prefix + string(digits[i:])
+}

@@ -1,0 +1,174 @@
+package imserver
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/gorilla/websocket"
+
+	"imwatch/event"
+	"imwatch/im-server/protocol"
+)
+
+// handshake is one request to connect, on its way through the checks.
+type handshake struct {
+	g      *gin.Context
+	began  time.Time
+	client clientInfo
+	slot   bool // holds a place among the connections
+}
+
+// connect serves a request to connect. It returns as soon as the connection is open, so that the buffers of net/http
+// are given back: they cost more memory than the connection.
+func (s *Server) connect(g *gin.Context) {
+	s.pending.Add(1)
+	defer s.pending.Add(-1)
+	h := &handshake{g: g, began: s.now(), client: newClientInfo(g)}
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(&h.client, p)
+			s.refuse(h, refusal{reason: event.HandshakeInternal, err: errors.New("panic")})
+		}
+	}()
+	if r := s.check(h); r != nil {
+		s.refuse(h, *r)
+		return
+	}
+	ws, err := s.upgrader.Upgrade(g.Writer, g.Request, nil)
+	if err != nil {
+		s.refuse(h, refusal{reason: event.HandshakeBadUpgrade, err: err})
+		return
+	}
+	s.open(h, ws)
+}
+
+// check runs the checks in the order of their cost; nil if all are passed.
+func (s *Server) check(h *handshake) *refusal {
+	for _, step := range []func(*handshake) *refusal{s.checkRate, s.checkCapacity, s.checkOrigin, s.checkUpgrade, s.checkToken} {
+		if r := step(h); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+func (s *Server) checkRate(h *handshake) *refusal {
+	if s.draining.Load() {
+		return &refusal{reason: event.HandshakeDraining, wait: s.cfg.Drain.RetryMax}
+	}
+	if wait, ok := s.limiter.allow(h.client.ip, h.began); !ok {
+		return &refusal{reason: event.HandshakeRateLimitedIP, wait: wait}
+	}
+	return nil
+}
+
+func (s *Server) checkCapacity(h *handshake) *refusal {
+	h.slot = true
+	if s.slots.Add(1) > int64(s.cfg.Limits.Connections) {
+		return &refusal{reason: event.HandshakeNodeFull, wait: fullRetry, err: fmt.Errorf("%d connections are allowed", s.cfg.Limits.Connections)}
+	}
+	return nil
+}
+
+// fullRetry is what a client is told by a node that has no place: another node may be asked meanwhile.
+const fullRetry = 5 * time.Second
+
+func (s *Server) checkOrigin(h *handshake) *refusal {
+	origin := h.g.Request.Header.Get("Origin")
+	if !s.origins.allows(origin, h.g.Request.Host) {
+		return &refusal{reason: event.HandshakeOriginDenied, err: fmt.Errorf("origin %q", clipText(origin, maxAgent))}
+	}
+	return nil
+}
+
+func (s *Server) checkUpgrade(h *handshake) *refusal {
+	r := h.g.Request
+	bad := func(why string) *refusal {
+		return &refusal{reason: event.HandshakeBadUpgrade, err: errors.New(why)}
+	}
+	switch key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key")); {
+	case r.Method != http.MethodGet:
+		return bad("the method is not GET")
+	case !websocket.IsWebSocketUpgrade(r):
+		return bad("no Connection: Upgrade and Upgrade: websocket")
+	case !headerHas(r.Header.Values("Sec-WebSocket-Version"), "13"):
+		h.g.Header("Sec-WebSocket-Version", "13")
+		return &refusal{reason: event.HandshakeUnsupportedVersion, err: errors.New("Sec-WebSocket-Version is not 13")}
+	case err != nil || len(key) != 16:
+		return bad("Sec-WebSocket-Key is not 16 bytes in base64")
+	}
+	if v := r.URL.Query().Get(protocol.QueryVersion); v != "" && v != "1" {
+		return &refusal{reason: event.HandshakeUnsupportedVersion, err: fmt.Errorf("protocol version %q is not 1", clipText(v, maxShort))}
+	}
+	return nil
+}
+
+func headerHas(values []string, want string) bool {
+	return slices.ContainsFunc(values, func(v string) bool {
+		return slices.ContainsFunc(strings.Split(v, ","), func(part string) bool { return strings.TrimSpace(part) == want })
+	})
+}
+
+func (s *Server) checkToken(h *handshake) *refusal {
+	ctx, cancel := context.WithTimeout(h.g.Request.Context(), s.cfg.Timeouts.Handshake)
+	defer cancel()
+	id, err := s.auth.Authenticate(ctx, Credentials{
+		Token: bearer(h.g.Request), DeviceID: h.client.device, Platform: h.client.platform, ClientIP: h.client.ip,
+	})
+	if err != nil {
+		reason, user, cause := authFailure(ctx, err)
+		h.client.user = user
+		return &refusal{reason: reason, err: cause, wait: fullRetry}
+	}
+	if !goodName(id.UserID) {
+		return &refusal{reason: event.HandshakeInternal, err: fmt.Errorf("the authenticator gave a user id of %d bytes", len(id.UserID))}
+	}
+	h.client.user = id.UserID
+	return nil
+}
+
+// open makes a connection of a finished handshake: in the hub, in the log, then greeted and read.
+func (s *Server) open(h *handshake, ws *websocket.Conn) {
+	h.slot = false // it is the connection's now
+	c := newConn(s, ws, h.client)
+	c.opened = s.now()
+	ev := s.event(event.ActionConnect, c.opened)
+	c.describe(ev)
+	request := newRequestInfo(h.g.Request)
+	request.describe(ev)
+	ev.SetInt(event.FieldHTTPStatus, http.StatusSwitchingProtocols)
+	ev.SetInt(event.FieldEventDuration, int64(c.opened.Sub(h.began)))
+	ev.SetBool(event.FieldSessionResumed, false)
+	hint := newHints(h.g.Request)
+	hint.describe(ev)
+	c.logged = s.events.put(queued{ev: ev, open: c.record()})
+	s.connects.Add(1)
+	s.metrics.handshakes.WithLabelValues("success", "ok").Inc()
+	s.metrics.handshakeSeconds.Observe(c.opened.Sub(h.began).Seconds())
+
+	c.greet()
+	s.hub.add(c)
+	s.wheel.add(c, s.clock())
+	go c.read()
+	if s.draining.Load() { // between the check and now
+		c.end(event.CloseDrain, s.drainRetry(), nil)
+	}
+}
+
+// newID makes an id that cannot be guessed.
+func newID() string { return rand.Text() }
+
+// localPort gives the port that a request came in by.
+func localPort(r *http.Request) int64 {
+	addr, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return port(addr)
+}

@@ -1,0 +1,60 @@
+package imserver
+
+import (
+	"strconv"
+	"time"
+
+	"imwatch/event"
+)
+
+const (
+	statsEvery = 10 * time.Second
+	sweepEvery = time.Minute
+)
+
+// keepHouse does what is due now and then, until stop is closed.
+func (s *Server) keepHouse(stop <-chan struct{}) {
+	second, stats, sweep := time.NewTicker(time.Second), time.NewTicker(statsEvery), time.NewTicker(sweepEvery)
+	defer second.Stop()
+	defer stats.Stop()
+	defer sweep.Stop()
+	var dropped uint64
+	for {
+		select {
+		case <-second.C:
+			s.folder.flush(s.now(), false)
+		case <-stats.C:
+			dropped = s.logStats(dropped)
+		case <-sweep.C:
+			s.limiter.sweep(s.now())
+		case <-s.deps.Reopen:
+			s.ReopenLog()
+		case <-stop:
+			return
+		}
+	}
+}
+
+// logStats writes the node's gauges, and what the log had to drop since the time before.
+func (s *Server) logStats(before uint64) (dropped uint64) {
+	ev := s.nodeEvent(event.ActionConnectionStats)
+	ev.SetInt(event.FieldServerConnections, int64(s.hub.count()))
+	ev.SetInt(event.FieldServerHandshakes, s.pending.Load())
+	ev.SetInt(event.FieldServerMessagesIn, s.counts.in.Swap(0))
+	ev.SetInt(event.FieldServerMessagesOut, s.counts.out.Swap(0))
+	dropped = s.events.drops()
+	if lost := dropped - before; lost > 0 {
+		ev.SetLabel("log_dropped", strconv.FormatUint(lost, 10))
+		s.deps.Log.WithField("events", lost).Error("the event log could not keep up; events were dropped")
+	}
+	s.emit(ev)
+	return dropped
+}
+
+// ReopenLog closes the event log and opens its path again: what to do after the file was moved away. It returns at once.
+func (s *Server) ReopenLog() {
+	select {
+	case s.log.reopen <- struct{}{}:
+	default:
+	}
+}

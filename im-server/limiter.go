@@ -1,0 +1,87 @@
+package imserver
+
+import (
+	"math"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// connectLimiter is a token bucket for each address. An IPv6 client has a whole /64 to call from, so that is what a
+// bucket stands for. Safe for concurrent use.
+type connectLimiter struct {
+	rate  float64 // tokens a second; 0: no limit
+	burst float64
+
+	mu      sync.Mutex
+	buckets map[netip.Addr]bucket
+}
+
+type bucket struct {
+	tokens float64
+	at     time.Time
+}
+
+// maxBuckets bounds the memory that an attack from many addresses takes, to some ten megabytes. Addresses beyond it
+// share one bucket until the full ones are swept away.
+const maxBuckets = 100_000
+
+func newConnectLimiter(rate float64, burst int) *connectLimiter {
+	return &connectLimiter{rate: rate, burst: float64(burst), buckets: map[netip.Addr]bucket{}}
+}
+
+// allow takes a token of the address, or says after how long there is one.
+func (l *connectLimiter) allow(ip string, now time.Time) (wait time.Duration, ok bool) {
+	if l.rate == 0 {
+		return 0, true
+	}
+	key := limiterKey(ip)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, known := l.buckets[key]
+	if !known && len(l.buckets) >= maxBuckets {
+		key = netip.Addr{}
+		b, known = l.buckets[key]
+	}
+	if !known {
+		b = bucket{l.burst, now}
+	}
+	b.tokens = l.level(b, now)
+	b.at = now
+	if b.tokens < 1 {
+		l.buckets[key] = b
+		return time.Duration(math.Ceil((1 - b.tokens) / l.rate * float64(time.Second))), false
+	}
+	b.tokens--
+	l.buckets[key] = b
+	return 0, true
+}
+
+// sweep forgets the addresses whose bucket is full again.
+func (l *connectLimiter) sweep(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, b := range l.buckets {
+		if l.level(b, now) >= l.burst {
+			delete(l.buckets, key)
+		}
+	}
+}
+
+func (l *connectLimiter) level(b bucket, now time.Time) float64 {
+	return min(l.burst, b.tokens+max(0, now.Sub(b.at).Seconds())*l.rate)
+}
+
+func limiterKey(ip string) netip.Addr {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr = addr.Unmap().WithZone("")
+	if addr.Is6() {
+		if p, err := addr.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return addr
+}

@@ -1,0 +1,22 @@
+//go:build unix
+
+package imserver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// lockFile keeps a second server from the same log and ledger. Closing the file, or the process's end, gives it free.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("opening lock file: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("locking %s: another server writes this log: %w", path, err), f.Close())
+	}
+	return f, nil
+}

@@ -1,0 +1,272 @@
+package imserver
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/sirupsen/logrus"
+
+	"imwatch/event"
+	"imwatch/im-server/protocol"
+)
+
+// Deps are the things a server is given. The zero Deps is usable.
+type Deps struct {
+	Log           logrus.FieldLogger    // diagnostics; nil: none
+	Registerer    prometheus.Registerer // takes the metrics; nil with Gatherer nil: a registry of its own
+	Gatherer      prometheus.Gatherer   // what /metrics shows
+	Now           func() time.Time      // the clock of events, tokens and rates; nil: time.Now
+	Authenticator Authenticator         // nil: JWT by the configuration
+	Listener      net.Listener          // of clients, in place of Config.Addr; the server closes it
+	OpsListener   net.Listener          // in place of Config.OpsAddr; the server closes it
+	Stdout        io.Writer             // where events go if Config.Log.Stdout is set; nil: os.Stdout
+	Reopen        <-chan os.Signal      // each value reopens the event log, as SIGHUP does for logrotate; nil: none
+	Version       string                // service.version of events; "": dev
+}
+
+// Server is an IM server. Make it with New, and call Run once.
+type Server struct {
+	cfg      Config
+	deps     Deps
+	now      func() time.Time
+	start    time.Time // clock zero of connections
+	node     string
+	boot     string
+	auth     Authenticator
+	origins  originList
+	upgrader websocket.Upgrader
+	handlers map[protocol.Type]handler
+
+	listener, ops net.Listener
+	public, admin *http.Server
+	certEnd       time.Time // when the certificate ends; zero without TLS
+
+	hub     *hub
+	wheel   *wheel
+	limiter *connectLimiter
+	folder  *folder
+	events  *eventQueue
+	log     *eventLog
+	lock    io.Closer // of the log; nil: none
+	metrics *metrics
+
+	ready    atomic.Bool
+	draining atomic.Bool
+	slots    atomic.Int64 // connections and handshakes that hold a place
+	pending  atomic.Int64 // handshakes under way
+	connects atomic.Int64
+	ends     atomic.Int64
+	counts   traffic
+	// queuedBytes is what waits for all clients together.
+	queuedBytes atomic.Int64
+	buffers     *sync.Pool    // *bytes.Buffer, of messages being read
+	freed       chan struct{} // has a token when a place was given back
+}
+
+// traffic counts messages for connection_stats.
+type traffic struct {
+	in, out atomic.Int64
+}
+
+// New checks the configuration, binds the listeners and opens the log. It takes over the listeners in deps. A Server
+// that is not run must be closed with Close.
+func New(cfg Config, deps Deps) (*Server, error) {
+	err := cfg.validate()
+	if deps.Authenticator == nil {
+		err = cfg.Validate()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("im-server: %w", err)
+	}
+	s := &Server{cfg: cfg, deps: deps, now: deps.Now, auth: deps.Authenticator, node: cfg.Node}
+	s.setDefaults()
+	if err := s.build(); err != nil {
+		return nil, fmt.Errorf("im-server: %w", errors.Join(err, s.Close()))
+	}
+	return s, nil
+}
+
+func (s *Server) setDefaults() {
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.deps.Log == nil {
+		quiet := logrus.New()
+		quiet.SetOutput(io.Discard)
+		s.deps.Log = quiet
+	}
+	if s.deps.Registerer == nil && s.deps.Gatherer == nil {
+		reg := prometheus.NewRegistry()
+		reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		s.deps.Registerer, s.deps.Gatherer = reg, reg
+	}
+	if s.deps.Stdout == nil {
+		s.deps.Stdout = os.Stdout
+	}
+	if s.deps.Version == "" {
+		s.deps.Version = "dev"
+	}
+	s.freed, s.buffers = make(chan struct{}, 1), newBuffers()
+	s.start = s.now()
+	s.boot = bootID(s.start)
+}
+
+func (s *Server) build() (err error) {
+	if s.node == "" {
+		if s.node, err = os.Hostname(); err != nil {
+			return fmt.Errorf("node: finding the host's name: %w", err)
+		}
+	}
+	if s.auth == nil {
+		if s.auth, err = NewJWT(s.cfg.JWT, s.now); err != nil {
+			return err
+		}
+	}
+	s.origins = newOriginList(s.cfg.Origins)
+	s.limiter = newConnectLimiter(s.cfg.Limits.ConnectRate, s.cfg.Limits.ConnectBurst)
+	s.folder = newFolder(s.logRefusal)
+	s.hub = newHub()
+	s.wheel = newWheel(s.cfg.Heartbeat, s.clock())
+	s.handlers = handlers()
+	s.events = newEventQueue(s.node+"-"+s.boot+"-", s.cfg.Log.Queue)
+	s.upgrader = websocket.Upgrader{
+		ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: new(sync.Pool), HandshakeTimeout: s.cfg.Timeouts.Handshake,
+		CheckOrigin:  func(*http.Request) bool { return true },                // checked before, with its own reason
+		Error:        func(http.ResponseWriter, *http.Request, int, error) {}, // answered by us
+		Subprotocols: []string{protocol.Subprotocol},
+	}
+	if s.metrics, err = newMetrics(s.deps.Registerer, s); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	if err := s.openLog(); err != nil {
+		return err
+	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	return s.routes()
+}
+
+// listen binds what was not handed in.
+func (s *Server) listen() error {
+	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 300 * time.Second, Interval: 15 * time.Second, Count: 3}}
+	var err error
+	if s.listener = s.deps.Listener; s.listener == nil {
+		if s.listener, err = lc.Listen(context.Background(), "tcp", s.cfg.Addr); err != nil {
+			return fmt.Errorf("addr: %w", err)
+		}
+	}
+	if s.ops = s.deps.OpsListener; s.ops == nil && s.cfg.OpsAddr != "" {
+		if s.ops, err = lc.Listen(context.Background(), "tcp", s.cfg.OpsAddr); err != nil {
+			return fmt.Errorf("ops_addr: %w", err)
+		}
+	}
+	if s.cfg.TLS.CertFile == "" {
+		return nil
+	}
+	cert, err := tls.LoadX509KeyPair(s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile)
+	if err != nil {
+		return fmt.Errorf("tls: reading certificate: %w", err)
+	}
+	s.certEnd = cert.Leaf.NotAfter
+	s.listener = tls.NewListener(s.listener, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
+	return nil
+}
+
+// Addr gives the address that clients connect to.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// OpsAddr gives the address of health, metrics and profiles; "" if there is none.
+func (s *Server) OpsAddr() string {
+	if s.ops == nil {
+		return ""
+	}
+	return s.ops.Addr().String()
+}
+
+// Close gives back what New took, for a Server that was never run.
+func (s *Server) Close() error {
+	var errs []error
+	for _, l := range []net.Listener{s.listener, s.ops} {
+		if l != nil {
+			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if s.log != nil {
+		errs = append(errs, s.log.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// clock gives the nanoseconds since the server was made: what ages are computed from.
+func (s *Server) clock() int64 { return int64(s.now().Sub(s.start)) }
+
+func (s *Server) imbalance() float64 {
+	return float64(s.connects.Load() - s.ends.Load() - int64(s.hub.count()))
+}
+
+// bootID names one life of a node. Ids of a later boot sort after those of an earlier one.
+func bootID(at time.Time) string {
+	return fmt.Sprintf("%011x", at.UnixMilli()) + randomHex(2)
+}
+
+// event begins an event with what every line has but its id.
+func (s *Server) event(a event.Action, at time.Time) *event.Event {
+	ev := s.events.event()
+	s.describe(ev, a, at)
+	return ev
+}
+
+func (s *Server) describe(ev *event.Event, a event.Action, at time.Time) {
+	ev.Begin(a, at)
+	ev.SetText(event.FieldServiceName, "im-server")
+	ev.SetText(event.FieldServiceVersion, s.deps.Version)
+	ev.SetText(event.FieldServiceEnvironment, s.cfg.Environment)
+	ev.SetText(event.FieldServiceNode, s.node)
+	ev.SetText(event.FieldCloudZone, s.cfg.Zone)
+}
+
+// nodeEvent begins an event of the node itself.
+func (s *Server) nodeEvent(a event.Action) *event.Event {
+	ev := s.event(a, s.now())
+	trace := continueTrace("")
+	trace.describe(ev)
+	return ev
+}
+
+// emit hands an event to the log.
+func (s *Server) emit(ev *event.Event) { s.events.put(queued{ev: ev}) }
+
+// port gives the port of an address; 0 if it has none.
+func port(addr net.Addr) int64 {
+	if addr == nil {
+		return 0
+	}
+	_, p, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(p, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return n
+}
