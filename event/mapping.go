@@ -9,7 +9,7 @@ func Mapping() map[string]any {
 	for i := range table {
 		put(props, strings.Split(table[i].Name, "."), mappingOf(table[i]))
 	}
-	props["labels"] = map[string]any{"type": "object", "dynamic": true}
+	props["labels"] = map[string]any{"type": "object", "dynamic": true, "subobjects": false} // labels.a.b is one name
 	for alias, path := range Aliases() {
 		props[alias] = map[string]any{"type": "alias", "path": path}
 	}

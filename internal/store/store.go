@@ -29,11 +29,16 @@ var ErrUnavailable = errors.New("store is unavailable")
 // ErrConflict is returned (wrapped) by Swap when the document is not at the version that the caller saw.
 var ErrConflict = errors.New("document was changed meanwhile")
 
+// ErrRejected is returned (wrapped) by Swap when the store will never take the document: what Put answers as Rejected.
+var ErrRejected = errors.New("document is refused")
+
 // Doc is one document to be kept.
 type Doc struct {
-	Index string // see package event: IndexFor, AlertIndex, …
-	ID    string
-	Body  []byte // one JSON object; belongs to the caller again after Put
+	Index string // see package event: IndexFor, AlertIndex, …; CheckIndex says what is allowed
+	ID    string // 1 to 512 bytes
+	// Body is one JSON object; it belongs to the caller again after Put. One without @timestamp is kept too, but
+	// stands last in Search and in no time range.
+	Body []byte
 }
 
 // Outcome is what became of one document.
@@ -43,7 +48,7 @@ type Outcome uint8
 const (
 	Stored   Outcome = iota // it is kept now
 	Existed                 // a document with this index and id was there before; nothing was changed
-	Rejected                // the store will never take it: Reason says why
+	Rejected                // the store will never take it (it does not fit the fields' types): Reason says why
 	Retry                   // the store could not take it now; the same document may be put again
 )
 
@@ -68,7 +73,7 @@ type Writer interface {
 
 // Query selects documents.
 type Query struct {
-	Indices string      // a pattern: comma-separated names, '*' as a wildcard
+	Indices string      // a pattern: comma-separated names, '*' as a wildcard; "" and what matches nothing: no hits
 	From    time.Time   // @timestamp ≥ From; zero: open
 	To      time.Time   // @timestamp < To; zero: open
 	Where   filter.Expr // nil: all
@@ -85,23 +90,27 @@ type Hit struct {
 
 // Bucket is one group of Aggregate.
 type Bucket struct {
-	Key    []string // one for each by-field, as text; nil pointers do not occur: see Missing
-	Absent []bool   // true where the documents of this bucket lack the by-field; its Key is "" then
-	Count  int64    // documents
-	Weight float64  // sum of im.sample.weight, absent = 1
+	// Key has one entry for each by-field, as canonical text (see KeyText), and one for the interval, if any.
+	Key    []string
+	Absent []bool  // true where the documents of this bucket lack the by-field; its Key is "" then
+	Count  int64   // documents
+	Weight float64 // sum of im.sample.weight, absent = 1
 }
 
 // Reader looks for documents. Safe for concurrent use.
 type Reader interface {
-	// Search yields every matching document in order of (@timestamp, id). Single use. After an error it ends.
+	// Search yields every matching document in order of (@timestamp in full precision, id, index). Single use. After
+	// an error it ends. A hit's Body is the caller's.
 	Search(ctx context.Context, q Query) iter.Seq2[Hit, error]
 	// Count gives the number of matching documents.
 	Count(ctx context.Context, q Query) (int64, error)
 	// Aggregate yields every group of the matching documents by the values of the fields by, never only the largest
-	// ones. A document with a list counts in the group of each element. With interval > 0, groups are further split
-	// by the interval-aligned time (Unix epoch) in which @timestamp falls, given as the last Key, in RFC 3339.
+	// ones, in no particular order. A document with a list counts in the group of each of its distinct elements. With
+	// interval > 0, groups are further split by the interval-aligned time (Unix epoch) in which @timestamp falls,
+	// given as the last Key, as event.FormatTime prints it.
 	Aggregate(ctx context.Context, q Query, by []filter.Field, interval time.Duration) iter.Seq2[Bucket, error]
-	// Get reads one document at once, also one not yet visible to Search. Version is for Swap.
+	// Get reads one document at once, also one not yet visible to Search. Version is for Swap. ErrNotFound where
+	// there is none.
 	Get(ctx context.Context, index, id string) (body []byte, version string, err error)
 }
 
@@ -117,6 +126,7 @@ type Admin interface {
 	Lifecycle(ctx context.Context) (bool, error)
 	// Ping says whether the store answers.
 	Ping(ctx context.Context) error
+	// Close puts everything away. No call may be under way or follow.
 	Close() error
 }
 

@@ -1,0 +1,71 @@
+package elastic
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sirupsen/logrus/hooks/test"
+)
+
+func TestValidate(t *testing.T) {
+	if err := DefaultConfig().Validate(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+	bad := Config{
+		Addresses: []string{"localhost:9200", "http://user:secret@es:9200"}, Username: "u", APIKey: "k", CAFile: "f", InsecureSkipVerify: true, Replicas: -1,
+	}
+	err := bad.Validate()
+	for _, key := range []string{"addresses[0]", "addresses[1]", "username, password", "api_key", "insecure_skip_verify", "timeout", "max_bulk_bytes", "shards", "replicas", "dead_letter_days", "alert_days"} {
+		if err == nil || !strings.Contains(err.Error(), key+":") {
+			t.Errorf("%s is not named in: %v", key, err)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "secret") {
+		t.Errorf("the error tells a secret: %v", err)
+	}
+}
+
+func TestCAFile(t *testing.T) {
+	log, _ := test.NewNullLogger()
+	cfg := DefaultConfig()
+	cfg.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+	if _, err := New(cfg, log, nil); err == nil || !strings.Contains(err.Error(), "ca_file") {
+		t.Errorf("a missing file: %v", err)
+	}
+	if err := os.WriteFile(cfg.CAFile, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(cfg, log, nil); err == nil || !strings.Contains(err.Error(), "ca_file") {
+		t.Errorf("a file without a certificate: %v", err)
+	}
+}
+
+// TestAuthentication reads the header that the cluster gets.
+func TestAuthentication(t *testing.T) {
+	for want, set := range map[string]func(*Config){
+		"":               func(*Config) {},
+		"ApiKey a2V5":    func(c *Config) { c.APIKey = "a2V5" },
+		"Basic dTpwYXNz": func(c *Config) { c.Username, c.Password = "u", "pass" },
+	} {
+		got := "none"
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = r.Header.Get("Authorization")
+			_, _ = io.WriteString(w, "{}")
+		}))
+		cfg := DefaultConfig()
+		cfg.Addresses = []string{srv.URL + "/behind/a/proxy"}
+		set(&cfg)
+		if err := open(t, cfg).Ping(t.Context()); err != nil {
+			t.Error(err)
+		}
+		srv.Close()
+		if !strings.EqualFold(got, want) { // the scheme's case does not matter
+			t.Errorf("authorization is %q, want %q", got, want)
+		}
+	}
+}
