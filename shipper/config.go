@@ -1,0 +1,162 @@
+package shipper
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"imwatch/shipper/parse"
+)
+
+// The formats of lines.
+const (
+	FormatContract = "contract"
+	FormatGin      = "gin"
+	FormatNginx    = "nginx"
+	FormatGrok     = "grok"
+)
+
+// The ways to notice changes.
+const (
+	WatchAuto = "auto"
+	WatchPoll = "poll"
+)
+
+// Config says what is shipped and how. Start from DefaultConfig.
+type Config struct {
+	Sources            []Source      `yaml:"sources" doc:"the log files, each set with its format"`
+	Checkpoint         string        `yaml:"checkpoint" doc:"file that remembers how far each log was shipped; it must survive restarts"`
+	Watch              string        `yaml:"watch" doc:"how changes are noticed: auto (by the system's notifications, else polling) or poll"`
+	PollInterval       time.Duration `yaml:"poll_interval" doc:"how often files are looked at when polling"`
+	BatchLines         int           `yaml:"batch_lines" doc:"most lines sent to the broker at once"`
+	BatchBytes         int           `yaml:"batch_bytes" doc:"most bytes sent to the broker at once"`
+	WatermarkInterval  time.Duration `yaml:"watermark_interval" doc:"how often each node's progress is told to the detectors"`
+	CheckpointInterval time.Duration `yaml:"checkpoint_interval" doc:"how often the checkpoint is written at most"`
+	CloseAfter         time.Duration `yaml:"close_after" doc:"how long a rotated file is kept open without a change; then an unfinished last line of it becomes a dead letter"`
+	ForgetAfter        time.Duration `yaml:"forget_after" doc:"how long positions of deleted files, and nodes that have no file any more, are remembered"`
+	ShutdownTimeout    time.Duration `yaml:"shutdown_timeout" doc:"how long a stop waits for the broker's acknowledgements; what is missing then is sent at the next start"`
+	ExitAtEnd          bool          `yaml:"exit_at_end" doc:"ship what is there and end, instead of following the files"`
+}
+
+// Source is a set of log files of one format.
+type Source struct {
+	Paths       []string `yaml:"paths" doc:"glob patterns of the files being written; what they were rotated to is found by itself"`
+	Format      string   `yaml:"format" doc:"contract (JSON lines of the event contract), gin, nginx (combined) or grok"`
+	Pattern     string   `yaml:"pattern" doc:"grok pattern whose names are fields of the contract, timestamp or request; for format grok, in place of the built-in one for gin and nginx"`
+	TimeLayout  string   `yaml:"time_layout" doc:"form of the timestamp in Go's notation; empty: the usual forms are tried"`
+	Timezone    string   `yaml:"timezone" doc:"IANA name of the zone of timestamps that have none; empty: UTC"`
+	Service     string   `yaml:"service" doc:"service.name of lines that do not say it"`
+	Environment string   `yaml:"environment" doc:"service.environment of lines that do not say it"`
+	Node        string   `yaml:"node" doc:"service.node.name of lines that do not say it; empty: the host's name"`
+}
+
+// DefaultConfig gives the defaults. Sources are the user's to name.
+func DefaultConfig() Config {
+	return Config{
+		Checkpoint:         "data/shipper/checkpoint.json",
+		Watch:              WatchAuto,
+		PollInterval:       250 * time.Millisecond,
+		BatchLines:         5000,
+		BatchBytes:         2 << 20,
+		WatermarkInterval:  time.Second,
+		CheckpointInterval: time.Second,
+		CloseAfter:         30 * time.Second,
+		ForgetAfter:        24 * time.Hour,
+		ShutdownTimeout:    5 * time.Second,
+	}
+}
+
+// Validate names every fault by its key.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if len(c.Sources) == 0 {
+		bad("sources: at least one is needed")
+	}
+	for i, s := range c.Sources {
+		if err := s.validate(); err != nil {
+			bad("sources[%d]: %w", i, err)
+		}
+	}
+	if c.Checkpoint == "" {
+		bad("checkpoint: a file is needed")
+	}
+	if c.Watch != WatchAuto && c.Watch != WatchPoll {
+		bad("watch: %q is neither %s nor %s", c.Watch, WatchAuto, WatchPoll)
+	}
+	if c.BatchLines < 1 || c.BatchLines > 100_000 {
+		bad("batch_lines: %d is not between 1 and 100000", c.BatchLines)
+	}
+	if c.BatchBytes < 1<<10 || c.BatchBytes > 64<<20 {
+		bad("batch_bytes: %d is not between 1024 and %d", c.BatchBytes, 64<<20)
+	}
+	for _, d := range []struct {
+		key string
+		d   time.Duration
+	}{
+		{"poll_interval", c.PollInterval},
+		{"watermark_interval", c.WatermarkInterval},
+		{"checkpoint_interval", c.CheckpointInterval},
+		{"close_after", c.CloseAfter},
+		{"forget_after", c.ForgetAfter},
+		{"shutdown_timeout", c.ShutdownTimeout},
+	} {
+		if d.d <= 0 {
+			bad("%s: %s is not above 0", d.key, d.d)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s Source) validate() error {
+	var errs []error
+	if len(s.Paths) == 0 {
+		errs = append(errs, errors.New("paths: at least one is needed"))
+	}
+	for _, p := range s.Paths {
+		if _, err := filepath.Match(p, ""); err != nil || p == "" {
+			errs = append(errs, fmt.Errorf("paths: %q is no glob pattern", p))
+		}
+	}
+	if s.Pattern != "" && s.Format == FormatContract {
+		errs = append(errs, errors.New("pattern: contract lines are JSON and have none"))
+	}
+	if _, err := s.parser(s.Node); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// parser makes what reads the source's lines.
+func (s Source) parser(node string) (parse.Parser, error) {
+	d := parse.Defaults{Service: s.Service, Environment: s.Environment, Node: node}
+	pattern := s.Pattern
+	switch s.Format {
+	case FormatContract:
+		return parse.NewContract(d), nil
+	case FormatGin:
+		if pattern == "" {
+			pattern = parse.GinPattern
+		}
+	case FormatNginx:
+		if pattern == "" {
+			pattern = parse.NginxPattern
+		}
+	case FormatGrok:
+		if pattern == "" {
+			return nil, errors.New("pattern: format grok needs one")
+		}
+	default:
+		return nil, fmt.Errorf("format: %q is none of %s, %s, %s, %s", s.Format, FormatContract, FormatGin, FormatNginx, FormatGrok)
+	}
+	zone, err := time.LoadLocation(s.Timezone)
+	if err != nil {
+		return nil, fmt.Errorf("timezone: %w", err)
+	}
+	p, err := parse.NewText(parse.TextOptions{Pattern: pattern, Layout: s.TimeLayout, Location: zone, Defaults: d})
+	if err != nil {
+		return nil, fmt.Errorf("pattern: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,61 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config says how events are brought into the store. Start from DefaultConfig.
+type Config struct {
+	Group           string        `yaml:"group" doc:"consumer group; indexers with the same one share the work"`
+	BatchDocs       int           `yaml:"batch_docs" doc:"most documents put at once"`
+	BatchBytes      int           `yaml:"batch_bytes" doc:"most bytes put at once"`
+	BatchDelay      time.Duration `yaml:"batch_delay" doc:"how long the first event of a batch waits for more"`
+	InFlight        int           `yaml:"in_flight" doc:"batches on their way to the store at once"`
+	RetryMin        time.Duration `yaml:"retry_min" doc:"wait before the first repetition of what the store could not take; it doubles each time"`
+	RetryMax        time.Duration `yaml:"retry_max" doc:"longest wait between repetitions"`
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" doc:"how long a stop waits for the store; what is missing then is indexed at the next start"`
+}
+
+// DefaultConfig gives the defaults.
+func DefaultConfig() Config {
+	return Config{
+		Group: "imwatch-indexer", BatchDocs: 5000, BatchBytes: 5 << 20, BatchDelay: 200 * time.Millisecond, InFlight: 2,
+		RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second, ShutdownTimeout: 10 * time.Second,
+	}
+}
+
+// Validate names every fault by its key.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Group == "" {
+		bad("group: a name is needed")
+	}
+	for _, n := range []struct {
+		key      string
+		n        int
+		min, max int
+	}{
+		{"batch_docs", c.BatchDocs, 1, 100_000}, {"batch_bytes", c.BatchBytes, 1 << 10, 90 << 20}, {"in_flight", c.InFlight, 1, 64},
+	} {
+		if n.n < n.min || n.n > n.max {
+			bad("%s: %d is not between %d and %d", n.key, n.n, n.min, n.max)
+		}
+	}
+	for _, d := range []struct {
+		key string
+		d   time.Duration
+	}{
+		{"batch_delay", c.BatchDelay}, {"retry_min", c.RetryMin}, {"retry_max", c.RetryMax}, {"shutdown_timeout", c.ShutdownTimeout},
+	} {
+		if d.d <= 0 {
+			bad("%s: %s is not above 0", d.key, d.d)
+		}
+	}
+	if c.RetryMax < c.RetryMin {
+		bad("retry_max: %s is below retry_min, %s", c.RetryMax, c.RetryMin)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,163 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"imwatch/event"
+	"imwatch/internal/store"
+	"imwatch/shipper/deadletter"
+)
+
+// putter brings batches into the store, however long it takes. Safe for concurrent use.
+type putter struct {
+	cfg     Config
+	log     logrus.FieldLogger
+	now     func() time.Time
+	store   store.Writer
+	metrics *metrics
+	warned  atomic.Int64 // Unix ns of the last warning
+}
+
+// put returns when every document of the batch is in the store or refused and kept as a dead letter. Its error is
+// ctx's.
+func (p *putter) put(ctx context.Context, b *batch) error {
+	start := p.now()
+	refused, err := p.insist(ctx, b.items)
+	if err != nil {
+		return err
+	}
+	for len(refused) > 0 {
+		letters := make([]item, 0, len(refused))
+		for _, r := range refused {
+			if l, ok := p.lament(r); ok {
+				letters = append(letters, l)
+			}
+		}
+		if refused, err = p.insist(ctx, letters); err != nil {
+			return err
+		}
+	}
+	if len(b.items) > 0 {
+		p.metrics.batch.Observe(p.now().Sub(start).Seconds())
+	}
+	if !b.newest.IsZero() {
+		p.metrics.lag.Set(p.now().Sub(b.newest).Seconds())
+	}
+	return nil
+}
+
+// refusal is a document that the store will never take.
+type refusal struct {
+	item   item
+	reason string
+}
+
+// lament makes a dead letter of a document that was refused. If that was one already, all that is left is to say so
+// aloud: the message itself stays on the bus for as long as that keeps it.
+func (p *putter) lament(r refusal) (item, bool) {
+	m := r.item.from
+	if r.item.letter {
+		p.metrics.events.WithLabelValues(outcomeRefused).Inc()
+		p.log.WithFields(logrus.Fields{"topic": m.Topic, "partition": m.Partition, "offset": m.Offset, "reason": r.reason}).
+			Error("the store refused a dead letter; the message is on the bus only")
+		return item{}, false
+	}
+	p.metrics.letters.WithLabelValues("rejected").Inc()
+	at := m.Time
+	if at.IsZero() {
+		at = p.now()
+	}
+	l := deadletter.Letter{
+		At: at, ID: origin(m), Stage: "indexer", Reason: "rejected", Detail: r.reason,
+		Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Original: m.Value,
+	}
+	doc := store.Doc{Index: event.DeadLetterIndex(at), ID: l.ID, Body: l.AppendJSON(nil)}
+	return item{doc: doc, from: m, letter: true}, true
+}
+
+// insist puts the items until the store has taken or refused each; only what it could not take is put again.
+func (p *putter) insist(ctx context.Context, items []item) ([]refusal, error) {
+	var refused []refusal
+	for wait := p.cfg.RetryMin; len(items) > 0; wait = min(2*wait, p.cfg.RetryMax) {
+		docs := make([]store.Doc, len(items))
+		for i := range items {
+			docs[i] = items[i].doc
+		}
+		results, err := p.store.Put(ctx, docs...)
+		if err == nil && len(results) != len(items) {
+			err = fmt.Errorf("%d results for %d documents", len(results), len(items))
+		}
+		if err != nil {
+			p.metrics.failures.Inc()
+			p.warn(err, len(items))
+		} else {
+			items, refused = p.sort(items, results, refused)
+		}
+		if len(items) == 0 {
+			break
+		}
+		p.metrics.retries.Add(float64(len(items)))
+		select {
+		case <-time.After(wait/2 + rand.N(wait)): // spreads attempts, keeps no secret
+		case <-ctx.Done():
+			return nil, fmt.Errorf("putting %d documents: %w", len(items), errors.Join(context.Cause(ctx), err))
+		}
+	}
+	return refused, nil
+}
+
+// sort counts what is done and gives what is to be put again and what was refused.
+func (p *putter) sort(items []item, results []store.Result, refused []refusal) ([]item, []refusal) {
+	var again []item
+	var stored, existed, letters int
+	for i, r := range results {
+		switch r.Outcome {
+		case store.Rejected:
+			refused = append(refused, refusal{items[i], r.Reason})
+			continue
+		case store.Retry:
+			again = append(again, items[i])
+			continue
+		case store.Existed, store.Stored:
+		}
+		switch {
+		case items[i].letter:
+			letters++
+		case r.Outcome == store.Existed:
+			existed++
+		default:
+			stored++
+		}
+	}
+	if len(again) > 0 {
+		p.warn(errors.New(reasonOf(results)), len(again))
+	}
+	p.metrics.events.WithLabelValues(outcomeStored).Add(float64(stored))
+	p.metrics.events.WithLabelValues(outcomeExisted).Add(float64(existed))
+	p.metrics.events.WithLabelValues(outcomeDeadLetter).Add(float64(letters))
+	return again, refused
+}
+
+func reasonOf(results []store.Result) string {
+	for _, r := range results {
+		if r.Outcome == store.Retry && r.Reason != "" {
+			return r.Reason
+		}
+	}
+	return "the store could not take it at the moment"
+}
+
+// warn says once in ten seconds that the store does not take what it should.
+func (p *putter) warn(err error, n int) {
+	now, last := p.now().UnixNano(), p.warned.Load()
+	if now-last >= int64(10*time.Second) && p.warned.CompareAndSwap(last, now) {
+		p.log.WithError(err).WithField("documents", n).Warn("the store did not take documents; they are put again until it does, and no more is read meanwhile")
+	}
+}

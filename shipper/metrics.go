@@ -1,0 +1,83 @@
+package shipper
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The results of a line.
+const (
+	resultShipped    = "shipped"
+	resultDeadLetter = "dead_letter"
+	resultEmpty      = "empty"
+)
+
+// maxFileLabels bounds the files that are shown by name; the rest are added up as "other".
+const maxFileLabels = 100
+
+type metrics struct {
+	lines       *prometheus.CounterVec
+	bytes       prometheus.Counter
+	behind      *prometheus.GaugeVec
+	produce     prometheus.Histogram
+	failures    prometheus.Counter
+	deadLetters *prometheus.CounterVec
+	checkpoints *prometheus.CounterVec
+	shown       map[string]bool // the file labels in use; owned by the reader
+}
+
+func newMetrics() *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	return &metrics{
+		lines:    counter("im_shipper_lines_total", "Lines that the broker has acknowledged, by result: shipped, dead_letter; and empty ones.", "result"),
+		bytes:    prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_bytes_total", Help: "Bytes of records that the broker has acknowledged."}),
+		behind:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "im_shipper_bytes_behind", Help: "Bytes of a log and its rotated files that are not acknowledged yet."}, []string{"file"}),
+		produce:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "im_shipper_produce_seconds", Help: "Time from sending a batch to its acknowledgement, attempts included.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}),
+		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_produce_failures_total", Help: "Attempts to send that failed and are repeated."}),
+
+		deadLetters: counter("im_shipper_dead_letters_total", "Lines that became dead letters, by reason.", "reason"),
+		checkpoints: counter("im_shipper_checkpoints_total", "Checkpoints written, by result: ok, failed.", "result"),
+		shown:       map[string]bool{},
+	}
+}
+
+// register makes the metrics known; r may be nil.
+func (m *metrics) register(r prometheus.Registerer, more ...prometheus.Collector) error {
+	if r == nil {
+		return nil
+	}
+	var errs []error
+	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.deadLetters, m.checkpoints}
+	for _, c := range append(all, more...) {
+		if err := r.Register(c); err != nil {
+			errs = append(errs, fmt.Errorf("registering a metric: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// setBehind shows how far each file is behind, and takes away those that are no more.
+func (m *metrics) setBehind(behind map[string]int64) {
+	other := int64(0)
+	for file := range m.shown {
+		if _, there := behind[file]; !there {
+			m.behind.DeleteLabelValues(file)
+			delete(m.shown, file)
+		}
+	}
+	for file, n := range behind {
+		if !m.shown[file] && len(m.shown) >= maxFileLabels {
+			other += n
+			continue
+		}
+		m.shown[file] = true
+		m.behind.WithLabelValues(file).Set(float64(n))
+	}
+	if len(behind) > len(m.shown) {
+		m.behind.WithLabelValues("other").Set(float64(other))
+	}
+}

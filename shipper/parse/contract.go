@@ -1,0 +1,66 @@
+package parse
+
+import (
+	"strings"
+
+	"imwatch/event"
+)
+
+// Contract passes lines of the event contract on: checked, byte by byte as they were written, with what they lack
+// added at the end.
+type Contract struct{ defaults Defaults }
+
+// NewContract makes a parser of contract lines.
+func NewContract(d Defaults) *Contract { return &Contract{defaults: d} }
+
+var _ Parser = (*Contract)(nil)
+
+// Parse checks the line and adds log.file.path, log.offset and what is missing of the fields that the pipeline needs.
+func (p *Contract) Parse(dst []byte, e *event.Event, line string, at Origin) ([]byte, error) {
+	if err := event.DecodeString(line, e); err != nil {
+		return dst, err // it is told apart by FaultOf, and has no more to say
+	}
+	switch {
+	case !e.Has(event.FieldEventAction):
+		return dst, fault("missing", "event.action: an event needs one")
+	case e.IsWatermark():
+		return dst, fault("reserved", "event.dataset: %s is the pipeline's own", event.DatasetPipeline)
+	case len(e.ID()) > MaxID:
+		return dst, fault("id", "event.id: %d bytes, at most %d are allowed", len(e.ID()), MaxID)
+	}
+	body := strings.TrimRight(line, " \t\r\n")
+	x := extra{dst: append(dst, body[:len(body)-1]...)}
+	if !e.Has(event.FieldLogFilePath) {
+		x.text("log.file.path", at.File)
+	}
+	if !e.Has(event.FieldLogOffset) {
+		x.long("log.offset", at.Offset)
+	}
+	if !e.Has(event.FieldEventID) {
+		e.SetText(event.FieldEventID, MakeID(line, at, e.Time()))
+		x.text("event.id", e.ID())
+	}
+	p.missing(&x, e)
+	return bounded(append(x.dst, '}'), dst)
+}
+
+// missing adds the defaults of fields that the line lacks.
+func (p *Contract) missing(x *extra, e *event.Event) {
+	for _, d := range [...]struct {
+		id          event.FieldID
+		name, value string
+	}{
+		{event.FieldServiceNode, "service.node.name", p.defaults.Node},
+		{event.FieldServiceName, "service.name", p.defaults.Service},
+		{event.FieldServiceEnvironment, "service.environment", p.defaults.Environment},
+		{event.FieldLogLevel, "log.level", event.LevelInfo},
+		{event.FieldEventDataset, "event.dataset", event.DatasetConnection},
+		{event.FieldEventKind, "event.kind", "event"},
+		{event.FieldECSVersion, "ecs.version", event.ECSVersion},
+	} {
+		if !e.Has(d.id) && d.value != "" {
+			e.SetText(d.id, d.value)
+			x.text(d.name, d.value)
+		}
+	}
+}

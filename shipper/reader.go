@@ -1,0 +1,279 @@
+package shipper
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"imwatch/event"
+	"imwatch/shipper/deadletter"
+	"imwatch/shipper/parse"
+	"imwatch/shipper/tail"
+)
+
+// reader turns what is written to the files into batches. All of it is owned by its goroutine.
+type reader struct {
+	cfg     Config
+	log     logrus.FieldLogger
+	now     func() time.Time
+	metrics *metrics
+	ledger  *ledger
+	sources []source
+	tail    *tail.Tail
+	watcher *tail.Watcher // nil: polling
+	out     chan<- *batch
+	free    <-chan *batch
+
+	progress *progress
+	batch    *batch
+	chunk    tail.Chunk
+	text     string // chunk.Data
+	taken    int    // bytes of it that are in batches
+	newest   int64  // event time in it, Unix ns
+	origin   parse.Origin
+	lastNode string
+	event    event.Event
+	due      bool // a watermark is to be told
+	scanned  time.Time
+}
+
+// source is what is read in one way.
+type source struct {
+	parser parse.Parser
+	node   string // that all lines are of; "" where they say it themselves
+}
+
+// pollFactor is how much rarer files are looked at while the system notifies us: then it is a safety net only.
+const pollFactor = 10
+
+// scanPause is the least time between two looks at the directories that notifications bring about. A copy of a large
+// log sends thousands of them.
+const scanPause = 10 * time.Millisecond
+
+// run reads until ctx ends or, with ExitAtEnd, until all is read. It closes out.
+func (r *reader) run(ctx context.Context) {
+	defer close(r.out)
+	interval := r.cfg.PollInterval
+	var wake <-chan struct{}
+	if r.watcher != nil {
+		interval *= pollFactor
+		wake = r.watcher.Wake()
+	}
+	poll, watermark := time.NewTicker(interval), time.NewTicker(r.cfg.WatermarkInterval)
+	defer poll.Stop()
+	defer watermark.Stop()
+	var later <-chan time.Time
+	r.batch = r.fresh()
+	r.scan()
+	for last := lookAgain; ctx.Err() == nil; {
+		more := r.fill()
+		if r.due {
+			r.mark()
+		}
+		out := r.out
+		if r.batch.idle() {
+			if r.cfg.ExitAtEnd && !more {
+				switch last {
+				case lookAgain:
+					r.scan()
+				case tell:
+					r.due = true
+				case done:
+					return
+				}
+				last++
+				continue
+			}
+			out = nil
+		}
+		select {
+		case out <- r.batch:
+			r.batch = r.fresh()
+		case <-wake:
+			if r.changed() && later == nil {
+				later = time.After(max(0, scanPause-r.now().Sub(r.scanned)))
+			}
+		case <-later:
+			later = nil
+			r.scan()
+		case <-poll.C:
+			r.scan()
+		case <-watermark.C:
+			r.scan()
+			r.due = true
+		case <-ctx.Done():
+		}
+	}
+}
+
+// ending is what is left to do at the end of files that nobody writes any more.
+type ending int
+
+const (
+	lookAgain ending = iota // at the directories
+	tell                    // the last watermark
+	done
+)
+
+func (r *reader) fresh() *batch {
+	select {
+	case b := <-r.free:
+		return b
+	default:
+		return newBatch(r.cfg.BatchLines, r.cfg.BatchBytes)
+	}
+}
+
+// scan looks at the directories, those that are new included.
+func (r *reader) scan() {
+	if r.watcher != nil {
+		for _, dir := range r.tail.Dirs() {
+			if err := r.watcher.Add(dir); err != nil {
+				r.log.WithError(err).Debug("a directory is polled instead of watched")
+			}
+		}
+	}
+	r.scanned = r.now()
+	r.tail.Scan()
+	r.batch.forgotten = append(r.batch.forgotten, r.tail.Forgotten()...)
+}
+
+// changed takes in what the system has notified us of, and says whether the directories must be looked at.
+func (r *reader) changed() bool {
+	written, look := r.watcher.Take()
+	for path := range written {
+		look = r.tail.Touch(path) || look
+	}
+	return look
+}
+
+// fill reads until the batch is full, and says whether it is; else there is nothing more at the moment.
+func (r *reader) fill() (full bool) {
+	defer func() { r.batch.nodes = append(r.batch.nodes, r.progress.take()...) }()
+	for {
+		for r.taken < len(r.text) {
+			if !r.take() {
+				r.settle()
+				return true
+			}
+		}
+		r.settle()
+		c, ok := r.tail.Next()
+		if !ok {
+			r.chunk, r.text, r.taken = tail.Chunk{}, "", 0
+			return false
+		}
+		r.begin(c)
+	}
+}
+
+func (r *reader) begin(c tail.Chunk) {
+	r.chunk, r.text, r.taken, r.newest, r.lastNode = c, string(c.Data), 0, 0, ""
+	r.origin = parse.Origin{File: c.Path, Generation: fmt.Sprintf("%s-%d", c.ID.Head, c.ID.Run)}
+}
+
+// settle notes how far the batch goes.
+func (r *reader) settle() {
+	if r.taken == 0 {
+		return
+	}
+	r.batch.marks[r.chunk.ID] = r.chunk.Mark(r.taken)
+	if file := r.chunk.ID.File; r.newest > r.progress.newest[file] {
+		r.progress.newest[file] = r.newest
+	}
+}
+
+// take moves the next line into the batch, or says that the batch is full.
+func (r *reader) take() bool {
+	rest := r.text[r.taken:]
+	if r.chunk.Kind != tail.Lines {
+		if r.batch.full(len(rest), r.cfg.BatchLines, r.cfg.BatchBytes) {
+			return false
+		}
+		r.odd(rest)
+		r.taken += len(rest)
+		return true
+	}
+	line, _, _ := strings.Cut(rest, "\n")
+	if r.batch.full(len(line), r.cfg.BatchLines, r.cfg.BatchBytes) {
+		return false
+	}
+	r.origin.Offset = r.chunk.Offset + int64(r.taken)
+	r.taken += min(len(line)+1, len(rest))
+	if line == "" || line[0] <= ' ' && strings.TrimSpace(line) == "" {
+		r.batch.empty++
+		return true
+	}
+	r.line(line)
+	return true
+}
+
+func (r *reader) line(line string) {
+	b, start := r.batch, len(r.batch.arena)
+	rec, err := r.sources[r.chunk.Source].parser.Parse(b.arena, &r.event, line, r.origin)
+	if err != nil {
+		f, ok := parse.FaultOf(err)
+		if !ok {
+			f = parse.LineError{Reason: "unknown", Detail: err.Error()}
+		}
+		r.letter(f.Reason, f.Detail, line)
+		return
+	}
+	b.arena = rec
+	b.add(start, r.event.Key())
+	r.newest = max(r.newest, r.event.UnixNano())
+	if node := r.event.Node(); node != r.lastNode {
+		r.lastNode = node
+		r.progress.note(node, r.chunk.ID.File, r.now())
+	}
+}
+
+// odd keeps what is no line: a piece of one that is too long, or one that was never ended.
+func (r *reader) odd(data string) {
+	c := &r.chunk
+	r.origin.Offset = c.Offset
+	if c.Kind == tail.Rest {
+		r.letter("unterminated", "the file ended without a newline", data)
+		return
+	}
+	r.letter("too_large", fmt.Sprintf("part %d of a line that begins at byte %d; at most %d bytes are allowed", c.Part, c.Line, event.MaxLine), data)
+	r.batch.letters[len(r.batch.letters)-1].Part = c.Part
+}
+
+func (r *reader) letter(reason, detail, original string) {
+	r.batch.letters = append(r.batch.letters, deadletter.Letter{
+		At: r.now(), ID: parse.MakeID(original, r.origin, time.Unix(0, 0)), Stage: "shipper", Reason: reason, Detail: detail,
+		File: r.origin.File, Offset: r.origin.Offset, Original: []byte(original),
+	})
+	r.batch.original += len(original)
+}
+
+// mark puts the watermarks of this moment behind what the batch holds.
+func (r *reader) mark() {
+	r.due = false
+	now, files := r.now(), r.tail.Files()
+	for _, f := range files {
+		if f.Source >= 0 && f.Present && r.sources[f.Source].node != "" {
+			r.progress.note(r.sources[f.Source].node, f.Live, now)
+		}
+	}
+	r.showBehind(files)
+	marks, gone := r.progress.watermarks(files, !r.cfg.ExitAtEnd, now, r.cfg.ForgetAfter)
+	r.batch.watermarks = marks
+	r.batch.gone = append(r.batch.gone, gone...)
+}
+
+// showBehind shows how much of each log is not acknowledged.
+func (r *reader) showBehind(files []tail.File) {
+	behind := make(map[string]int64, len(files))
+	for _, f := range files {
+		behind[f.Live] = 0
+		for _, s := range f.Sizes {
+			behind[f.Live] += max(0, s.Size-r.ledger.offset(s.ID))
+		}
+	}
+	r.metrics.setBehind(behind)
+}

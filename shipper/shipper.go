@@ -1,0 +1,181 @@
+package shipper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"imwatch/internal/bus"
+	"imwatch/shipper/tail"
+)
+
+// Deps is what a Shipper works with.
+type Deps struct {
+	Bus        bus.Producer          // needed; its topics must exist
+	Log        logrus.FieldLogger    // needed; diagnostics
+	Registerer prometheus.Registerer // nil: the metrics are not shown
+	Now        func() time.Time      // nil: time.Now
+}
+
+// Shipper brings the lines of log files to the bus. Make one with New, run it once.
+type Shipper struct {
+	cfg     Config
+	deps    Deps
+	node    string
+	metrics *metrics
+
+	mu     sync.Mutex // guards ledger
+	ledger *ledger    // nil before Run
+}
+
+// New checks the configuration and makes the metrics known. It touches no log file.
+func New(cfg Config, deps Deps) (*Shipper, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("configuring the shipper: %w", err)
+	}
+	if deps.Bus == nil || deps.Log == nil {
+		return nil, errors.New("making a shipper: a bus and a logger are needed")
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("asking for the host's name: %w", err)
+	}
+	s := &Shipper{cfg: cfg, deps: deps, node: host, metrics: newMetrics()}
+	err = s.metrics.register(deps.Registerer,
+		s.gauge("im_shipper_checkpoint_age_seconds", "How long acknowledged lines have not been in the checkpoint.", (*ledger).age),
+		s.gauge("im_shipper_watermark_lag_seconds", "How far the progress told for the node that is farthest behind is behind the clock.", (*ledger).lag))
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Shipper) gauge(name, help string, of func(*ledger, time.Time) time.Duration) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+		s.mu.Lock()
+		l := s.ledger
+		s.mu.Unlock()
+		if l == nil {
+			return 0
+		}
+		return of(l, s.deps.Now()).Seconds()
+	})
+}
+
+// inFlight is how many batches wait between reading and sending. With the one being filled and the one being sent it
+// bounds the memory.
+const inFlight = 1
+
+// Run ships until ctx ends; with ExitAtEnd until all is shipped. When ctx ends it waits for the broker's answers for
+// up to ShutdownTimeout, writes the checkpoint and returns nil: what was not acknowledged is sent at the next start.
+// With ExitAtEnd an end before the end is an error. It may be called once.
+func (s *Shipper) Run(ctx context.Context) (err error) {
+	if err := os.MkdirAll(filepath.Dir(s.cfg.Checkpoint), 0o750); err != nil {
+		return fmt.Errorf("making the checkpoint's directory: %w", err)
+	}
+	release, err := lock(s.cfg.Checkpoint + ".lock")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	r, snd, err := s.assemble()
+	if err != nil {
+		return err
+	}
+	defer r.tail.Close()
+	if r.watcher != nil {
+		defer func() { err = errors.Join(err, r.watcher.Close()) }()
+	}
+
+	hard, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(s.cfg.ShutdownTimeout, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(hard, func() { timer.Stop() })
+	})()
+
+	var reading sync.WaitGroup
+	reading.Go(func() { r.run(ctx) })
+	err = snd.run(hard)
+	reading.Wait()
+	r.showBehind(r.tail.Files())
+	if ctx.Err() == nil {
+		return err
+	}
+	if s.cfg.ExitAtEnd {
+		return fmt.Errorf("shipping was stopped before the end: %w", errors.Join(context.Cause(ctx), err))
+	}
+	if errors.Is(err, context.Cause(ctx)) {
+		s.deps.Log.Warn("the broker did not acknowledge the last lines in time; they are sent at the next start")
+		return nil
+	}
+	return err
+}
+
+// assemble makes the two halves, reading and sending, and what connects them.
+func (s *Shipper) assemble() (*reader, *sender, error) {
+	saved, problem := loadCheckpoint(s.cfg.Checkpoint)
+	if problem != nil {
+		s.deps.Log.WithError(problem).Error("a checkpoint could not be used; the one before it is, or all is read from the beginning")
+	}
+	l := newLedger(saved, s.deps.Now())
+	s.mu.Lock()
+	s.ledger = l
+	s.mu.Unlock()
+
+	opts := tail.Options{
+		CloseAfter: s.cfg.CloseAfter, ForgetAfter: s.cfg.ForgetAfter, Whole: s.cfg.ExitAtEnd, Log: s.deps.Log, Now: s.deps.Now,
+	}
+	sources := make([]source, len(s.cfg.Sources))
+	for i, c := range s.cfg.Sources {
+		node := c.Node
+		if node == "" {
+			node = s.node
+		}
+		p, err := c.parser(node)
+		if err != nil {
+			return nil, nil, err
+		}
+		sources[i].parser = p
+		if c.Format != FormatContract {
+			sources[i].node = node
+		}
+		opts.Sources = append(opts.Sources, tail.Source{Paths: c.Paths})
+	}
+	t, err := tail.New(opts, saved.Files)
+	if err != nil {
+		return nil, nil, fmt.Errorf("preparing the files: %w", err)
+	}
+	batches, free := make(chan *batch, inFlight), make(chan *batch, inFlight+2)
+	r := &reader{
+		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, metrics: s.metrics, ledger: l, sources: sources, tail: t,
+		watcher: s.watch(), out: batches, free: free, progress: newProgress(saved.Nodes),
+	}
+	snd := &sender{
+		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, bus: s.deps.Bus, metrics: s.metrics, ledger: l, in: batches, free: free,
+	}
+	return r, snd, nil
+}
+
+// watch gives a watcher, or nil where files are polled.
+func (s *Shipper) watch() *tail.Watcher {
+	if s.cfg.Watch == WatchPoll || s.cfg.ExitAtEnd {
+		return nil
+	}
+	w, err := tail.Watch()
+	if err != nil {
+		s.deps.Log.WithError(err).Warn("the system does not tell of changes; the files are polled")
+		return nil
+	}
+	return w
+}

@@ -1,0 +1,65 @@
+package tail
+
+import (
+	"slices"
+	"time"
+)
+
+// generation is what was written from one creation of a log to the next, and how far it has been read.
+type generation struct {
+	id     ID
+	offset int64  // read up to here
+	tail   uint64 // of the bytes before offset
+	next   []byte // up to 64 bytes that follow the head, as far as they are known
+	line   int64  // with part > 0: where the line begins in whose middle offset is
+	part   int
+	key    inode // of the file it was last read from
+	files  []*file
+	cur    *file // the one to read from, nil when none is there
+	seen   time.Time
+}
+
+func restored(s State, now time.Time) *generation {
+	return &generation{
+		id: s.ID(), offset: s.Offset, tail: s.Tail, next: slices.Clone(s.Next), line: s.Line, part: s.Part,
+		key: inode{dev: s.Dev, ino: s.Inode}, seen: now,
+	}
+}
+
+func (g *generation) attach(x *file) {
+	x.gen = g
+	if !slices.Contains(g.files, x) {
+		g.files = append(g.files, x)
+	}
+}
+
+func (g *generation) detach(x *file) {
+	x.gen = nil
+	g.files = slices.DeleteFunc(g.files, func(f *file) bool { return f == x })
+	if g.cur == x {
+		g.cur = nil
+	}
+}
+
+// choose settles which of the files with this content is read: the present one as long as it has something, else the
+// longest.
+func (g *generation) choose() {
+	if g.cur != nil && g.cur.f != nil && (g.cur.size > g.offset || len(g.files) == 1) {
+		return
+	}
+	best := g.cur
+	for _, x := range g.files {
+		if x.f != nil && (best == nil || best.f == nil || x.size > best.size) {
+			best = x
+		}
+	}
+	if best != nil && best != g.cur {
+		g.cur, best.held = best, -1
+		best.more = best.size > g.offset
+	}
+	if g.cur != nil {
+		g.key = g.cur.key
+	}
+}
+
+func (g *generation) readable() bool { return g.cur != nil && g.cur.f != nil && g.cur.more }

@@ -1,0 +1,276 @@
+package tail
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// listing is what is found in the directories: the files of each log, and the directories that could not be read.
+type listing struct {
+	files  map[*group][]named
+	closed map[string]bool
+}
+
+// named is a file under the name at which it was found.
+type named struct {
+	path string
+	info fs.FileInfo
+}
+
+// Scan looks at the directories: it finds new files, follows renamed ones, notices truncated and deleted ones, and
+// prepares what Next reads.
+func (t *Tail) Scan() {
+	l := t.settled(t.list)
+	now := t.opts.Now()
+	for _, g := range t.order {
+		t.update(g, l, now)
+	}
+	t.order = slices.DeleteFunc(t.order, func(g *group) bool {
+		if len(g.gens) > 0 || len(g.files) > 0 || g.queued {
+			return false
+		}
+		delete(t.groups, g.live)
+		return true
+	})
+}
+
+// rescan is Scan for one log.
+func (t *Tail) rescan(g *group) {
+	t.update(g, t.settled(func() listing {
+		l := listing{files: map[*group][]named{}, closed: map[string]bool{}}
+		for _, pattern := range t.opts.Sources[g.source].Paths {
+			if ok, _ := filepath.Match(filepath.Dir(pattern), g.dir()); ok {
+				t.listDir(g.dir(), filepath.Base(pattern), g.source, &l)
+			}
+		}
+		return l
+	}), t.opts.Now())
+}
+
+// settled lists until two listings agree, if something has moved since the last scan: a file that is renamed while
+// its directory is read may not be seen under either name, and a newer one would be read before it.
+func (t *Tail) settled(list func() listing) listing {
+	const tries = 5
+	l := list()
+	if t.unmoved(l) {
+		return l
+	}
+	for range tries {
+		again := list()
+		if same(l, again) {
+			return again
+		}
+		l = again
+	}
+	return l
+}
+
+// unmoved says whether every file is where it was.
+func (t *Tail) unmoved(l listing) bool {
+	for g, files := range l.files {
+		for _, f := range files {
+			if x := g.byPath(f.path); x == nil || x.key != inodeOf(f.info, f.path) {
+				return false
+			}
+		}
+	}
+	for _, g := range t.order {
+		for _, x := range g.files {
+			if !x.gone && !slices.ContainsFunc(l.files[g], func(f named) bool { return f.path == x.path }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func same(a, b listing) bool {
+	return maps.EqualFunc(a.files, b.files, func(x, y []named) bool {
+		return slices.EqualFunc(x, y, func(f, g named) bool {
+			return f.path == g.path && inodeOf(f.info, f.path) == inodeOf(g.info, g.path)
+		})
+	})
+}
+
+func (t *Tail) list() listing {
+	l := listing{files: map[*group][]named{}, closed: map[string]bool{}}
+	for i, s := range t.opts.Sources {
+		for _, pattern := range s.Paths {
+			dirs, _ := filepath.Glob(filepath.Dir(pattern)) // the pattern was checked by New
+			for _, dir := range dirs {
+				t.listDir(dir, filepath.Base(pattern), i, &l)
+			}
+		}
+	}
+	return l
+}
+
+// listDir adds the files in dir that match pattern, or whose live name does. A directory that is not there has none.
+func (t *Tail) listDir(dir, pattern string, source int, l *listing) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.warn(dir, err)
+			l.closed[dir] = true
+		}
+		return
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if e.IsDir() || packed(name) {
+			continue
+		}
+		live := liveName(name)
+		isNamed, _ := filepath.Match(pattern, live)
+		if dated, _ := filepath.Match(pattern, name); !isNamed && !dated {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() {
+			continue // gone meanwhile, or nothing to be tailed
+		}
+		g := t.group(filepath.Join(dir, live), source)
+		if g.source != source {
+			continue // the first source that asks for a file has it
+		}
+		g.named = g.named || isNamed
+		if !slices.ContainsFunc(l.files[g], func(f named) bool { return f.path == path }) {
+			l.files[g] = append(l.files[g], named{path, info})
+		}
+	}
+}
+
+// update brings a log's files in line with the names found for it.
+func (t *Tail) update(g *group, l listing, now time.Time) {
+	if l.closed[g.dir()] {
+		g.trouble = true // nothing can be said of it
+		return
+	}
+	g.scanned, g.trouble = now, false
+	for _, x := range g.files {
+		x.gone = true
+	}
+	for _, f := range l.files[g] {
+		if err := g.see(f.path, f.info, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.warn(f.path, err)
+			g.trouble = true
+		}
+	}
+	for _, x := range g.files {
+		if err := t.refresh(g, x, now); err != nil {
+			t.warn(x.path, err)
+			g.trouble = true
+		}
+	}
+	for _, gen := range g.gens {
+		gen.choose()
+		if gen.cur != nil {
+			gen.seen = now
+		}
+	}
+	g.files = slices.DeleteFunc(g.files, func(x *file) bool { return t.drop(g, x, now) })
+	t.forget(g, now)
+	if len(g.gens)+len(g.files) > 0 {
+		t.enqueue(g)
+	}
+}
+
+// see takes note of a name: of a file that is known, or of a new one.
+func (g *group) see(path string, info fs.FileInfo, now time.Time) error {
+	if x := g.byInode(inodeOf(info, path)); x != nil && (x.f != nil || x.size == info.Size() && x.mtime.Equal(info.ModTime())) {
+		if x.gone || path == g.live { // of several links to one file the live name counts
+			x.path, x.gone = path, false
+		}
+		return nil
+	} else if x != nil {
+		// Closed, and changed since: written to again, or another file on the same inode. Its content will tell.
+		g.remove(x)
+	}
+	x, err := openFile(path, now)
+	if err != nil {
+		return err
+	}
+	if g.byInode(x.key) != nil {
+		x.close() // the name changed hands between the two calls; the next scan sees it
+		return nil
+	}
+	g.files = append(g.files, x)
+	return nil
+}
+
+func (g *group) remove(x *file) {
+	x.close()
+	if x.gen != nil {
+		x.gen.detach(x)
+	}
+	g.files = slices.DeleteFunc(g.files, func(f *file) bool { return f == x })
+}
+
+// refresh takes a file's size, notices truncation, and settles its generation.
+func (t *Tail) refresh(g *group, x *file, now time.Time) error {
+	if x.f == nil {
+		return nil
+	}
+	info, err := x.f.Stat()
+	if err != nil {
+		return err // names the path and the call
+	}
+	was, touched := x.size, !info.ModTime().Equal(x.mtime)
+	x.size, x.mtime = info.Size(), info.ModTime()
+	if x.size != was || touched {
+		x.changed = now
+	}
+	switch {
+	case x.gen == nil || x.size == was && !touched:
+	case x.size < was || !x.stillHead():
+		g.truncated(x)
+	default:
+		if _, ok := x.agrees(x.gen); !ok {
+			g.mistaken(x)
+		}
+	}
+	idle := t.opts.Whole || !g.isLive(x) && now.Sub(x.changed) >= t.opts.CloseAfter
+	if x.gen == nil && x.size > 0 {
+		if err := g.identify(x, idle, now); err != nil {
+			return err
+		}
+	}
+	x.flush = idle
+	x.more = x.gen != nil && (x.size > x.gen.offset && (x.size != x.held || idle) || g.isLive(x))
+	return nil
+}
+
+// drop closes a file from which nothing more is to be expected, and says whether it can be forgotten.
+func (t *Tail) drop(g *group, x *file, now time.Time) bool {
+	unread := x.gen != nil && x.size > x.gen.offset
+	unsure := x.gen != nil && int64(len(x.gen.next)) < min(tailLen, x.size-int64(x.headLen)) // whether it is a copy
+	if unread || unsure || !x.gone && g.isLive(x) || now.Sub(x.changed) < t.opts.CloseAfter && x.f != nil {
+		return false
+	}
+	x.close()
+	x.more = false
+	if !x.gone {
+		return false
+	}
+	if x.gen != nil {
+		x.gen.detach(x)
+	}
+	return true
+}
+
+// forget drops the generations whose last file went away long ago.
+func (t *Tail) forget(g *group, now time.Time) {
+	g.gens = slices.DeleteFunc(g.gens, func(gen *generation) bool {
+		if len(gen.files) > 0 || now.Sub(gen.seen) < t.opts.ForgetAfter {
+			return false
+		}
+		t.forgotten = append(t.forgotten, gen.id)
+		return true
+	})
+}

@@ -1,0 +1,185 @@
+package tail
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Source is a set of files that are read in the same way.
+type Source struct {
+	// Paths are glob patterns of live files. What they were rotated to is found by itself.
+	Paths []string
+}
+
+// Options say what is followed and how.
+type Options struct {
+	Sources []Source
+	// CloseAfter is how long a rotated file may be without a change before it is closed, and before an unfinished
+	// last line is handed out as it is. 0: 30 s.
+	CloseAfter time.Duration
+	// ForgetAfter is how long a generation is remembered after its last file went away. 0: 24 h.
+	ForgetAfter time.Duration
+	// Whole says that nobody writes any more: a last line without a newline is a line.
+	Whole bool
+	Log   logrus.FieldLogger
+	Now   func() time.Time // nil: time.Now
+}
+
+// Tail follows the files of some sources. Not safe for concurrent use. Close it.
+type Tail struct {
+	opts      Options
+	groups    map[string]*group
+	order     []*group // in order of their finding
+	queue     []*group // those in which a read may find something
+	buf       []byte
+	forgotten []ID
+	warned    map[string]time.Time
+}
+
+// chunkBytes is how much is read at once. A longer line is handed out in parts.
+const chunkBytes = 256 << 10
+
+// New makes a Tail that goes on at saved. It touches no file before the first Scan.
+func New(o Options, saved []State) (*Tail, error) {
+	if o.CloseAfter <= 0 {
+		o.CloseAfter = 30 * time.Second
+	}
+	if o.ForgetAfter <= 0 {
+		o.ForgetAfter = 24 * time.Hour
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		return nil, errors.New("making a tail: a logger is needed")
+	}
+	for _, s := range o.Sources {
+		for _, p := range s.Paths {
+			if _, err := filepath.Match(p, ""); err != nil {
+				return nil, fmt.Errorf("reading the path pattern %q: %w", p, err)
+			}
+		}
+	}
+	t := &Tail{opts: o, groups: map[string]*group{}, buf: make([]byte, tailLen+chunkBytes), warned: map[string]time.Time{}}
+	now := o.Now()
+	for _, s := range saved {
+		g := t.group(s.File, -1)
+		g.gens = append(g.gens, restored(s, now))
+	}
+	return t, nil
+}
+
+// Close closes all files.
+func (t *Tail) Close() {
+	for _, g := range t.order {
+		for _, x := range g.files {
+			x.close()
+		}
+	}
+}
+
+func (t *Tail) group(live string, source int) *group {
+	g := t.groups[live]
+	if g == nil {
+		g = &group{live: live, source: source}
+		t.groups[live] = g
+		t.order = append(t.order, g)
+	}
+	if g.source < 0 {
+		g.source = source
+	}
+	return g
+}
+
+func (t *Tail) enqueue(g *group) {
+	if !g.queued {
+		g.queued = true
+		t.queue = append(t.queue, g)
+	}
+}
+
+// Touch says that the file at path was written to. It is true when a Scan is needed to make something of that.
+func (t *Tail) Touch(path string) (look bool) {
+	g := t.groups[filepath.Join(filepath.Dir(path), liveName(filepath.Base(path)))]
+	if g == nil {
+		return false // none of ours; a new file of ours is told by its creation
+	}
+	x := g.byPath(path)
+	if x == nil || x.f == nil || x.gen == nil || x.gen.cur != x {
+		return true
+	}
+	x.more = true
+	t.enqueue(g)
+	return false
+}
+
+// Forgotten gives the generations that are remembered no longer, each once.
+func (t *Tail) Forgotten() []ID {
+	f := t.forgotten
+	t.forgotten = nil
+	return f
+}
+
+// File is the state of one log.
+type File struct {
+	Live    string
+	Source  int
+	EndAt   time.Time // everything written before it has been handed out; zero: the end was not reached yet
+	Present bool      // some file of it is there
+	Sizes   []Size
+}
+
+// Size is how much of a generation is there.
+type Size struct {
+	ID   ID
+	Size int64
+}
+
+// Files gives the state of all logs, as of the last Scan and Next.
+func (t *Tail) Files() []File {
+	out := make([]File, 0, len(t.order))
+	for _, g := range t.order {
+		f := File{Live: g.live, Source: g.source, EndAt: g.endAt}
+		f.Present = slices.ContainsFunc(g.files, func(x *file) bool { return !x.gone })
+		for _, gen := range g.gens {
+			if gen.cur != nil {
+				f.Sizes = append(f.Sizes, Size{ID: gen.id, Size: max(gen.cur.size, gen.offset)})
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// Dirs gives the directories that are looked at.
+func (t *Tail) Dirs() []string {
+	seen := map[string]bool{}
+	var dirs []string
+	for _, s := range t.opts.Sources {
+		for _, p := range s.Paths {
+			found, _ := filepath.Glob(filepath.Dir(p)) // the pattern was checked by New
+			for _, d := range found {
+				if !seen[d] {
+					seen[d] = true
+					dirs = append(dirs, d)
+				}
+			}
+		}
+	}
+	return dirs
+}
+
+// warn logs a trouble with a file, once a minute at most for each.
+func (t *Tail) warn(path string, err error) {
+	now := t.opts.Now()
+	if last, ok := t.warned[path]; ok && now.Sub(last) < time.Minute {
+		return
+	}
+	t.warned[path] = now
+	t.opts.Log.WithError(err).WithField("file", path).Warn("a log file could not be read; it will be tried again")
+}
