@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // zones of calendars and notifications work in a bare container too
 
 	"imwatch/internal/app"
 )

@@ -60,7 +60,7 @@ func backtestCommand(fs *flag.FlagSet, e environment) func(context.Context, []st
 		if o.Mode != "stream" && o.Mode != "query" {
 			return app.Usagef("--mode %s: allowed are stream and query", o.Mode)
 		}
-		cfg, err := load()
+		cfg, err := load(app.BacktestKeys(o.Events)...)
 		if err != nil {
 			return err
 		}
@@ -72,9 +72,12 @@ func instant(flagName, s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
+	if s == "now" {
+		return time.Now(), nil
+	}
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
-		return t, app.Usagef("%s %s: expected a time such as 2026-11-21T10:00:00Z", flagName, s)
+		return t, app.Usagef("%s %s: expected now or a time such as 2026-11-21T10:00:00Z", flagName, s)
 	}
 	return t, nil
 }

@@ -8,10 +8,14 @@ import (
 	"imwatch/internal/app"
 )
 
-// configFlag declares --config and gives what loads it.
-func configFlag(fs *flag.FlagSet, e environment) func() (app.Config, error) {
-	file := fs.String("config", "", "the configuration `file`; without it the defaults and the environment count")
-	return func() (app.Config, error) { return app.LoadConfig(*file, e.vars) }
+// configFlag declares --config and gives what loads it and checks the parts that keys name; none: all.
+func configFlag(fs *flag.FlagSet, e environment) func(keys ...string) (app.Config, error) {
+	file := fileFlag(fs)
+	return func(keys ...string) (app.Config, error) { return app.LoadConfig(*file, e.vars, keys...) }
+}
+
+func fileFlag(fs *flag.FlagSet) *string {
+	return fs.String("config", "", "the configuration `file`; without it the defaults and the environment count")
 }
 
 // runCommands are those that run until a signal.
@@ -27,17 +31,17 @@ func runCommands() []command {
 }
 
 func upCommand(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
-	load := configFlag(fs, e)
+	file := fileFlag(fs)
 	data := fs.String("data", "./data", "the `folder` that keeps everything")
 	return func(ctx context.Context, args []string) error {
 		if err := noArgs(args); err != nil {
 			return err
 		}
-		cfg, err := load()
+		cfg, err := app.LoadUpConfig(*file, e.vars, *data)
 		if err != nil {
 			return err
 		}
-		return app.Up(ctx, cfg, *data, app.Streams{Out: e.out, Err: e.err})
+		return app.Up(ctx, cfg, app.Streams{Out: e.out, Err: e.err})
 	}
 }
 
@@ -67,7 +71,7 @@ func roleCommand(role string) func(*flag.FlagSet, environment) func(context.Cont
 			if err := noArgs(args); err != nil {
 				return err
 			}
-			cfg, err := load()
+			cfg, err := load(app.ConfigKeys(role)...)
 			if err != nil {
 				return err
 			}
@@ -82,7 +86,7 @@ func setupCommand(fs *flag.FlagSet, e environment) func(context.Context, []strin
 		if err := noArgs(args); err != nil {
 			return err
 		}
-		cfg, err := load()
+		cfg, err := load(app.SetupKeys()...)
 		if err != nil {
 			return err
 		}

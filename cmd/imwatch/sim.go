@@ -43,8 +43,8 @@ func simGenerateCommand(fs *flag.FlagSet, e environment) func(context.Context, [
 	fs.StringVar(&o.Out, "out", "", "`file` for the events, one a line")
 	fs.StringVar(&o.Labels, "labels", "", "`file` for the truth, one label a line")
 	fs.Uint64Var(&o.Seed, "seed", 1, "the same `number` gives the same bytes")
-	fs.IntVar(&o.Count, "count", 0, "about how many `events`; 0: what the scenario leaves")
-	from := fs.String("from", "", "`time` of the first event, RFC 3339; without it 2026-01-01T00:00:00Z")
+	fs.Int64Var(&o.Count, "count", 0, "exactly so many `events`; 0: what the scenario leaves")
+	from := fs.String("from", "", "`time` of the first event, RFC 3339 or now; without it one that is always the same")
 	return func(ctx context.Context, args []string) (err error) {
 		if o.Scenario, err = scenarioArg(args); err != nil {
 			return err

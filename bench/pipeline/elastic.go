@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"imwatch/event"
+)
+
+func (b *bench) call(ctx context.Context, method, path string, body []byte, into any) error {
+	req, err := http.NewRequestWithContext(ctx, method, b.es+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-ndjson")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("calling Elasticsearch: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("reading Elasticsearch's answer: %w", err)
+	}
+	if resp.StatusCode >= 300 {
+		return fmt.Errorf("%s %s: status %d: %.300s", method, path, resp.StatusCode, answer)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, into)
+}
+
+func (b *bench) dropIndices(ctx context.Context) error {
+	return b.call(ctx, http.MethodDelete, "/im-*?ignore_unavailable=true&expand_wildcards=all", nil, nil)
+}
+
+// allIndexed waits until every event is a document.
+func (b *bench) allIndexed(ctx context.Context) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var stats struct {
+			All struct {
+				Primaries struct {
+					Indexing struct {
+						Total int64 `json:"index_total"`
+					} `json:"indexing"`
+				} `json:"primaries"`
+			} `json:"_all"`
+		}
+		if err := b.call(ctx, http.MethodGet, "/im-connection-*/_stats/indexing", nil, &stats); err == nil && stats.All.Primaries.Indexing.Total >= b.events {
+			return b.exactly(ctx)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *bench) exactly(ctx context.Context) error {
+	if err := b.call(ctx, http.MethodPost, "/im-connection-*/_refresh", nil, nil); err != nil {
+		return err
+	}
+	var count struct{ Count int64 }
+	if err := b.call(ctx, http.MethodGet, "/im-connection-*/_count", nil, &count); err != nil {
+		return err
+	}
+	if count.Count != b.events {
+		return fmt.Errorf("%d documents for %d events", count.Count, b.events)
+	}
+	return nil
+}
+
+// plainBulk writes the same lines with ready-made bodies of 5,000 documents, one request after another, into indices
+// of the same names and templates: what Elasticsearch takes when nothing else is to be done.
+func (b *bench) plainBulk(ctx context.Context) (figures, error) {
+	if err := b.dropIndices(ctx); err != nil {
+		return figures{}, err
+	}
+	f, err := os.Open(b.lines)
+	if err != nil {
+		return figures{}, err
+	}
+	defer f.Close()
+	bodies, err := readBodies(f)
+	if err != nil {
+		return figures{}, err
+	}
+	before, start := ownCPU(), time.Now()
+	for _, body := range bodies {
+		var answer struct{ Errors bool }
+		if err := b.call(ctx, http.MethodPost, "/_bulk?filter_path=errors", body, &answer); err != nil {
+			return figures{}, err
+		}
+		if answer.Errors {
+			return figures{}, fmt.Errorf("documents were refused")
+		}
+	}
+	out := figures{name: "plain _bulk", wall: time.Since(start), cpu: ownCPU() - before}
+	return out, b.exactly(ctx)
+}
+
+func readBodies(r io.Reader) ([][]byte, error) {
+	const perBody = 5000
+	var bodies [][]byte
+	var body []byte
+	var e event.Event
+	n := 0
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, event.MaxLine)
+	for lines.Scan() {
+		if err := event.Decode(lines.Bytes(), &e); err != nil {
+			return nil, err
+		}
+		body = fmt.Appendf(body, "{\"create\":{\"_index\":%q,\"_id\":%q}}\n", e.Index(), e.ID())
+		body = append(append(body, lines.Bytes()...), '\n')
+		if n++; n%perBody == 0 {
+			bodies, body = append(bodies, body), nil
+		}
+	}
+	if len(body) > 0 {
+		bodies = append(bodies, body)
+	}
+	return bodies, lines.Err()
+}
+
+// ownCPU is the processor time of this process so far.
+func ownCPU() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,110 @@
+// Command pipeline measures the way of a million events: from a file through the shipper into a real Kafka, and from
+// there through the indexer into a real Elasticsearch, each stage a process of its own; then a plain _bulk loop of the
+// same documents, in the same run, to compare with. It prints a table in Markdown.
+//
+//	test/infra/kafka/kafka.sh start && test/infra/elasticsearch/es.sh start
+//	go run ./bench/pipeline --kafka 127.0.0.1:19092 --es http://127.0.0.1:19200
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"time"
+)
+
+func main() {
+	var b bench
+	flag.Int64Var(&b.events, "events", 1_000_000, "how many events")
+	flag.StringVar(&b.kafka, "kafka", "127.0.0.1:19092", "address of a Kafka of one's own: its topics are used up")
+	flag.StringVar(&b.es, "es", "http://127.0.0.1:19200", "address of an Elasticsearch of one's own: its indices im-* are deleted")
+	flag.StringVar(&b.dir, "dir", "", "folder for files; without it a temporary one")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := b.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type bench struct {
+	events    int64
+	kafka, es string
+	dir       string
+
+	binary, config, lines string
+}
+
+func (b *bench) run(ctx context.Context) (err error) {
+	if b.dir == "" {
+		if b.dir, err = os.MkdirTemp("", "imwatch-bench-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	}
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	size, err := os.Stat(b.lines)
+	if err != nil {
+		return err
+	}
+	ship, err := b.measure(ctx, "ship", nil, "ship", "--once", "--config", b.config)
+	if err != nil {
+		return err
+	}
+	ship.bytes = size.Size()
+	ix, err := b.measure(ctx, "index", b.allIndexed, "index", "--config", b.config)
+	if err != nil {
+		return err
+	}
+	ix.bytes = size.Size()
+	plain, err := b.plainBulk(ctx)
+	if err != nil {
+		return err
+	}
+	b.print(size.Size(), ship, ix, plain)
+	return nil
+}
+
+// prepare builds the program, writes its configuration, generates the events and sets the cluster up.
+func (b *bench) prepare(ctx context.Context) error {
+	b.binary, b.config, b.lines = filepath.Join(b.dir, "imwatch"), filepath.Join(b.dir, "bench.yaml"), filepath.Join(b.dir, "events.log")
+	if err := b.command(ctx, "go", "build", "-o", b.binary, "./cmd/imwatch"); err != nil {
+		return err
+	}
+	yaml := fmt.Sprintf(`log: {level: warn}
+ops: {addr: ""}
+kafka: {brokers: [%q]}
+elasticsearch: {addresses: [%q], replicas: 0}
+shipper:
+  checkpoint: %s
+  sources: [{paths: [%s], format: contract}]
+`, b.kafka, b.es, filepath.Join(b.dir, "checkpoint.json"), b.lines)
+	if err := os.WriteFile(b.config, []byte(yaml), 0o600); err != nil {
+		return err
+	}
+	if err := b.dropIndices(ctx); err != nil {
+		return err
+	}
+	if err := b.command(ctx, b.binary, "setup", "--config", b.config); err != nil {
+		return err
+	}
+	from := time.Now().UTC().Truncate(24 * time.Hour).Add(-24 * time.Hour).Format(time.RFC3339)
+	return b.command(ctx, b.binary, "sim", "generate", "calm", "--count", fmt.Sprint(b.events), "--from", from, "--out", b.lines)
+}
+
+func (b *bench) command(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("running %s %v: %w", filepath.Base(name), args, err)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"imwatch/alerting"
+	"imwatch/detector"
+	imserver "imwatch/im-server"
+	"imwatch/rules"
+	"imwatch/shipper"
+	"imwatch/shipper/index"
+)
+
+// Role is one job of the pipeline that can be a process of its own.
+type Role struct {
+	Name    string
+	Summary string
+	keys    []string // parts of the configuration that it needs
+	bus     bool
+	store   bool
+	build   func(*site) (actor, error)
+}
+
+// Roles gives the roles in the order of the data's way.
+func Roles() []Role {
+	return []Role{
+		{"im-server", "the IM server: clients connect to it, it writes one line for each event", []string{"log", "im_server"}, false, false, (*site).imServer},
+		{"ship", "the shipper: from the log files into Kafka", []string{"log", "ops", "kafka", "shipper"}, true, false, (*site).shipper},
+		{"index", "the indexer: from Kafka into Elasticsearch", []string{"log", "ops", "kafka", "elasticsearch", "indexer"}, true, true, (*site).indexer},
+		{"detect", "the detector: runs the rules", []string{"log", "ops", "kafka", "elasticsearch", "detector"}, true, true, (*site).detector},
+		{"alert", "the alerting: tells people", []string{"log", "ops", "kafka", "elasticsearch", "alerting"}, true, true, (*site).alerting},
+	}
+}
+
+func roleByName(name string) (Role, bool) {
+	for _, r := range Roles() {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Role{}, false
+}
+
+// ConfigKeys gives the parts of the configuration that a role needs, for LoadConfig.
+func ConfigKeys(role string) []string {
+	r, _ := roleByName(role)
+	return r.keys
+}
+
+// RoleOptions are the flags of a role.
+type RoleOptions struct {
+	Once bool // ship: to the end of the files, then exit
+}
+
+// RunRole runs one role on Kafka and Elasticsearch until ctx ends.
+func RunRole(ctx context.Context, name string, cfg Config, o RoleOptions, streams Streams) (err error) {
+	role, ok := roleByName(name)
+	if !ok {
+		return Usagef("unknown role %q", name)
+	}
+	if o.Once {
+		cfg.Shipper.ExitAtEnd = true
+	}
+	s := newSite(cfg, streams)
+	defer func() { err = errors.Join(err, s.close()) }()
+	if role.bus {
+		if err := s.openKafka(); err != nil {
+			return err
+		}
+	}
+	if role.store {
+		if err := s.openElastic(); err != nil {
+			return err
+		}
+	}
+	a, err := role.build(s)
+	if err != nil {
+		return err
+	}
+	var g group
+	if name != "im-server" && cfg.Ops.Addr != "" { // the server has its own
+		ops, err := newOps(ctx, cfg.Ops, s.reg, s.checks())
+		if err != nil {
+			return err
+		}
+		s.log.WithField("addr", ops.addr()).Info("operations listener is up")
+		g.add("operations", ops.run)
+	}
+	if name == "index" {
+		g.add("retention", s.retention)
+	}
+	g.add(a.name, a.run)
+	return g.run(ctx)
+}
+
+func (s *site) retention(ctx context.Context) error {
+	return retention(ctx, s.store, s.now, s.component("retention"))
+}
+
+func (s *site) imServer() (actor, error) {
+	srv, err := s.newIMServer()
+	if err != nil {
+		return actor{}, err
+	}
+	return actor{"im-server", srv.Run}, nil
+}
+
+func (s *site) newIMServer() (*imserver.Server, error) {
+	reopen := make(chan os.Signal, 1)
+	signal.Notify(reopen, syscall.SIGHUP)
+	s.opened.add("SIGHUP", func() error { signal.Stop(reopen); return nil })
+	srv, err := imserver.New(s.cfg.IMServer, imserver.Deps{
+		Log: s.component("im-server"), Registerer: s.reg, Gatherer: s.reg, Now: s.now, Stdout: s.streams.Out, Reopen: reopen, Version: Version(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.log.WithField("addr", srv.Addr()).WithField("ops", srv.OpsAddr()).Info("im-server listens")
+	return srv, nil
+}
+
+func (s *site) shipper() (actor, error) {
+	sh, err := shipper.New(s.cfg.Shipper, shipper.Deps{Bus: s.bus, Log: s.component("shipper"), Registerer: s.reg, Now: s.now})
+	if err != nil {
+		return actor{}, fmt.Errorf("shipper: %w", err)
+	}
+	return actor{"shipper", sh.Run}, nil
+}
+
+func (s *site) indexer() (actor, error) {
+	ix, err := index.New(s.cfg.Indexer, index.Deps{Bus: s.bus, Store: s.store, Log: s.component("indexer"), Registerer: s.reg, Now: s.now})
+	if err != nil {
+		return actor{}, fmt.Errorf("indexer: %w", err)
+	}
+	return actor{"indexer", ix.Run}, nil
+}
+
+func (s *site) detector() (actor, error) {
+	d, err := detector.New(s.cfg.Detector, detector.Deps{Bus: s.bus, Store: s.store, Shipped: rules.Files(), Log: s.component("detector"), Registerer: s.reg, Now: s.now})
+	if err != nil {
+		return actor{}, fmt.Errorf("detector: %w", err)
+	}
+	return actor{"detector", d.Run}, nil
+}
+
+func (s *site) alerting() (actor, error) {
+	a, err := alerting.New(s.cfg.Alerting, alerting.Deps{Bus: s.bus, Store: s.store, Log: s.component("alerting"), Registerer: s.reg, Now: s.now})
+	if err != nil {
+		return actor{}, fmt.Errorf("alerting: %w", err)
+	}
+	return actor{"alerting", a.Run}, nil
+}
