@@ -69,7 +69,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.print(size.Size(), ship, ix, plain)
+	b.print(os.Stdout, size.Size(), ship, ix, plain)
 	return nil
 }
 

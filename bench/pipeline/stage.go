@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -49,12 +50,13 @@ func (b *bench) measure(ctx context.Context, name string, done func(context.Cont
 	return f, nil
 }
 
-func (b *bench) print(size int64, ship, ix, plain figures) {
+// print writes the table as Markdown.
+func (b *bench) print(w io.Writer, size int64, ship, ix, plain figures) {
 	rate := func(f figures) float64 { return float64(b.events) / f.wall.Seconds() }
-	fmt.Printf("%d events, %.0f bytes each on average, %s\n\n", b.events, float64(size)/float64(b.events), time.Now().UTC().Format(time.DateOnly))
-	fmt.Println("| stage | seconds | events/s | CPU s | peak MiB |\n| --- | --- | --- | --- | --- |")
+	fmt.Fprintf(w, "%d events, %.0f bytes each on average, %s\n\n", b.events, float64(size)/float64(b.events), time.Now().UTC().Format(time.DateOnly))
+	fmt.Fprintln(w, "| stage | seconds | events/s | CPU s | peak MiB |\n| --- | --- | --- | --- | --- |")
 	for _, f := range []figures{ship, ix, plain} {
-		fmt.Printf("| %s | %.1f | %.0f | %.1f | %.0f |\n", f.name, f.wall.Seconds(), rate(f), f.cpu.Seconds(), float64(f.peak)/1024)
+		fmt.Fprintf(w, "| %s | %.1f | %.0f | %.1f | %.0f |\n", f.name, f.wall.Seconds(), rate(f), f.cpu.Seconds(), float64(f.peak)/1024)
 	}
-	fmt.Printf("\nindex against the plain _bulk loop: %.0f %%\n", 100*rate(ix)/rate(plain))
+	fmt.Fprintf(w, "\nindex against the plain _bulk loop: %.0f %%\n", 100*rate(ix)/rate(plain))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -47,8 +48,8 @@ func (g *group) run(ctx context.Context) error {
 		}()
 	}
 	<-outer.Done()
-	for i := len(g.actors) - 1; i >= 0; i-- {
-		ends[i]()
+	for i, end := range slices.Backward(ends) {
+		end()
 		<-done[i]
 	}
 	return errors.Join(errs...)

@@ -77,6 +77,8 @@ func (o *opsServer) run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	err := o.server.Close()
-	<-stopped
+	if served := <-stopped; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
