@@ -22,6 +22,19 @@ func Mapping() map[string]any {
 	}
 }
 
+// DeadLetterMapping gives what dead letters have beside the table: where a line was refused, why, and where it came
+// from. The original itself is kept, not indexed.
+func DeadLetterMapping() map[string]any {
+	props := map[string]any{"detail": map[string]any{"type": "text"}, "original": map[string]any{"type": "keyword", "index": false, "doc_values": false}}
+	for _, name := range []string{"id", "stage", "reason", "file", "topic", "encoding"} {
+		props[name] = map[string]any{"type": "keyword", "ignore_above": keywordLimit}
+	}
+	for _, name := range []string{"partition", "offset", "part"} {
+		props[name] = map[string]any{"type": "long"}
+	}
+	return map[string]any{"properties": props}
+}
+
 // keywordLimit is the longest keyword that is indexed, in characters: a bound on hostile headers, far above ours.
 const keywordLimit = 1024
 

@@ -41,7 +41,8 @@ func savedSearches() []saved {
 			[]string{"im.alert.state", "im.alert.severity", "rule.name", "im.alert.summary", "im.alert.value", "im.alert.limit", "im.alert.from", "im.alert.to"},
 		},
 		{
-			"imwatch-deadletters-search", "[imwatch] Dead letters", "Lines that could not be shipped or stored, as they came, with the reason.", DeadLettersView, "", nil,
+			"imwatch-deadletters-search", "[imwatch] Dead letters", "Lines that could not be shipped or stored, as they came, with the reason.", DeadLettersView, "",
+			[]string{"stage", "reason", "detail", "file", "topic", "offset"},
 		},
 	}
 }
@@ -49,16 +50,12 @@ func savedSearches() []saved {
 func searches() []object {
 	var all []object
 	for _, s := range savedSearches() {
-		columns := s.columns
-		if columns == nil {
-			columns = []string{}
-		}
 		source := map[string]any{
 			"query": map[string]any{"language": "kuery", "query": s.query}, "filter": []any{},
 			"indexRefName": "kibanaSavedObjectMeta.searchSourceJSON.index",
 		}
 		all = append(all, newObject("search", s.id, map[string]any{
-			"title": s.title, "description": s.description, "columns": columns, "sort": [][]string{{"@timestamp", "desc"}},
+			"title": s.title, "description": s.description, "columns": s.columns, "sort": [][]string{{"@timestamp", "desc"}},
 			"grid": map[string]any{}, "hideChart": false, "isTextBasedQuery": false,
 			"kibanaSavedObjectMeta": map[string]any{"searchSourceJSON": text(source)},
 		}, reference{"index-pattern", s.view, "kibanaSavedObjectMeta.searchSourceJSON.index"}, tagRef()))

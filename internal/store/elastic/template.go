@@ -69,12 +69,19 @@ func (k kind) template(ilm bool) obj {
 		"_meta": managed(), "index_patterns": []string{k.pattern}, "priority": 200,
 		"composed_of": []string{settingsComponent, mappingsComponent},
 	}
+	body := obj{}
+	if k.pattern == event.DeadLetterIndices {
+		body["mappings"] = event.DeadLetterMapping()
+	}
 	if ilm {
 		settings := obj{"index.lifecycle.name": k.name}
 		if k.daily {
 			settings["index.lifecycle.parse_origination_date"] = true
 		}
-		t["template"] = obj{"settings": settings}
+		body["settings"] = settings
+	}
+	if len(body) > 0 {
+		t["template"] = body
 	}
 	return t
 }
