@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Starts a real Kafka and a real Elasticsearch, runs every adapter's suite on them and the acceptance tests in both
 # modes, and stops them again. Arguments go to the acceptance tests: test/acceptance.sh -run TestKill -v
-#   KAFKA_PORT (19292), ES_HTTP_PORT (19293): where they listen, on 127.0.0.1
+#   KAFKA_PORT (19292), ES_HTTP_PORT (19393): where they listen, on 127.0.0.1. Kafka's controller takes the port behind its
+#   own, Elasticsearch the one 100 further.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export KAFKA_PORT=${KAFKA_PORT:-19292} ES_HTTP_PORT=${ES_HTTP_PORT:-19293} ES_HEAP=${ES_HEAP:-512m}
+export KAFKA_PORT=${KAFKA_PORT:-19292} ES_HTTP_PORT=${ES_HTTP_PORT:-19393} ES_HEAP=${ES_HEAP:-512m}
 base=$(mktemp -d "${TMPDIR:-/tmp}/imwatch-acceptance.XXXXXX")
 chmod 755 "$base" # Elasticsearch runs as another user
 export KAFKA_RUN=$base/kafka ES_RUN=$base/es

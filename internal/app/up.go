@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,9 +95,9 @@ func ownSecret(file string) (string, error) {
 func Up(ctx context.Context, cfg Config, streams Streams) error {
 	return up(ctx, cfg, streams, func(a addresses) {
 		fmt.Fprintf(streams.Out, "imwatch %s is up\n  clients    ws://%s/ws/connect\n  server     http://%s (/healthz /readyz /metrics /debug/pprof)\n",
-			Version(), a.clients, a.serverOps)
+			Version(), local(a.clients), local(a.serverOps))
 		if a.ops != "" {
-			fmt.Fprintf(streams.Out, "  pipeline   http://%s (/healthz /readyz /metrics /debug/pprof)\n", a.ops)
+			fmt.Fprintf(streams.Out, "  pipeline   http://%s (/healthz /readyz /metrics /debug/pprof)\n", local(a.ops))
 		}
 		fmt.Fprintf(streams.Out, "  broker     %s (Kafka's protocol)\n  events     %s\n  store      %s\n",
 			a.broker, cfg.IMServer.Log.Path, cfg.Embedded.Store.Dir)
@@ -107,6 +108,15 @@ func Up(ctx context.Context, cfg Config, streams Streams) error {
 			fmt.Fprintln(streams.Out, "No receivers are configured: alerts are kept in the store, nobody is told. See docs/alerting.md.")
 		}
 	}, func() error { return nil })
+}
+
+// local gives an address under which a listener on all addresses can be called from this machine.
+func local(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr
 }
 
 // trialToken signs a token where the site's key is a secret of its own; "" where it is not.
