@@ -145,7 +145,22 @@ func (s *site) detector() (actor, error) {
 	if err != nil {
 		return actor{}, fmt.Errorf("detector: %w", err)
 	}
-	return actor{"detector", d.Run}, nil
+	return actor{"detector", func(ctx context.Context) error {
+		hangup := make(chan os.Signal, 1)
+		signal.Notify(hangup, syscall.SIGHUP)
+		defer signal.Stop(hangup)
+		go func() {
+			for {
+				select {
+				case <-hangup:
+					d.Reload()
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		return d.Run(ctx)
+	}}, nil
 }
 
 func (s *site) alerting() (actor, error) {

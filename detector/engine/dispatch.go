@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"imwatch/event"
+	"imwatch/event/filter"
+)
+
+// dispatch finds the rules that an event can be of use to by its action: most rules name the actions they are about,
+// and trying twenty conditions on every event would cost more than everything else together.
+type dispatch struct {
+	always []*runner // rules that name none
+	by     map[string][]*runner
+	all    []*runner
+}
+
+func newDispatch(runners []*runner) dispatch {
+	d := dispatch{by: map[string][]*runner{}, all: runners}
+	for _, r := range runners {
+		actions, named := actionsOf(r.rule.Where)
+		if c := r.rule.Detect.Consecutive; c != nil && c.Reset != nil {
+			more, too := actionsOf(c.Reset)
+			actions, named = union(actions, more), named && too
+		}
+		if !named {
+			d.always = append(d.always, r)
+			continue
+		}
+		for a := range actions {
+			d.by[a] = append(d.by[a], r)
+		}
+	}
+	return d
+}
+
+// each calls f for every rule that can have a use for an event.
+func (d *dispatch) each(ev *event.Event, f func(*runner)) {
+	action, _ := ev.Get(event.FieldEventAction)
+	if action.List != nil {
+		for _, r := range d.all {
+			f(r)
+		}
+		return
+	}
+	for _, r := range d.by[action.Text] {
+		f(r)
+	}
+	for _, r := range d.always {
+		f(r)
+	}
+}
+
+// actionsOf gives actions of which an event must have one for x to be true; named is false where x does not say.
+func actionsOf(x filter.Expr) (actions map[string]bool, named bool) {
+	switch x := x.(type) {
+	case filter.Equal:
+		if x.Field.ID == event.FieldEventAction {
+			return map[string]bool{x.Value.Text: true}, true
+		}
+	case filter.And:
+		for _, part := range x {
+			if a, ok := actionsOf(part); ok && (!named || len(a) < len(actions)) {
+				actions, named = a, true
+			}
+		}
+		return actions, named
+	case filter.Or:
+		for _, part := range x {
+			a, ok := actionsOf(part)
+			if !ok {
+				return nil, false
+			}
+			actions = union(actions, a)
+		}
+		return actions, len(x) > 0
+	case filter.None:
+		return nil, true
+	}
+	return nil, false
+}
+
+func union(a, b map[string]bool) map[string]bool {
+	u := map[string]bool{}
+	for _, m := range []map[string]bool{a, b} {
+		for k := range m {
+			u[k] = true
+		}
+	}
+	return u
+}

@@ -1,0 +1,262 @@
+package engine_test
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"imwatch/detector/rule"
+	"imwatch/event"
+	"imwatch/event/filter"
+)
+
+// The naive evaluator: the contract's words, written down for clarity. It looks at all events of a key anew for every
+// instant, knows no order of arrival and keeps nothing but the spell.
+
+type change struct {
+	at       time.Duration
+	state    string
+	key      string
+	value    float64
+	from     time.Duration
+	first    string
+	severity string
+}
+
+func (c change) String() string {
+	return fmt.Sprintf("%v %s [%s] value %v from %v first %q %s", c.at, c.state, c.key, c.value, c.from, c.first, c.severity)
+}
+
+// naive evaluates one rule over events up to the instant end, included.
+func naive(r *rule.Rule, events []*event.Event, end time.Time) []change {
+	events = slices.Clone(events)
+	sort.SliceStable(events, func(i, j int) bool {
+		a, b := events[i], events[j]
+		return a.UnixNano() < b.UnixNano() || a.UnixNano() == b.UnixNano() && a.ID() < b.ID()
+	})
+	byKey := map[string][]*event.Event{}
+	for _, e := range events {
+		for _, k := range naiveKeys(r.GroupBy, e) {
+			byKey[k] = append(byKey[k], e)
+		}
+	}
+	var all []change
+	for key, own := range byKey {
+		n := &naiveKey{rule: r, key: key, events: own, end: end.UnixNano()}
+		n.run()
+		all = append(all, n.changes...)
+	}
+	sort.SliceStable(all, func(i, j int) bool {
+		return all[i].at < all[j].at || all[i].at == all[j].at && all[i].key < all[j].key
+	})
+	return all
+}
+
+func naiveKeys(fields []filter.Field, e *event.Event) []string {
+	keys := []string{""}
+	for _, f := range fields {
+		texts := []string{rule.Missing}
+		if v, ok := f.Value(e); ok {
+			texts = nil
+			v.Each(func(v event.Value) bool {
+				if !slices.Contains(texts, v.Text) {
+					texts = append(texts, v.Text)
+				}
+				return true
+			})
+		}
+		var next []string
+		for _, k := range keys {
+			for _, t := range texts {
+				next = append(next, k+"/"+t)
+			}
+		}
+		keys = next
+	}
+	return keys
+}
+
+type naiveKey struct {
+	rule    *rule.Rule
+	key     string
+	events  []*event.Event // all of the key, whatever the rule matches, in order
+	end     int64
+	changes []change
+
+	holding, told   bool
+	begin           int64
+	first           string
+	ceased          int64
+	toldValue       float64
+	toldSeverity    string
+	firesAt, endsAt int64 // deadlines, 0: none
+}
+
+func (n *naiveKey) run() {
+	for t := n.nextInstant(-1 << 62); t <= n.end && t != 1<<62; t = n.nextInstant(t) {
+		entered := false
+		for i, e := range n.events {
+			if e.UnixNano() == t && n.enters(e) {
+				entered = true
+				n.look(t, n.value(t, i), e.ID())
+			}
+		}
+		if !entered || n.rule.Detect.Consecutive != nil && n.broken(t) {
+			n.look(t, n.value(t, len(n.events)-1), "")
+		}
+		n.deadlines(t)
+	}
+}
+
+// nextInstant gives the first instant after t at which something enters, leaves or is due.
+func (n *naiveKey) nextInstant(t int64) int64 {
+	next := int64(1 << 62)
+	consider := func(at int64) {
+		if at > t && at < next {
+			next = at
+		}
+	}
+	for _, e := range n.events {
+		if !n.enters(e) {
+			continue
+		}
+		consider(e.UnixNano())
+		if w := n.rule.Detect.Threshold; w != nil {
+			consider(e.UnixNano() + int64(w.Window))
+		} else {
+			consider(e.UnixNano() + int64(n.rule.Detect.Consecutive.MaxGap))
+		}
+	}
+	if n.firesAt != 0 {
+		consider(n.firesAt)
+	}
+	if n.endsAt != 0 {
+		consider(n.endsAt)
+	}
+	return next
+}
+
+func (n *naiveKey) matches(e *event.Event) bool { return filter.Compile(n.rule.Where)(e) }
+
+func (n *naiveKey) resets(e *event.Event) bool {
+	c := n.rule.Detect.Consecutive
+	return c != nil && c.Reset != nil && filter.Compile(c.Reset)(e)
+}
+
+func (n *naiveKey) enters(e *event.Event) bool { return n.matches(e) || n.resets(e) }
+
+// value gives the number compared at t, when events up to number last have entered.
+func (n *naiveKey) value(t int64, last int) float64 {
+	if w := n.rule.Detect.Threshold; w != nil {
+		sum := 0.0
+		for _, e := range n.events[:last+1] {
+			if at := e.UnixNano(); at > t-int64(w.Window) && at <= t && n.matches(e) {
+				sum += e.Weight()
+			}
+		}
+		return sum
+	}
+	row, before := 0, int64(0)
+	for _, e := range n.events[:last+1] {
+		at := e.UnixNano()
+		switch {
+		case at > t:
+		case n.resets(e):
+			row = 0
+		case n.matches(e):
+			if row > 0 && at-before > int64(n.rule.Detect.Consecutive.MaxGap) {
+				row = 0
+			}
+			row++
+			before = at
+		}
+	}
+	if row > 0 && t-before > int64(n.rule.Detect.Consecutive.MaxGap) {
+		row = 0
+	}
+	if row > 0 && t-before == int64(n.rule.Detect.Consecutive.MaxGap) && last == len(n.events)-1 {
+		row = 0 // nothing came to go on with it
+	}
+	return float64(row)
+}
+
+// broken says whether the row ends at t because nothing came within max_gap.
+func (n *naiveKey) broken(t int64) bool { return n.value(t, len(n.events)-1) == 0 }
+
+func (n *naiveKey) holds(v float64) bool {
+	if w := n.rule.Detect.Threshold; w != nil {
+		return w.Count.Holds(v)
+	}
+	return v >= float64(n.rule.Detect.Consecutive.Count)
+}
+
+func (n *naiveKey) look(t int64, v float64, id string) {
+	switch now := n.holds(v); {
+	case now && !n.told && !n.holding:
+		n.holding, n.begin, n.first = true, t, id
+		if n.firesAt = t + int64(n.rule.For); n.rule.For == 0 {
+			n.fire(t, v)
+		}
+	case now && n.told:
+		n.holding, n.endsAt = true, 0
+		if sev := n.rule.SeverityAt(v); n.rises(sev) || v >= 2*n.toldValue && v > n.toldValue {
+			if n.rises(sev) {
+				n.toldSeverity = sev
+			}
+			n.toldValue = v
+			n.tell(t, event.StateUpdated, v)
+		}
+	case !now && n.told && n.holding:
+		n.holding, n.ceased, n.endsAt = false, t, t+int64(n.rule.Resolve.After)
+	case !now && !n.told:
+		n.holding, n.firesAt = false, 0
+	}
+}
+
+func (n *naiveKey) rises(sev string) bool {
+	return slices.Index(event.Severities(), sev) > slices.Index(event.Severities(), n.toldSeverity)
+}
+
+func (n *naiveKey) deadlines(t int64) {
+	v := n.value(t, len(n.events)-1)
+	if n.firesAt == t && n.holding && !n.told {
+		n.fire(t, v)
+	}
+	if n.endsAt == t && n.told && !n.holding {
+		n.tell(t, event.StateResolved, v)
+		n.told, n.endsAt = false, 0
+	}
+}
+
+func (n *naiveKey) fire(t int64, v float64) {
+	n.told, n.firesAt, n.toldValue, n.toldSeverity = true, 0, v, n.rule.SeverityAt(v)
+	n.tell(t, event.StateFiring, v)
+}
+
+func (n *naiveKey) tell(t int64, state string, v float64) {
+	n.changes = append(n.changes, change{
+		at: time.Duration(t - base.UnixNano()), state: state, key: n.key, value: v,
+		from: time.Duration(n.begin - base.UnixNano()), first: n.first, severity: n.toldSeverity,
+	})
+}
+
+// changesOf gives the engine's alerts in the naive evaluator's form.
+func changesOf(alerts []*event.Alert) []change {
+	var cs []change
+	for _, a := range alerts {
+		var key strings.Builder
+		for _, p := range a.Key {
+			key.WriteString("/" + p.Value)
+		}
+		cs = append(cs, change{
+			at: a.Time.Sub(base), state: a.State, key: key.String(), value: a.Value, from: a.From.Sub(base),
+			first: a.FirstEvent, severity: a.Severity,
+		})
+	}
+	sort.SliceStable(cs, func(i, j int) bool {
+		return cs[i].at < cs[j].at || cs[i].at == cs[j].at && cs[i].key < cs[j].key
+	})
+	return cs
+}

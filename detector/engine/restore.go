@@ -1,0 +1,238 @@
+package engine
+
+import (
+	"slices"
+	"unique"
+
+	"imwatch/detector/window"
+)
+
+// load is a rule of a snapshot and who takes over its state, nil if nobody does.
+type load struct {
+	run  *runner
+	tops []int // places of the evidence's fields now, -1: no longer counted
+}
+
+func (e *Engine) decodeRules(d *window.Decoder) []load {
+	var loads []load
+	for range d.Len(4) {
+		id, fingerprint, clock := d.String(), d.String(), d.Int()
+		h := decodeHead(d, id)
+		run := e.runner(id)
+		if run == nil || run.fingerprint != fingerprint {
+			run = nil
+		}
+		l := load{run, h.places(run)}
+		loads = append(loads, l)
+		if run == nil {
+			e.decodeGone(d, &h, clock)
+		} else {
+			run.decode(d, l.tops, clock)
+		}
+		if d.Err() != nil {
+			return nil
+		}
+	}
+	return loads
+}
+
+// places maps the fields that the evidence counted to those that it counts now.
+func (h *head) places(run *runner) []int {
+	places := make([]int, len(h.tops))
+	for i, name := range h.tops {
+		places[i] = -1
+		if run == nil {
+			continue
+		}
+		for j, t := range run.rule.Evidence.Top {
+			if t.Field.Name == name {
+				places[i] = j
+			}
+		}
+	}
+	return places
+}
+
+func (e *Engine) runner(id string) *runner {
+	for _, l := range e.lanes {
+		for _, r := range l.runners {
+			if r.rule.ID == id {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+func (r *runner) decode(d *window.Decoder, tops []int, clock int64) {
+	for range d.Len(4) {
+		key := d.String()
+		_, ok := splitKey(key, len(r.space.fields))
+		if n, known := r.space.find(key); !ok || known && int(n) < len(r.states) && r.states[n] != nil {
+			d.Fail()
+			return
+		}
+		k := r.add(key)
+		k.spell = decodeSpell(d)
+		state := window.NewDecoder([]byte(d.String()))
+		k.condition.Decode(state)
+		k.evidence.Decode(state, tops)
+		if state.Err() != nil || state.Rest() > 0 {
+			d.Fail()
+		}
+		if d.Err() != nil {
+			return
+		}
+		r.schedule(k)
+		k.aged = true
+		r.age(k, clock)
+	}
+}
+
+// decodeGone reads the state of a rule that is gone, and resolves what it had told.
+func (e *Engine) decodeGone(d *window.Decoder, h *head, clock int64) {
+	for range d.Len(3) {
+		key, sp := d.String(), decodeSpell(d)
+		_ = d.String() // what its condition remembered
+		if sp == nil || sp.phase == pending || d.Err() != nil {
+			continue
+		}
+		a, ok := h.farewell(key, sp, max(clock, sp.start))
+		if !ok {
+			d.Fail()
+			return
+		}
+		e.alerts = append(e.alerts, a)
+	}
+}
+
+// decodeLanes gives the clocks as one lane knew them, for lanes that were not there, and the lanes that were.
+func (e *Engine) decodeLanes(d *window.Decoder, loads []load) (base *window.Watermark, restored map[*lane]bool) {
+	restored = map[*lane]bool{}
+	for range d.Len(4) {
+		lateness, idle, clock := d.Int(), d.Int(), d.Int()
+		mark := window.NewWatermark(lateness, idle)
+		mark.Decode(d)
+		if base == nil {
+			base = mark
+		}
+		i := slices.IndexFunc(e.lanes, func(l *lane) bool { return l.lateness == lateness && l.idle == idle })
+		l := newLane(lateness, idle, mark)
+		if i >= 0 {
+			l = e.lanes[i]
+			l.mark, l.clock = mark, clock
+		}
+		restored[l] = true
+		for range d.Len(5) {
+			l.decodeItem(d, loads)
+		}
+	}
+	return base, restored
+}
+
+func (l *lane) encode(enc *window.Encoder, places map[*runner]int) {
+	enc.Int(l.lateness)
+	enc.Int(l.idle)
+	enc.Int(l.clock)
+	l.mark.Encode(enc)
+	enc.Len(l.buffer.Len())
+	l.buffer.Each(func(it *item) {
+		enc.Int(it.at)
+		enc.String(it.id)
+		enc.String(it.text)
+		enc.Float(it.weight)
+		enc.Len(len(it.takes))
+		for i := range it.takes {
+			it.takes[i].encode(enc, places)
+		}
+	})
+}
+
+func (t *take) encode(enc *window.Encoder, places map[*runner]int) {
+	enc.Len(places[t.run])
+	enc.Bool(t.reset)
+	enc.String(t.key)
+	enc.Len(len(t.more))
+	for _, key := range t.more {
+		enc.String(key)
+	}
+	enc.Len(len(t.tags))
+	for _, tag := range t.tags {
+		enc.Uint(uint64(tag.Field))
+		enc.String(tag.Value.Value())
+	}
+}
+
+func (l *lane) decodeItem(d *window.Decoder, loads []load) {
+	it := &item{at: d.Int(), id: d.String(), text: d.String(), weight: d.Float()}
+	for range d.Len(4) {
+		place := d.Uint()
+		if place >= uint64(len(loads)) {
+			d.Fail()
+			return
+		}
+		t := decodeTake(d, &loads[place])
+		if t.run != nil && t.run.lane != l {
+			d.Fail()
+			return
+		}
+		if t.run != nil {
+			it.takes = append(it.takes, t)
+		}
+	}
+	if len(it.takes) > 0 && d.Err() == nil {
+		l.buffer.Push(it.at, it.id, it)
+	}
+}
+
+func decodeTake(d *window.Decoder, from *load) take {
+	t := take{run: from.run, reset: d.Bool(), key: d.String()}
+	for range d.Len(1) {
+		t.more = append(t.more, d.String())
+	}
+	if from.run != nil && len(from.run.rule.Evidence.Top) > 0 {
+		t.tags = []window.Tag{}
+	}
+	for range d.Len(2) {
+		field, value := d.Uint(), d.String()
+		if field >= uint64(len(from.tops)) {
+			d.Fail()
+			return t
+		}
+		if now := from.tops[field]; now >= 0 && t.tags != nil {
+			t.tags = append(t.tags, window.Tag{Field: uint8(now), Value: unique.Make(value)}) //nolint:gosec // a rule has few fields
+		}
+	}
+	if from.run != nil {
+		for _, key := range append([]string{t.key}, t.more...) {
+			if _, ok := splitKey(key, len(from.run.space.fields)); !ok {
+				d.Fail()
+			}
+		}
+	}
+	return t
+}
+
+func (e *Engine) encodeSources(enc *window.Encoder) {
+	enc.Len(len(e.sources))
+	for name, s := range e.sources {
+		enc.String(name)
+		enc.Int(s.start)
+		enc.Len(len(s.parts))
+		for p := range s.parts {
+			enc.Len(p)
+		}
+	}
+}
+
+func (e *Engine) decodeSources(d *window.Decoder) {
+	for range d.Len(3) {
+		s := &source{parts: map[int]bool{}}
+		name := d.String()
+		s.start = d.Int()
+		for range d.Len(1) {
+			s.parts[int(d.Uint())] = true //nolint:gosec // only compared
+		}
+		e.sources[name] = s
+	}
+}

@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"unique"
+
+	"imwatch/detector/rule"
+	"imwatch/detector/window"
+	"imwatch/event"
+	"imwatch/event/filter"
+)
+
+// keyState is what is kept of one key under one rule.
+type keyState struct {
+	condition window.Condition
+	spell     *spell // nil while nothing is pending or told
+	due       int64  // of its timer; Never: none
+	key       uint32
+	aged      bool // it stands in runner.aging
+	evidence  window.Evidence
+}
+
+// runner evaluates one rule.
+type runner struct {
+	engine       *Engine
+	lane         *lane
+	rule         *rule.Rule
+	fingerprint  string
+	where        func(*event.Event) bool
+	reset        func(*event.Event) bool // nil: nothing resets
+	newCondition func() window.Condition
+	space        *keyspace
+	states       []*keyState // by key number
+	live         int
+	aging        map[int64][]*keyState // by the instant at which to see whether they are as new
+}
+
+func newRunner(e *Engine, l *lane, r *rule.Rule) (*runner, error) {
+	newCondition, err := window.NewCondition(r)
+	if err != nil {
+		return nil, err
+	}
+	run := &runner{
+		engine: e, lane: l, fingerprint: r.Fingerprint(), newCondition: newCondition, space: e.space(r.GroupBy),
+		aging: map[int64][]*keyState{},
+	}
+	run.adopt(r)
+	return run, nil
+}
+
+// adopt takes a rule with the same fingerprint: other texts, the same decisions.
+func (r *runner) adopt(to *rule.Rule) {
+	r.rule = to
+	r.where = filter.Compile(to.Where)
+	r.reset = nil
+	if c := to.Detect.Consecutive; c != nil && c.Reset != nil {
+		r.reset = filter.Compile(c.Reset)
+	}
+}
+
+// take is what one rule takes of one event.
+type take struct {
+	run   *runner
+	reset bool
+	key   string
+	more  []string // further keys, where a field of group_by is a list
+	tags  []window.Tag
+}
+
+// wants says whether the rule has a use for an event, and whether as a resetting one.
+func (r *runner) wants(e *event.Event) (wanted, reset bool) {
+	if r.reset != nil && r.reset(e) {
+		return true, true
+	}
+	return r.where(e), false
+}
+
+func (r *runner) tags(e *event.Event) []window.Tag {
+	if len(r.rule.Evidence.Top) == 0 {
+		return nil
+	}
+	tags := []window.Tag{}
+	for i, top := range r.rule.Evidence.Top {
+		if v, ok := top.Field.Value(e); ok {
+			v.Each(func(v event.Value) bool {
+				tags = append(tags, window.Tag{Field: uint8(i), Value: unique.Make(v.Text)}) //nolint:gosec // a rule has few fields
+				return true
+			})
+		}
+	}
+	return tags
+}
+
+// enter lets an event enter under one of its keys.
+func (r *runner) enter(it *item, t *take, key string) {
+	k := r.state(key, t.reset)
+	if k == nil {
+		return
+	}
+	l := k.condition.Enter(window.Observation{At: it.at, Weight: it.weight, Reset: t.reset})
+	r.witness(k, it, t)
+	if k.spell != nil || l.Holds {
+		r.look(k, moment{it.at, it.text, it.id}, l)
+	}
+	r.schedule(k)
+	r.watch(k, it.at)
+}
+
+// witness keeps what alerts of the key will tell of an event that has entered.
+func (r *runner) witness(k *keyState, it *item, t *take) {
+	if since := k.condition.Since(it.at); since == window.Never {
+		k.evidence.Clear()
+	} else {
+		k.evidence.Trim(since)
+	}
+	if !t.reset {
+		k.evidence.Add(it.at, it.id, it.weight, r.rule.Evidence.Keep, t.tags)
+	}
+}
+
+// state gives a key's state, a new one if need be. A resetting event needs none: there is nothing to reset.
+func (r *runner) state(key string, reset bool) *keyState {
+	n, known := r.space.find(key)
+	if known && int(n) < len(r.states) && r.states[n] != nil {
+		return r.states[n]
+	}
+	if reset {
+		return nil
+	}
+	if r.live >= r.rule.Limits.Keys {
+		if r.engine.options.Overflow != nil {
+			r.engine.options.Overflow(r.rule)
+		}
+		return nil
+	}
+	return r.add(key)
+}
+
+func (r *runner) add(key string) *keyState {
+	n := r.space.hold(key)
+	for int(n) >= len(r.states) {
+		r.states = append(r.states, nil)
+	}
+	k := &keyState{condition: r.newCondition(), due: window.Never, key: n}
+	r.states[n] = k
+	r.live++
+	return k
+}
+
+// settle looks at a key at an instant at which nothing more enters.
+func (r *runner) settle(k *keyState, at int64) {
+	l := k.condition.Advance(at)
+	m := moment{at: at}
+	r.look(k, m, l)
+	r.deadlines(k, m, l.Value)
+	if k.spell == nil && k.condition.Expiry() <= at {
+		r.drop(k)
+		return
+	}
+	r.schedule(k)
+	r.watch(k, at)
+}
+
+// watch has a key looked at when it will have become as new, if that is not arranged.
+func (r *runner) watch(k *keyState, now int64) {
+	if !k.aged {
+		k.aged = true
+		r.age(k, now+1)
+	}
+}
+
+func (r *runner) schedule(k *keyState) {
+	due := r.due(k)
+	if due == k.due {
+		return
+	}
+	k.due = due
+	if due != window.Never {
+		r.lane.timers.push(timer{due, r, k})
+	}
+}
+
+func (r *runner) drop(k *keyState) {
+	k.due = window.Never
+	r.states[k.key] = nil
+	r.space.drop(k.key)
+	r.live--
+}
+
+// agingSteps is into how many steps the time is cut after which a state is dropped: it stays at most this part too
+// long. The steps are instants of event time, so that what counts against limits.keys never depends on batches.
+const agingSteps = 16
+
+// age has a key looked at when it will have become as new, not before the instant from.
+func (r *runner) age(k *keyState, from int64) {
+	step := max(window.Span(r.rule)/agingSteps, 1e9)
+	due := max(k.condition.Expiry(), from)
+	if over := due % step; over > 0 {
+		due = window.Add(due, step-over)
+	} else {
+		due -= over // before 1970 the rest is negative
+	}
+	list, there := r.aging[due]
+	if !there {
+		r.lane.timers.push(timer{due, r, nil})
+	}
+	r.aging[due] = append(list, k)
+}
+
+// expire drops the states that have become as new at an instant.
+func (r *runner) expire(at int64) {
+	list := r.aging[at]
+	delete(r.aging, at)
+	for _, k := range list {
+		switch {
+		case r.states[k.key] != k: // dropped already
+		case k.spell != nil || k.due != window.Never: // settle sees to it, when that has ended
+			k.aged = false
+		case k.condition.Expiry() <= at:
+			r.drop(k)
+		default:
+			r.age(k, at+1)
+		}
+	}
+}
+
+// retire resolves what the rule has told: it is gone, and nobody else would.
+func (r *runner) retire() {
+	for _, k := range r.states {
+		if k != nil && k.spell != nil && k.spell.phase != pending {
+			at := max(r.lane.clock, k.spell.start)
+			l := k.condition.Advance(at)
+			r.emit(k, k.spell, event.StateResolved, moment{at: at}, l.Value)
+		}
+	}
+	for _, k := range r.states {
+		if k != nil {
+			r.drop(k)
+		}
+	}
+}

@@ -1,0 +1,380 @@
+package query_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"imwatch/detector/engine"
+	"imwatch/detector/query"
+	"imwatch/detector/rule"
+	"imwatch/event"
+	"imwatch/event/filter"
+	"imwatch/internal/store"
+	"imwatch/internal/store/sqlite"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var base = time.Date(2026, 11, 21, 23, 59, 30, 0, time.UTC) // events cross midnight: two days of indices
+
+type fatal interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func parse(t fatal, yaml string) *rule.Rule {
+	t.Helper()
+	rules, findings := rule.Parse("test.yaml", []byte(yaml))
+	if rule.HasErrors(findings) {
+		t.Fatalf("%v\n%s", findings, yaml)
+	}
+	return rules[0]
+}
+
+func drawRule(t *rapid.T) *rule.Rule {
+	detect := fmt.Sprintf("threshold: {count: '%s %d', window: %ds}",
+		rapid.SampledFrom([]string{">", ">=", "==", "!="}).Draw(t, "op"), rapid.IntRange(1, 5).Draw(t, "limit"), rapid.IntRange(1, 15).Draw(t, "window"))
+	if rapid.IntRange(0, 4).Draw(t, "consecutive") == 0 {
+		detect = fmt.Sprintf("consecutive: {count: %d, max_gap: %ds, reset: 'event.action: disconnect'}",
+			rapid.IntRange(1, 4).Draw(t, "count"), rapid.IntRange(1, 15).Draw(t, "gap"))
+	}
+	return parse(t, fmt.Sprintf(`
+id: r
+title: a rule
+severity: warn
+%s
+group_by: [%s]
+detect: {%s}
+for: %ds
+resolve: {after: %ds}
+evidence: {keep: 3, top: {client.ip: 2}}
+time: {lateness: 0s}
+`, rapid.SampledFrom([]string{"", "where: 'event.action: connect'", "where: 'event.action: (connect or disconnect)'"}).Draw(t, "where"),
+		rapid.SampledFrom([]string{"", "user.id", "event.type", "event.type, user.id", "client.ip", "labels.zone", "client.port"}).Draw(t, "group"),
+		detect, rapid.IntRange(0, 4).Draw(t, "for"), rapid.IntRange(0, 5).Draw(t, "after")))
+}
+
+func newEvent(action event.Action, at time.Time, id string) *event.Event {
+	e := &event.Event{}
+	e.Begin(action, at)
+	e.SetText(event.FieldEventID, id)
+	return e
+}
+
+func drawEvents(t *rapid.T) []*event.Event {
+	var events []*event.Event
+	at := 0
+	weights := []float64{1, 1, 1, 2, 0.1, 0.7}
+	if rapid.IntRange(0, 5).Draw(t, "negative weights") == 0 {
+		weights = append(weights, -1)
+	}
+	for i := range rapid.IntRange(0, 80).Draw(t, "events") {
+		at += rapid.SampledFrom([]int{0, 0, 250, 500, 1000, 1000, 2000, 9000}).Draw(t, "step")
+		e := newEvent(rapid.SampledFrom([]event.Action{event.ActionConnect, event.ActionConnect, event.ActionHeartbeatMissed, event.ActionDisconnect}).Draw(t, "action"),
+			base.Add(time.Duration(at)*time.Millisecond), fmt.Sprintf("e%03d", i))
+		e.SetText(event.FieldUserID, rapid.SampledFrom([]string{"", "u1", "u2"}).Draw(t, "user"))
+		e.SetText(event.FieldClientIP, rapid.SampledFrom([]string{"", "192.0.2.1", "::ffff:192.0.2.1", "2001:DB8::1", "2001:db8::1"}).Draw(t, "ip"))
+		e.SetList(event.FieldEventType, rapid.SampledFrom([][]string{nil, {"start"}, {"start", "info"}, {"info", "info"}}).Draw(t, "type")...)
+		if zone := rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "zone"); zone != "" {
+			e.SetLabel("zone", zone)
+		}
+		if port := rapid.IntRange(0, 2).Draw(t, "port"); port > 0 {
+			e.SetInt(event.FieldClientPort, int64(port))
+		}
+		if w := rapid.SampledFrom(weights).Draw(t, "weight"); w != 1 {
+			e.SetFloat(event.FieldSampleWeight, w)
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+func open(t fatal, dir string) *sqlite.Store {
+	t.Helper()
+	cfg := sqlite.DefaultConfig()
+	cfg.Dir = dir
+	log := logrus.New()
+	log.SetLevel(logrus.ErrorLevel)
+	s, err := sqlite.Open(cfg, log, nil)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return s
+}
+
+func put(t fatal, s store.Writer, events ...*event.Event) {
+	t.Helper()
+	var docs []store.Doc
+	for _, e := range events {
+		docs = append(docs, store.Doc{Index: e.Index(), ID: e.ID(), Body: e.AppendJSON(nil)})
+	}
+	results, err := s.Put(context.Background(), docs...)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	for _, r := range results {
+		if r.Outcome != store.Stored {
+			t.Fatalf("%v", r)
+		}
+	}
+}
+
+func lines(t fatal, alerts []*event.Alert) string {
+	t.Helper()
+	var b strings.Builder
+	for _, a := range alerts {
+		l, err := a.MarshalJSON()
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		b.Write(append(l, '\n'))
+	}
+	return b.String()
+}
+
+// streamed evaluates events as the stream does.
+func streamed(t fatal, r *rule.Rule, events []*event.Event, end time.Time) []*event.Alert {
+	t.Helper()
+	e, err := engine.New([]*rule.Rule{r}, engine.Options{})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	var alerts []*event.Alert
+	for _, ev := range events {
+		e.Observe(0, ev, 0)
+		alerts = append(alerts, e.Advance()...)
+	}
+	return append(alerts, e.Finish(end.UnixNano())...)
+}
+
+// flaky is a store that fails now and then.
+type flaky struct {
+	store.Reader
+	fails func() bool
+}
+
+var errAway = fmt.Errorf("the store is away: %w", store.ErrUnavailable)
+
+func (f flaky) Search(ctx context.Context, q store.Query) iter.Seq2[store.Hit, error] {
+	return func(yield func(store.Hit, error) bool) {
+		for h, err := range f.Reader.Search(ctx, q) {
+			if f.fails() {
+				yield(h, errAway)
+				return
+			}
+			if !yield(h, err) {
+				return
+			}
+		}
+	}
+}
+
+func (f flaky) Aggregate(ctx context.Context, q store.Query, by []filter.Field, interval time.Duration) iter.Seq2[store.Bucket, error] {
+	return func(yield func(store.Bucket, error) bool) {
+		for b, err := range f.Reader.Aggregate(ctx, q, by, interval) {
+			if f.fails() {
+				yield(b, errAway)
+				return
+			}
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestQueryIsTheStream holds the two evaluators to the same lines, whatever the runs are and whatever fails.
+func TestQueryIsTheStream(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawRule(t)
+		events := drawEvents(t)
+		n++
+		s := open(t, fmt.Sprintf("%s/%d", dir, n))
+		defer s.Close()
+		put(t, s, events...)
+		failing := rapid.Bool().Draw(t, "failing")
+		reader := flaky{s, func() bool { return failing && rapid.IntRange(0, 30).Draw(t, "fails") == 0 }}
+		o := query.Options{From: base}
+		q, err := query.New(r, reader, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := base.Add(4 * time.Minute)
+		var got []*event.Alert
+		for until := base; until.Before(end); {
+			until = until.Add(time.Duration(rapid.IntRange(1, 240_000).Draw(t, "run")) * time.Millisecond)
+			if until.After(end) {
+				until = end
+			}
+			alerts, _, err := q.Run(context.Background(), until, until)
+			if err != nil && !errors.Is(err, store.ErrUnavailable) {
+				t.Fatal(err)
+			}
+			got = append(got, alerts...)
+			if rapid.Bool().Draw(t, "restart") {
+				if q, err = query.Restore(r, reader, o, q.Progress()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		failing = false
+		alerts, _, err := q.Run(context.Background(), end, end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, alerts...)
+		slices.SortStableFunc(got, engine.Order)
+		want := streamed(t, r, events, end)
+		slices.SortStableFunc(want, engine.Order)
+		if diff := cmp.Diff(lines(t, want), lines(t, got)); diff != "" {
+			t.Fatalf("stream (-) and query (+) differ:\n%s", diff)
+		}
+	})
+}
+
+const three = `
+id: r
+title: three in ten seconds
+severity: warn
+where: 'event.action: connect'
+group_by: [user.id]
+detect: {threshold: {count: "> 2", window: 10s}}
+resolve: {after: 5s}
+`
+
+// connect makes a document of a connect at some second after base, that arrived at another.
+func connect(second, arrived int, user string) *event.Event {
+	e := newEvent(event.ActionConnect, base.Add(time.Duration(second)*time.Second), fmt.Sprintf("%s-%03d", user, second))
+	e.SetText(event.FieldUserID, user)
+	e.SetTime(event.FieldEventIngested, base.Add(time.Duration(arrived)*time.Second))
+	return e
+}
+
+func brief(alerts []*event.Alert) []string {
+	var all []string
+	for _, a := range alerts {
+		all = append(all, fmt.Sprintf("%v %s %s %v from %v", a.Time.Sub(base), a.State, a.KeyString(), a.Value, a.From.Sub(base)))
+	}
+	return all
+}
+
+func TestLateDocuments(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		first, late []*event.Event // before and after the first run, which ends at 60 s
+		want        [2][]string    // alerts of the run to 60 s and of the one to 120 s
+	}{
+		"one that completes a window": {
+			[]*event.Event{connect(20, 21, "u1"), connect(22, 23, "u1")},
+			[]*event.Event{connect(24, 90, "u1")},
+			[2][]string{nil, {"24s firing user.id=u1 3 from 24s", "35s resolved user.id=u1 0 from 24s"}},
+		},
+		"one that belongs to an alert already told makes no second": {
+			[]*event.Event{connect(20, 21, "u1"), connect(22, 23, "u1"), connect(24, 25, "u1")},
+			[]*event.Event{connect(21, 90, "u1")},
+			[2][]string{{"24s firing user.id=u1 3 from 24s", "35s resolved user.id=u1 0 from 24s"}, nil},
+		},
+		"one that keeps an alert going is told under its name": {
+			[]*event.Event{connect(52, 53, "u1"), connect(54, 55, "u1"), connect(56, 57, "u1"), connect(65, 66, "u1")},
+			[]*event.Event{connect(53, 90, "u1")},
+			[2][]string{{"56s firing user.id=u1 3 from 56s"}, {"1m8s resolved user.id=u1 1 from 56s"}},
+		},
+		"one of another key changes nothing for this": {
+			[]*event.Event{connect(20, 21, "u1"), connect(22, 23, "u1"), connect(24, 25, "u1")},
+			[]*event.Event{connect(21, 90, "u2")},
+			[2][]string{{"24s firing user.id=u1 3 from 24s", "35s resolved user.id=u1 0 from 24s"}, nil},
+		},
+		"one older than the look-back is not found": {
+			nil,
+			[]*event.Event{connect(-3600, 90, "u1"), connect(-3601, 90, "u1"), connect(-3602, 90, "u1")},
+			[2][]string{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, t.TempDir())
+			defer s.Close()
+			r := parse(t, three)
+			q, err := query.New(r, s, query.Options{From: base.Add(-2 * time.Hour), LookBack: 30 * time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx := context.Background()
+			for i, docs := range [][]*event.Event{c.first, c.late} {
+				if len(docs) > 0 {
+					put(t, s, docs...)
+				}
+				until := base.Add(time.Duration(i+1) * time.Minute)
+				alerts, _, err := q.Run(ctx, until, until.Add(10*time.Second))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(c.want[i], brief(alerts)); diff != "" {
+					t.Errorf("run %d differs (-want +got):\n%s", i, diff)
+				}
+				if q, err = query.Restore(r, s, query.Options{LookBack: 30 * time.Minute}, q.Progress()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			again, _, err := q.Run(ctx, base.Add(3*time.Minute), base.Add(3*time.Minute))
+			if err != nil || len(again) > 0 {
+				t.Errorf("a third run gave %v, %v", brief(again), err)
+			}
+		})
+	}
+}
+
+func TestOnlyCandidatesAreFetched(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	defer s.Close()
+	var docs []*event.Event
+	for i := range 300 { // one-time keys, and one that fires
+		docs = append(docs, connect(i, i, fmt.Sprintf("once%03d", i)))
+	}
+	docs = append(docs, connect(100, 100, "u1"), connect(101, 101, "u1"), connect(102, 102, "u1"))
+	put(t, s, docs...)
+	q, err := query.New(parse(t, three), s, query.Options{From: base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts, cost, err := q.Run(context.Background(), base.Add(10*time.Minute), base.Add(10*time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (query.Cost{Keys: 301, Candidates: 1, Events: 3}); cost != want || len(alerts) != 2 {
+		t.Errorf("cost %+v and alerts %v, expected %+v and 2 alerts", cost, brief(alerts), want)
+	}
+}
+
+func TestProgressOfAnotherRuleIsRefused(t *testing.T) {
+	t.Parallel()
+	r := parse(t, three)
+	q, err := query.New(r, nil, query.Options{From: base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := q.Progress()
+	changed := parse(t, strings.ReplaceAll(three, "> 2", "> 3"))
+	if _, err := query.Restore(changed, nil, query.Options{}, b); !errors.Is(err, query.ErrProgress) {
+		t.Errorf("found %v, expected ErrProgress for a rule that decides otherwise", err)
+	}
+	b[len(b)/2] ^= 1
+	if _, err := query.Restore(r, nil, query.Options{}, b); !errors.Is(err, query.ErrProgress) {
+		t.Errorf("found %v, expected ErrProgress for a damaged byte", err)
+	}
+}
