@@ -1,0 +1,87 @@
+package acceptance
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// pollEvery is how often a condition is looked at.
+const pollEvery = 200 * time.Millisecond
+
+// waitFor returns when condition is nil; when limit has passed it ends the test with what the condition said last.
+func waitFor(t *testing.T, what string, limit time.Duration, condition func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	began := time.Now()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	last := errors.New("it was never looked at")
+	for {
+		err := condition(ctx)
+		if err == nil {
+			if took := time.Since(began); took > time.Second {
+				t.Logf("waited %.1fs until %s", took.Seconds(), what)
+			}
+			return
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited %v in vain until %s: %v", limit, what, last)
+		}
+	}
+}
+
+// freePorts gives ports that nobody listened on a moment ago. They stay the same through all restarts of a process.
+func freePorts(t *testing.T, n int) []string {
+	t.Helper()
+	var ports []string
+	for range n {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() // only behind the loop, so that they differ
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports = append(ports, port)
+	}
+	return ports
+}
+
+// get fetches a page; every answer but 200 is an error with its words.
+func get(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return do(req)
+}
+
+func do(req *http.Request) ([]byte, error) {
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, errors.New(req.URL.Path + " answers " + strconv.Itoa(resp.StatusCode) + ": " + string(body[:min(len(body), 500)]))
+	}
+	return body, nil
+}
