@@ -25,8 +25,8 @@ demo: build
 acceptance:
 	./test/acceptance.sh
 
-bench: build
-	go run ./bench/pipeline
+bench:
+	bench/pipeline/run.sh
 
 clean:
 	rm -rf bin

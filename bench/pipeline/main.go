@@ -2,8 +2,9 @@
 // there through the indexer into a real Elasticsearch, each stage a process of its own; then a plain _bulk loop of the
 // same documents, in the same run, to compare with. It prints a table in Markdown.
 //
-//	test/infra/kafka/kafka.sh start && test/infra/elasticsearch/es.sh start
-//	go run ./bench/pipeline --kafka 127.0.0.1:19092 --es http://127.0.0.1:19200
+//	bench/pipeline/run.sh [--events 1000000]
+//
+// starts a Kafka and an Elasticsearch of its own for that, and stops them again.
 package main
 
 import (
@@ -60,6 +61,12 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	ship.bytes = size.Size()
+	if _, err := b.plainBulk(ctx); err != nil { // warms Elasticsearch up, so that the order below does not matter
+		return err
+	}
+	if err := b.dropIndices(ctx); err != nil {
+		return err
+	}
 	ix, err := b.measure(ctx, "index", b.allIndexed, "index", "--config", b.config)
 	if err != nil {
 		return err
@@ -96,7 +103,7 @@ shipper:
 	if err := b.command(ctx, b.binary, "setup", "--config", b.config); err != nil {
 		return err
 	}
-	from := time.Now().UTC().Truncate(24 * time.Hour).Add(-24 * time.Hour).Format(time.RFC3339)
+	from := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -5).Format(time.RFC3339)
 	return b.command(ctx, b.binary, "sim", "generate", "calm", "--count", fmt.Sprint(b.events), "--from", from, "--out", b.lines)
 }
 

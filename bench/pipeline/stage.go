@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -28,6 +29,9 @@ func (b *bench) measure(ctx context.Context, name string, done func(context.Cont
 	if err := cmd.Start(); err != nil {
 		return figures{}, fmt.Errorf("starting %s: %w", name, err)
 	}
+	peak := make(chan int64)
+	stop := make(chan struct{})
+	go func() { peak <- watchPeak(cmd.Process.Pid, stop) }()
 	var waited error
 	wall := time.Duration(0)
 	if done != nil {
@@ -37,17 +41,39 @@ func (b *bench) measure(ctx context.Context, name string, done func(context.Cont
 			return figures{}, fmt.Errorf("stopping %s: %w", name, err)
 		}
 	}
-	if err := errors.Join(cmd.Wait(), waited); err != nil {
+	err := errors.Join(cmd.Wait(), waited)
+	close(stop)
+	most := <-peak
+	if err != nil {
 		return figures{}, fmt.Errorf("running %s: %w", name, err)
 	}
 	if done == nil {
 		wall = time.Since(start)
 	}
-	f := figures{name: name, wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		f.peak = usage.Maxrss
+	return figures{name: name, wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak: most}, nil
+}
+
+// watchPeak reads a process's greatest resident memory, in KiB, until told to stop. The resource usage that the system
+// gives at the end will not do: it counts this process's own memory at the moment of the fork.
+func watchPeak(pid int, stop <-chan struct{}) int64 {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	var most int64
+	for {
+		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
+			if _, rest, ok := strings.Cut(string(b), "VmHWM:"); ok {
+				var kib int64
+				if _, err := fmt.Sscan(rest, &kib); err == nil {
+					most = max(most, kib)
+				}
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-stop:
+			return most
+		}
 	}
-	return f, nil
 }
 
 // print writes the table as Markdown.
