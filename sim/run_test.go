@@ -3,6 +3,7 @@ package sim_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -201,11 +202,12 @@ func TestRunWithoutServer(t *testing.T) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	if u := report.Total(); u.Connects != 0 || u.Refusals["network"] == 0 {
+	u := report.Total()
+	if u.Connects != 0 || u.Refusals["network"] == 0 {
 		t.Errorf("%+v", u)
 	}
 	var text strings.Builder
-	if err := report.WriteText(&text); err != nil || !strings.Contains(text.String(), "network 1") {
+	if err := report.WriteText(&text); err != nil || !strings.Contains(text.String(), fmt.Sprintf("network %d\n", u.Refusals["network"])) {
 		t.Errorf("%v:\n%s", err, text.String())
 	}
 }
