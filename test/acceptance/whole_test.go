@@ -71,6 +71,7 @@ func TestWholeWay(t *testing.T) {
 			oneEnd(t, docs)
 			if es, ok := s.store.(elastic); ok {
 				typedQueries(t, es, docs)
+				evaluatorsAgree(t, s)
 			}
 		})
 	}
