@@ -61,27 +61,30 @@ func FieldByID(id FieldID) Field { return table[id] }
 // LabelPrefix is the namespace of free fields: every name below it is a keyword.
 const LabelPrefix = "labels."
 
+// aliases are the short names that queries may use, and what they stand for. Never changed.
+var aliases = [...]struct{ alias, name string }{
+	{"client_ip", "client.ip"},
+	{"level", "log.level"},
+	{"path", "url.path"},
+	{"status", "http.response.status_code"},
+}
+
 // Aliases gives the short names that queries may use, and what they stand for.
 func Aliases() map[string]string {
-	return map[string]string{
-		"status":    "http.response.status_code",
-		"path":      "url.path",
-		"client_ip": "client.ip",
-		"level":     "log.level",
+	m := make(map[string]string, len(aliases))
+	for _, a := range aliases {
+		m[a.alias] = a.name
 	}
+	return m
 }
 
 // FieldByName resolves a full name or an alias. labels.* are keywords with NoField as their id.
 func FieldByName(name string) (Field, bool) {
-	switch name {
-	case "status":
-		name = "http.response.status_code"
-	case "path":
-		name = "url.path"
-	case "client_ip":
-		name = "client.ip"
-	case "level":
-		name = "log.level"
+	for _, a := range aliases {
+		if name == a.alias {
+			name = a.name
+			break
+		}
 	}
 	if id := lookup(name); id != NoField {
 		return table[id], true
@@ -90,34 +93,4 @@ func FieldByName(name string) (Field, bool) {
 		return Field{ID: NoField, Name: name, Type: Keyword, Group: Optional, When: "free", Meaning: "a free label"}, true
 	}
 	return Field{}, false
-}
-
-// NearestField gives the known name that is closest to an unknown one, for error messages; "" when none is near.
-func NearestField(name string) string {
-	best, bestDist := "", len(name)/2+1
-	for i := range table {
-		if d := editDistance(name, table[i].Name); d < bestDist {
-			best, bestDist = table[i].Name, d
-		}
-	}
-	return best
-}
-
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diag := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			diag, row[j] = row[j], min(row[j]+1, row[j-1]+1, diag+cost)
-		}
-	}
-	return row[len(b)]
 }

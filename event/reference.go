@@ -2,7 +2,6 @@ package event
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -46,13 +45,8 @@ func escapeCell(s string) string {
 
 func writeAliases(b *strings.Builder) {
 	b.WriteString("\n## Aliases\nShort names that queries may use, in Kibana too.\n\n| alias | field |\n| --- | --- |\n")
-	var names []string
-	for alias := range Aliases() {
-		names = append(names, alias)
-	}
-	slices.Sort(names)
-	for _, n := range names {
-		fmt.Fprintf(b, "| `%s` | `%s` |\n", n, Aliases()[n])
+	for _, a := range aliases {
+		fmt.Fprintf(b, "| `%s` | `%s` |\n", a.alias, a.name)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"imwatch/event"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -168,34 +170,9 @@ func describe(n *yaml.Node) string {
 
 // didYouMean names the nearest of the known names, if one is near.
 func didYouMean(found string, known []string) string {
-	best, least := "", len(found)/2+1
-	for _, name := range known {
-		if n := distance(strings.ToLower(found), name); n < least {
-			best, least = name, n
-		}
-	}
-	if best == "" {
+	near := event.Nearest(strings.ToLower(found), known)
+	if near == "" {
 		return ""
 	}
-	return fmt.Sprintf("; the nearest is %q", best)
-}
-
-// distance counts the letters to add, remove or change to get from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, change)
-		}
-	}
-	return row[len(b)]
+	return fmt.Sprintf("; the nearest is %q", near)
 }

@@ -56,7 +56,7 @@ var may = map[string][]string{
 	"kibana":          {"event"},
 	"internal/bus":    nil,
 	"internal/store":  {"event", "event/filter"},
-	"internal/config": nil,
+	"internal/config": {"event"},
 	"internal/arch":   nil,
 	"internal/app":    {"*"},
 	"cmd/imwatch":     {"internal/app"},

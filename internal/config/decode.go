@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"imwatch/event"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -99,12 +101,12 @@ func find(known []field, name string) (field, bool) {
 }
 
 func hint(name string, known []field) string {
-	if near := nearest(name, known); near != "" {
-		return fmt.Sprintf("; did you mean %q?", near)
-	}
 	names := make([]string, len(known))
 	for i, f := range known {
 		names[i] = f.name
+	}
+	if near := event.Nearest(name, names); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return "; allowed are " + strings.Join(names, ", ")
 }

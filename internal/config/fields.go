@@ -47,34 +47,3 @@ func join(path, name string) string {
 func envName(prefix, path string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 }
-
-// nearest gives the known name closest to an unknown one, "" when none is near.
-func nearest(name string, known []field) string {
-	best, bestDist := "", len(name)/2+1
-	for _, f := range known {
-		if d := distance(name, f.name); d < bestDist {
-			best, bestDist = f.name, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diag := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diag, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diag+cost)
-		}
-	}
-	return row[len(b)]
-}
