@@ -1,8 +1,8 @@
 package shipper
 
 import (
+	"imwatch/event/deadletter"
 	"imwatch/internal/bus"
-	"imwatch/shipper/deadletter"
 	"imwatch/shipper/tail"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"imwatch/event"
-	"imwatch/shipper/deadletter"
+	"imwatch/event/deadletter"
 	"imwatch/shipper/parse"
 	"imwatch/shipper/tail"
 )

@@ -12,8 +12,8 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"imwatch/event"
+	"imwatch/event/deadletter"
 	"imwatch/internal/bus"
-	"imwatch/shipper/deadletter"
 )
 
 // sender brings batches to the bus, one after the other, and notes what was acknowledged. Owned by its goroutine.

@@ -16,19 +16,19 @@ const module = "imwatch/"
 // may says what of ours each folder imports. A folder that is not here fails the test: where it stands in the flow of
 // imports is a decision. "*" is everything. A name ending in "/" means the folder and all below it.
 var may = map[string][]string{
-	"event":        nil,
-	"event/filter": {"event"},
+	"event":            nil,
+	"event/filter":     {"event"},
+	"event/deadletter": {"event"},
 
 	"im-server":          {"event", "im-server/protocol"},
 	"im-server/protocol": nil,
 	"client":             {"event", "im-server/protocol"},
 	"sim":                {"event", "client", "im-server/protocol"},
 
-	"shipper":            {"event", "internal/bus", "shipper/"},
-	"shipper/parse":      {"event"},
-	"shipper/tail":       nil,
-	"shipper/deadletter": {"event"},
-	"shipper/index":      {"event", "internal/bus", "internal/store", "shipper/deadletter"},
+	"shipper":       {"event", "event/deadletter", "internal/bus", "shipper/"},
+	"shipper/parse": {"event"},
+	"shipper/tail":  nil,
+	"shipper/index": {"event", "internal/bus", "internal/store", "event/deadletter"},
 
 	"detector":                    {"event", "event/filter", "internal/bus", "internal/store", "detector/"},
 	"detector/kql":                {"event", "event/filter"},
@@ -39,7 +39,7 @@ var may = map[string][]string{
 	"detector/backtest":           {"event", "event/filter", "internal/bus", "internal/store", "detector/"},
 	"detector/query":              {"event", "event/filter", "internal/store", "detector/"},
 	"rules":                       nil,
-	"alerting":                    {"event", "event/filter", "internal/bus", "internal/store", "alerting/"},
+	"alerting":                    {"event", "event/filter", "event/deadletter", "internal/bus", "internal/store", "alerting/"},
 	"alerting/channel":            {"event"},
 	"alerting/egress":             {"alerting/channel"},
 	"alerting/route":              {"event"},

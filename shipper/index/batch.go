@@ -3,9 +3,9 @@ package index
 import (
 	"time"
 
+	"imwatch/event/deadletter"
 	"imwatch/internal/bus"
 	"imwatch/internal/store"
-	"imwatch/shipper/deadletter"
 )
 
 // batch is what is put at once.

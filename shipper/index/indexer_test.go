@@ -18,8 +18,8 @@ import (
 	"pgregory.net/rapid"
 
 	"imwatch/event"
+	"imwatch/event/deadletter"
 	"imwatch/internal/bus"
-	"imwatch/shipper/deadletter"
 )
 
 // Each message has its place: an index by its own day and class, the dead letters with the reason, or none.

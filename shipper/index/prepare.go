@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"imwatch/event"
+	"imwatch/event/deadletter"
 	"imwatch/internal/bus"
-	"imwatch/shipper/deadletter"
 )
 
 // maxID is the longest id that a store takes, in bytes.

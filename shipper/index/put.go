@@ -11,8 +11,8 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"imwatch/event"
+	"imwatch/event/deadletter"
 	"imwatch/internal/store"
-	"imwatch/shipper/deadletter"
 )
 
 // putter brings batches into the store, however long it takes. Safe for concurrent use.
