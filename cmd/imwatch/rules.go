@@ -27,9 +27,11 @@ func lintCommand(fs *flag.FlagSet, e environment) func(context.Context, []string
 }
 
 func testCommand(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
-	junit := fs.String("junit", "", "also write the result as JUnit XML to this `file`")
+	var o app.TestOptions
+	fs.StringVar(&o.JUnit, "junit", "", "also write the result as JUnit XML to this `file`")
+	fs.BoolVar(&o.Coverage, "coverage", false, "also say what the tests never exercise")
 	return func(_ context.Context, args []string) error {
-		return app.TestRules(args, *junit, app.Streams{Out: e.out, Err: e.err})
+		return app.TestRules(args, o, app.Streams{Out: e.out, Err: e.err})
 	}
 }
 

@@ -40,6 +40,7 @@ type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
 	Tests    int          `xml:"tests,attr"`
 	Failures int          `xml:"failures,attr"`
+	Errors   int          `xml:"errors,attr"`
 	Time     string       `xml:"time,attr"`
 	Suites   []junitSuite `xml:"testsuite"`
 }
@@ -50,36 +51,38 @@ type junitSuite struct {
 	Failures int         `xml:"failures,attr"`
 	Errors   int         `xml:"errors,attr"`
 	Time     string      `xml:"time,attr"`
+	File     string      `xml:"file,attr,omitempty"`
 	Cases    []junitCase `xml:"testcase"`
 }
 
 type junitCase struct {
 	Name      string        `xml:"name,attr"`
 	ClassName string        `xml:"classname,attr"`
-	File      string        `xml:"file,attr,omitempty"`
-	Line      int           `xml:"line,attr,omitempty"`
 	Time      string        `xml:"time,attr"`
+	Error     *junitFailure `xml:"error"`
 	Failure   *junitFailure `xml:"failure"`
 }
 
 type junitFailure struct {
+	Type    string `xml:"type,attr"`
 	Message string `xml:"message,attr"`
 	Text    string `xml:",chardata"`
 }
 
-// WriteJUnit writes the report as JUnit XML, one suite for each rule.
+// WriteJUnit writes the report as JUnit XML, one suite for each rule, as Jenkins's schema (junit-10.xsd) has it: there
+// a suite may name its file, a case may not, so the place of a failure stands in its text.
 func (r Report) WriteJUnit(w io.Writer) error {
 	all := junitSuites{}
 	var took time.Duration
 	for i := 0; i < len(r.Results); {
-		suite := junitSuite{Name: r.Results[i].RuleID}
+		suite := junitSuite{Name: r.Results[i].RuleID, File: r.Results[i].File}
 		var own time.Duration
 		for ; i < len(r.Results) && r.Results[i].RuleID == suite.Name; i++ {
 			t := &r.Results[i]
 			own += t.Took
-			c := junitCase{Name: t.Name, ClassName: t.RuleID, File: t.File, Line: t.Line, Time: seconds(t.Took)}
+			c := junitCase{Name: t.Name, ClassName: t.RuleID, Time: seconds(t.Took)}
 			if !t.Passed() {
-				c.Failure = &junitFailure{t.Failures[0], strings.Join(t.Failures, "\n")}
+				c.Failure = &junitFailure{"difference", t.Failures[0], fmt.Sprintf("%s:%d\n%s", t.File, t.Line, strings.Join(t.Failures, "\n"))}
 				suite.Failures++
 			}
 			suite.Cases = append(suite.Cases, c)
@@ -90,6 +93,13 @@ func (r Report) WriteJUnit(w io.Writer) error {
 		all.Failures += suite.Failures
 		all.Suites = append(all.Suites, suite)
 	}
+	for _, f := range r.Refused {
+		message := f.String()
+		c := junitCase{Name: "is loaded", ClassName: orFile(f.RuleID, f.File), Time: seconds(0), Error: &junitFailure{"lint", f.Message, message}}
+		all.Suites = append(all.Suites, junitSuite{Name: c.ClassName, File: f.File, Tests: 1, Errors: 1, Time: seconds(0), Cases: []junitCase{c}})
+		all.Tests++
+		all.Errors++
+	}
 	all.Time = seconds(took)
 	b, err := xml.MarshalIndent(all, "", "  ")
 	if err == nil {
@@ -99,6 +109,13 @@ func (r Report) WriteJUnit(w io.Writer) error {
 		return fmt.Errorf("writing JUnit XML: %w", err)
 	}
 	return nil
+}
+
+func orFile(id, file string) string {
+	if id == "" {
+		return file
+	}
+	return id
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.6f", d.Seconds()) }

@@ -1,6 +1,7 @@
 package ruletest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -11,7 +12,11 @@ import (
 )
 
 // Report is what became of the tests of some rules.
-type Report struct{ Results []Result }
+type Report struct {
+	Results  []Result
+	Coverage []Coverage     // one for each rule, those without tests included
+	Refused  []rule.Finding // errors of rules that could not be loaded; only the JUnit report tells them
+}
 
 // Result is what became of one test.
 type Result struct {
@@ -45,9 +50,11 @@ func (r Report) FailedRules() map[string]bool {
 func Run(rules []*rule.Rule) Report {
 	var report Report
 	for _, r := range rules {
+		p := newProbe(r)
 		for i := range r.Tests {
-			report.Results = append(report.Results, one(r, &r.Tests[i]))
+			report.Results = append(report.Results, one(r, &r.Tests[i], p))
 		}
+		report.Coverage = append(report.Coverage, p.report)
 	}
 	return report
 }
@@ -55,10 +62,12 @@ func Run(rules []*rule.Rule) Report {
 // start is when tests begin: any instant would do, but a whole hour makes messages easy to read.
 func start() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-func one(r *rule.Rule, t *rule.Test) Result {
+func one(r *rule.Rule, t *rule.Test, p *probe) Result {
 	res := Result{RuleID: r.ID, File: r.File, Line: t.Line, Name: t.Name}
 	began := time.Now()
-	alerts, err := evaluate(r, t, &res.Late)
+	sent := arrivals(t)
+	alerts, err := evaluate(r, t, sent, &res.Late)
+	p.watch(sent, alerts)
 	if err != nil {
 		res.Failures = []string{err.Error()}
 	} else {
@@ -95,12 +104,12 @@ func arrivals(t *rule.Test) []arrival {
 			all = append(all, arrival{arrives[j], ev})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b arrival) int { return int(a.at - b.at) })
+	slices.SortStableFunc(all, func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
 	return all
 }
 
 // evaluate gives the rule's state changes.
-func evaluate(r *rule.Rule, t *rule.Test, late *int) ([]*event.Alert, error) {
+func evaluate(r *rule.Rule, t *rule.Test, sent []arrival, late *int) ([]*event.Alert, error) {
 	tested := *r
 	tested.Status = rule.StatusEnabled // a disabled rule is not evaluated, but its tests tell whether it could be
 	rules := []*rule.Rule{&tested}
@@ -116,7 +125,7 @@ func evaluate(r *rule.Rule, t *rule.Test, late *int) ([]*event.Alert, error) {
 	}
 	var alerts []*event.Alert
 	restart := t.RestartAt
-	for _, a := range arrivals(t) {
+	for _, a := range sent {
 		if restart != nil && a.at > *restart {
 			restart = nil
 			alerts = append(alerts, e.Advance()...)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"imwatch/detector/backtest"
@@ -41,9 +42,15 @@ func LintRules(paths []string, format string, streams Streams) error {
 	return nil
 }
 
-// TestRules runs the tests inside rules. A rule that cannot be loaded, or whose tests fail, makes it return
-// ErrFindings; the others are run all the same.
-func TestRules(paths []string, junit string, streams Streams) error {
+// TestOptions are the flags of rules test.
+type TestOptions struct {
+	JUnit    string // file for the result as JUnit XML; "": none
+	Coverage bool   // say also what was never exercised
+}
+
+// TestRules runs the tests inside rules and says what they exercise. A rule that cannot be loaded, or whose tests
+// fail, makes it return ErrFindings; the others are run all the same.
+func TestRules(paths []string, o TestOptions, streams Streams) error {
 	loaded, findings := loadRules(paths)
 	if err := rule.WriteText(streams.Err, findings); err != nil {
 		return err
@@ -52,12 +59,16 @@ func TestRules(paths []string, junit string, streams Streams) error {
 	if err := report.WriteText(streams.Out); err != nil {
 		return err
 	}
-	if junit != "" {
+	if err := report.WriteCoverage(streams.Out, o.Coverage); err != nil {
+		return err
+	}
+	if o.JUnit != "" {
+		report.Refused = errorsOf(findings)
 		var buf bytes.Buffer
 		if err := report.WriteJUnit(&buf); err != nil {
 			return err
 		}
-		if err := os.WriteFile(junit, buf.Bytes(), 0o600); err != nil {
+		if err := os.WriteFile(o.JUnit, buf.Bytes(), 0o600); err != nil {
 			return fmt.Errorf("writing the JUnit report: %w", err)
 		}
 	}
@@ -65,6 +76,10 @@ func TestRules(paths []string, junit string, streams Streams) error {
 		return ErrFindings
 	}
 	return nil
+}
+
+func errorsOf(findings []rule.Finding) []rule.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f rule.Finding) bool { return f.Severity != rule.FindingError })
 }
 
 // BacktestOptions are the flags of rules backtest.
