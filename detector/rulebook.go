@@ -55,7 +55,7 @@ func (b *rulebook) load() {
 	good := map[string]bool{}
 	var next []*rule.Rule
 	for _, r := range loaded {
-		if _, err := window.NewCondition(r); err != nil {
+		if _, err := window.NewKind(r); err != nil {
 			b.refuse(r.File, r.ID, err.Error())
 		} else if !failed[r.ID] {
 			good[r.ID] = true

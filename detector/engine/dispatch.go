@@ -16,11 +16,7 @@ type dispatch struct {
 func newDispatch(runners []*runner) dispatch {
 	d := dispatch{by: map[string][]*runner{}, all: runners}
 	for _, r := range runners {
-		actions, named := actionsOf(r.rule.Where)
-		if c := r.rule.Detect.Consecutive; c != nil && c.Reset != nil {
-			more, too := actionsOf(c.Reset)
-			actions, named = union(actions, more), named && too
-		}
+		actions, named := actionsOf(r.kind.Selects)
 		if !named {
 			d.always = append(d.always, r)
 			continue

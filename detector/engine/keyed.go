@@ -69,11 +69,11 @@ func (e *Engine) Preload(ev *event.Event, keep func(key string) bool) {
 	at := ev.UnixNano()
 	it := &item{at: at, id: ev.ID(), weight: ev.Weight()}
 	for _, key := range append([]string{t.key}, t.more...) {
-		k := r.state(key, t.reset)
+		k := r.state(key, t.sight.Passive)
 		if k == nil {
 			continue
 		}
-		k.condition.Enter(window.Observation{At: at, Weight: it.weight, Reset: t.reset})
+		k.condition.Enter(window.Observation{At: at, Weight: it.weight, Sight: t.sight})
 		r.witness(k, it, &t)
 		r.schedule(k)
 		r.watch(k, at)

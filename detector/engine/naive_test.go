@@ -124,7 +124,7 @@ func (n *naiveKey) nextInstant(t int64) int64 {
 		}
 		consider(e.UnixNano())
 		if w := n.rule.Detect.Threshold; w != nil {
-			consider(e.UnixNano() + int64(w.Window))
+			consider(e.UnixNano() + int64(w.Window.Duration))
 		} else {
 			consider(e.UnixNano() + int64(n.rule.Detect.Consecutive.MaxGap))
 		}
@@ -152,7 +152,7 @@ func (n *naiveKey) value(t int64, last int) float64 {
 	if w := n.rule.Detect.Threshold; w != nil {
 		sum := 0.0
 		for _, e := range n.events[:last+1] {
-			if at := e.UnixNano(); at > t-int64(w.Window) && at <= t && n.matches(e) {
+			if at := e.UnixNano(); at > t-int64(w.Window.Duration) && at <= t && n.matches(e) {
 				sum += e.Weight()
 			}
 		}

@@ -87,7 +87,7 @@ func (e *Engine) late(l *lane, ev *event.Event, node string) {
 		return
 	}
 	l.dispatch.each(ev, func(r *runner) {
-		if wanted, _ := r.wants(ev); wanted {
+		if _, wanted := r.kind.See(ev); wanted {
 			e.options.Late(r.rule, node, ev.UnixNano())
 		}
 	})
@@ -116,11 +116,11 @@ func (e *Engine) buffer(l *lane, ev *event.Event, at int64, keep func(string) bo
 
 // takes says what the rule takes of an event, and whether anything.
 func (r *runner) takes(ev *event.Event, keep func(string) bool) (take, bool) {
-	wanted, reset := r.wants(ev)
+	sight, wanted := r.kind.See(ev)
 	if !wanted {
 		return take{}, false
 	}
-	t := take{run: r, reset: reset}
+	t := take{run: r, sight: sight}
 	var cut bool
 	t.key, t.more, cut = r.space.of(ev, r.engine.epoch)
 	if cut && r.engine.options.Overflow != nil {
@@ -129,7 +129,7 @@ func (r *runner) takes(ev *event.Event, keep func(string) bool) (take, bool) {
 	if keep != nil && !t.only(keep) {
 		return take{}, false
 	}
-	if !reset {
+	if !sight.Passive {
 		t.tags = r.tags(ev)
 	}
 	return t, true

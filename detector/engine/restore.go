@@ -150,7 +150,7 @@ func (l *lane) encode(enc *window.Encoder, places map[*runner]int) {
 
 func (t *take) encode(enc *window.Encoder, places map[*runner]int) {
 	enc.Len(places[t.run])
-	enc.Bool(t.reset)
+	encodeSight(enc, t.sight)
 	enc.String(t.key)
 	enc.Len(len(t.more))
 	for _, key := range t.more {
@@ -186,7 +186,7 @@ func (l *lane) decodeItem(d *window.Decoder, loads []load) {
 }
 
 func decodeTake(d *window.Decoder, from *load) take {
-	t := take{run: from.run, reset: d.Bool(), key: d.String()}
+	t := take{run: from.run, sight: decodeSight(d), key: d.String()}
 	for range d.Len(1) {
 		t.more = append(t.more, d.String())
 	}
@@ -235,4 +235,36 @@ func (e *Engine) decodeSources(d *window.Decoder) {
 		}
 		e.sources[name] = s
 	}
+}
+
+func encodeSight(enc *window.Encoder, s window.Sight) {
+	enc.Uint(uint64(s.Bits))
+	enc.Bool(s.Passive)
+	enc.Bool(s.Extra != nil)
+	if s.Extra == nil {
+		return
+	}
+	enc.Len(len(s.Extra.Numbers))
+	for _, n := range s.Extra.Numbers {
+		enc.Float(n)
+	}
+	enc.Len(len(s.Extra.Texts))
+	for _, text := range s.Extra.Texts {
+		enc.String(text)
+	}
+}
+
+func decodeSight(d *window.Decoder) window.Sight {
+	s := window.Sight{Bits: uint32(d.Uint()), Passive: d.Bool()} //nolint:gosec // it was encoded from as many bits
+	if !d.Bool() {
+		return s
+	}
+	s.Extra = &window.Extra{}
+	for range d.Len(8) {
+		s.Extra.Numbers = append(s.Extra.Numbers, d.Float())
+	}
+	for range d.Len(1) {
+		s.Extra.Texts = append(s.Extra.Texts, d.String())
+	}
+	return s
 }

@@ -6,7 +6,6 @@ import (
 	"imwatch/detector/rule"
 	"imwatch/detector/window"
 	"imwatch/event"
-	"imwatch/event/filter"
 )
 
 // keyState is what is kept of one key under one rule.
@@ -21,57 +20,37 @@ type keyState struct {
 
 // runner evaluates one rule.
 type runner struct {
-	engine       *Engine
-	lane         *lane
-	rule         *rule.Rule
-	fingerprint  string
-	where        func(*event.Event) bool
-	reset        func(*event.Event) bool // nil: nothing resets
-	newCondition func() window.Condition
-	space        *keyspace
-	states       []*keyState // by key number
-	live         int
-	aging        map[int64][]*keyState // by the instant at which to see whether they are as new
+	engine      *Engine
+	lane        *lane
+	rule        *rule.Rule
+	fingerprint string
+	kind        window.Kind
+	space       *keyspace
+	states      []*keyState // by key number
+	live        int
+	aging       map[int64][]*keyState // by the instant at which to see whether they are as new
 }
 
 func newRunner(e *Engine, l *lane, r *rule.Rule) (*runner, error) {
-	newCondition, err := window.NewCondition(r)
+	kind, err := window.NewKind(r)
 	if err != nil {
 		return nil, err
 	}
-	run := &runner{
-		engine: e, lane: l, fingerprint: r.Fingerprint(), newCondition: newCondition, space: e.space(r.GroupBy),
-		aging: map[int64][]*keyState{},
-	}
-	run.adopt(r)
-	return run, nil
+	return &runner{
+		engine: e, lane: l, rule: r, kind: kind, fingerprint: r.Fingerprint(), space: e.space(r.GroupBy), aging: map[int64][]*keyState{},
+	}, nil
 }
 
 // adopt takes a rule with the same fingerprint: other texts, the same decisions.
-func (r *runner) adopt(to *rule.Rule) {
-	r.rule = to
-	r.where = filter.Compile(to.Where)
-	r.reset = nil
-	if c := to.Detect.Consecutive; c != nil && c.Reset != nil {
-		r.reset = filter.Compile(c.Reset)
-	}
-}
+func (r *runner) adopt(to *rule.Rule) { r.rule = to }
 
 // take is what one rule takes of one event.
 type take struct {
 	run   *runner
-	reset bool
+	sight window.Sight
 	key   string
 	more  []string // further keys, where a field of group_by is a list
 	tags  []window.Tag
-}
-
-// wants says whether the rule has a use for an event, and whether as a resetting one.
-func (r *runner) wants(e *event.Event) (wanted, reset bool) {
-	if r.reset != nil && r.reset(e) {
-		return true, true
-	}
-	return r.where(e), false
 }
 
 func (r *runner) tags(e *event.Event) []window.Tag {
@@ -92,11 +71,11 @@ func (r *runner) tags(e *event.Event) []window.Tag {
 
 // enter lets an event enter under one of its keys.
 func (r *runner) enter(it *item, t *take, key string) {
-	k := r.state(key, t.reset)
+	k := r.state(key, t.sight.Passive)
 	if k == nil {
 		return
 	}
-	l := k.condition.Enter(window.Observation{At: it.at, Weight: it.weight, Reset: t.reset})
+	l := k.condition.Enter(window.Observation{At: it.at, Weight: it.weight, Sight: t.sight})
 	r.witness(k, it, t)
 	if k.spell != nil || l.Holds {
 		r.look(k, moment{it.at, it.text, it.id}, l)
@@ -112,18 +91,18 @@ func (r *runner) witness(k *keyState, it *item, t *take) {
 	} else {
 		k.evidence.Trim(since)
 	}
-	if !t.reset {
+	if !t.sight.Passive {
 		k.evidence.Add(it.at, it.id, it.weight, r.rule.Evidence.Keep, t.tags)
 	}
 }
 
-// state gives a key's state, a new one if need be. A resetting event needs none: there is nothing to reset.
-func (r *runner) state(key string, reset bool) *keyState {
+// state gives a key's state, a new one if need be. A passive event needs none: there is nothing for it to end.
+func (r *runner) state(key string, passive bool) *keyState {
 	n, known := r.space.find(key)
 	if known && int(n) < len(r.states) && r.states[n] != nil {
 		return r.states[n]
 	}
-	if reset {
+	if passive {
 		return nil
 	}
 	if r.live >= r.rule.Limits.Keys {
@@ -140,7 +119,7 @@ func (r *runner) add(key string) *keyState {
 	for int(n) >= len(r.states) {
 		r.states = append(r.states, nil)
 	}
-	k := &keyState{condition: r.newCondition(), due: window.Never, key: n}
+	k := &keyState{condition: r.kind.New(), due: window.Never, key: n}
 	r.states[n] = k
 	r.live++
 	return k
@@ -192,7 +171,7 @@ const agingSteps = 16
 
 // age has a key looked at when it will have become as new, not before the instant from.
 func (r *runner) age(k *keyState, from int64) {
-	step := max(window.Span(r.rule)/agingSteps, 1e9)
+	step := max(window.Add(r.kind.Span, int64(r.rule.Time.Lateness))/agingSteps, 1e9)
 	due := max(k.condition.Expiry(), from)
 	if over := due % step; over > 0 {
 		due = window.Add(due, step-over)

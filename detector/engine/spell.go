@@ -44,6 +44,7 @@ func (r *runner) look(k *keyState, m moment, l window.Look) {
 			k.spell = &spell{phase: pending, start: m.at, text: m.text, first: m.id}
 			if r.rule.For == 0 {
 				r.fire(k, m, l.Value)
+				r.cease(k, m)
 			}
 		}
 	case sp.phase == pending:
@@ -53,8 +54,16 @@ func (r *runner) look(k *keyState, m moment, l window.Look) {
 	case l.Holds:
 		sp.phase = firing
 		r.update(k, m, l.Value)
+		r.cease(k, m)
 	case sp.phase == firing:
 		sp.phase, sp.ceased = ceased, m.at
+	}
+}
+
+// cease ends at once what holds at an instant only: it has last held when it was told.
+func (r *runner) cease(k *keyState, m moment) {
+	if r.kind.Instant {
+		k.spell.phase, k.spell.ceased = ceased, m.at
 	}
 }
 
@@ -65,6 +74,9 @@ func (r *runner) deadlines(k *keyState, m moment, value float64) {
 	case sp.phase == pending && m.at >= r.firesAt(sp):
 		r.fire(k, m, value)
 	case sp.phase == ceased && m.at >= r.resolvedAt(sp):
+		if r.kind.Instant {
+			value = sp.told // nothing is compared at this instant
+		}
 		r.emit(k, sp, event.StateResolved, m, value)
 		k.spell = nil
 	}

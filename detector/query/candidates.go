@@ -24,11 +24,11 @@ type condition struct {
 
 func conditionOf(r *rule.Rule) condition {
 	c := condition{where: r.Where, fields: r.GroupBy}
-	if t := r.Detect.Threshold; t != nil && t.Count.Op != rule.NotEqual && (t.Count.Limit > 0 || t.Count.Op == rule.Greater && t.Count.Limit == 0) {
-		c.length, c.count = t.Window, t.Count
+	if k, err := window.NewKind(r); err == nil {
+		c.where = k.Selects
 	}
-	if t := r.Detect.Consecutive; t != nil && t.Reset != nil {
-		c.where = filter.Or{r.Where, t.Reset}
+	if t := r.Detect.Threshold; t != nil && t.Count.Op != rule.NotEqual && (t.Count.Limit > 0 || t.Count.Op == rule.Greater && t.Count.Limit == 0) {
+		c.length, c.count = t.Window.Duration, t.Count
 	}
 	for _, f := range r.GroupBy {
 		if f.Type == event.Text || f.Type == event.GeoPoint || f.Type == event.Flattened {

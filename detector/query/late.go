@@ -93,7 +93,7 @@ func quietSpan(r *rule.Rule) int64 {
 		if t.Count.Holds(0) {
 			return math.MaxInt64
 		}
-		return window.Add(int64(t.Window), int64(r.Resolve.After))
+		return window.Add(int64(t.Window.Duration), int64(r.Resolve.After))
 	}
 	return window.Add(int64(r.Detect.Consecutive.MaxGap), int64(r.Resolve.After)+1)
 }

@@ -44,7 +44,7 @@ func (r *Rule) sample(full bool) *event.Alert {
 		RuleID: r.ID, RuleName: r.Title, Status: r.Status, Severity: r.Severity, Value: 1, Limit: r.Detect.Limit(),
 		Window: r.Detect.WindowText(), Labels: r.Labels, Top: map[string][]event.TopValue{},
 	}
-	for _, f := range r.GroupBy {
+	for _, f := range r.KeyFields() {
 		a.Key = append(a.Key, event.KeyPart{Field: f.Name, Value: Missing})
 	}
 	if !full {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Op is a comparison operator.
@@ -27,6 +28,7 @@ func (o Op) String() string { return [...]string{">", ">=", "<", "<=", "==", "!=
 type Comparison struct {
 	Op    Op
 	Limit float64
+	Unit  time.Duration // of Limit, where it is a time; 0: a plain number
 	text  string
 }
 

@@ -18,6 +18,8 @@ type decoder struct {
 	findings []Finding
 	nodes    map[string]*yaml.Node // what was read, by its path in the rule: time.lateness, group_by.0
 	path     []string              // of the mapping that is being read
+	expected *yaml.Node            // the list of an absence rule, read when group_by is known
+	folder   opener                // nil: there are no files beside the rule
 }
 
 func (d *decoder) note(severity string, p place, format string, args ...any) {
@@ -62,7 +64,6 @@ type key[T any] struct {
 	required bool
 	schema   schema
 	read     func(d *decoder, n *yaml.Node, into *T)
-	later    bool // known, but not built into this version: read says so, and nobody is told to use it
 }
 
 // object reads a mapping with fixed keys into a value. It reports unknown, double and missing keys.
@@ -80,10 +81,6 @@ func object[T any](d *decoder, n *yaml.Node, keys []key[T], into *T) {
 			return
 		}
 		seen[k.Value] = true
-		if keys[i].later {
-			keys[i].read(d, k, into)
-			return
-		}
 		d.within(k.Value, v, func() { keys[i].read(d, resolve(v), into) })
 	})
 	for _, k := range keys {
@@ -95,9 +92,7 @@ func object[T any](d *decoder, n *yaml.Node, keys []key[T], into *T) {
 
 func names[T any](keys []key[T]) (list []string) {
 	for _, k := range keys {
-		if !k.later {
-			list = append(list, k.name)
-		}
+		list = append(list, k.name)
 	}
 	return list
 }

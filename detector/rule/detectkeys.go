@@ -8,58 +8,62 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// laterTypes are the types of the rule language that this version cannot evaluate.
-func laterTypes() []string {
-	return []string{"ratio", "metric", "cardinality", "spike", "absence", "new_term", "sequence", "travel", "anomaly"}
-}
-
 // detectKeys gives the types: one key each.
 func detectKeys() []key[Detect] {
-	keys := []key[Detect]{
-		{name: TypeThreshold, doc: "the number of matching events in the window", schema: objectSchema(thresholdKeys()), read: func(d *decoder, n *yaml.Node, into *Detect) {
-			into.Type, into.Threshold = TypeThreshold, &Threshold{}
-			object(d, n, thresholdKeys(), into.Threshold)
-		}},
-		{name: TypeConsecutive, doc: "matching events in a row, with no resetting one between", schema: objectSchema(consecutiveKeys()), read: func(d *decoder, n *yaml.Node, into *Detect) {
-			into.Type, into.Consecutive = TypeConsecutive, &Consecutive{MaxGap: DefaultMaxGap}
-			object(d, n, consecutiveKeys(), into.Consecutive)
-		}},
+	return []key[Detect]{
+		typeKey(TypeThreshold, "the number of matching events in the window", thresholdKeys, func(d *Detect) *Threshold {
+			d.Threshold = &Threshold{}
+			return d.Threshold
+		}),
+		typeKey(TypeRatio, "the share of the window's events that also match another condition", ratioKeys, func(d *Detect) *Ratio {
+			d.Ratio = &Ratio{MinTotal: 1}
+			return d.Ratio
+		}),
+		typeKey(TypeMetric, "a number made of a field's values in the window: sum, average, least, greatest, percentile", metricKeys, func(d *Detect) *Metric {
+			d.Metric = &Metric{MinCount: 1}
+			return d.Metric
+		}),
+		typeKey(TypeCardinality, "the number of distinct values of a field in the window", cardinalityKeys, func(d *Detect) *Cardinality {
+			d.Cardinality = &Cardinality{}
+			return d.Cardinality
+		}),
+		typeKey(TypeSpike, "many more or fewer events than in the time before", spikeKeys, func(d *Detect) *Spike {
+			d.Spike = &Spike{MinCount: 1, Direction: DirectionUp}
+			return d.Spike
+		}),
+		typeKey(TypeAbsence, "an expected key without an event", absenceKeys, func(d *Detect) *Absence {
+			d.Absence = &Absence{}
+			return d.Absence
+		}),
+		typeKey(TypeNewTerm, "a value never seen for the key", newTermKeys, func(d *Detect) *NewTerm {
+			d.NewTerm = &NewTerm{}
+			return d.NewTerm
+		}),
+		typeKey(TypeConsecutive, "matching events in a row, with no resetting one between", consecutiveKeys, func(d *Detect) *Consecutive {
+			d.Consecutive = &Consecutive{MaxGap: DefaultMaxGap}
+			return d.Consecutive
+		}),
+		typeKey(TypeSequence, "events in order, or one that another does not follow", sequenceKeys, func(d *Detect) *Sequence {
+			d.Sequence = &Sequence{}
+			return d.Sequence
+		}),
+		typeKey(TypeTravel, "one key in two places, faster than anybody travels", travelKeys, func(d *Detect) *Travel {
+			d.Travel = &Travel{MaxKmh: defaultMaxKmh, MinKm: defaultMinKm}
+			return d.Travel
+		}),
+		typeKey(TypeAnomaly, "a value unlike those that the key had at such times", anomalyKeys, func(d *Detect) *Anomaly {
+			d.Anomaly = &Anomaly{Score: defaultScore(), Direction: DirectionUp}
+			return d.Anomaly
+		}),
 	}
-	built := strings.Join(names(keys), ", ")
-	for _, name := range laterTypes() {
-		keys = append(keys, key[Detect]{name: name, later: true, read: func(d *decoder, n *yaml.Node, into *Detect) {
-			into.Type = name
-			d.fail(n, "detect type %q is not built into this version; built are %s", name, built)
-		}})
-	}
-	return keys
 }
 
-func thresholdKeys() []key[Threshold] {
-	return []key[Threshold]{
-		{name: "count", required: true, doc: "comparison of the number of events, as in \"> 20\"; for < and <= use absence", schema: comparisonSchema(), read: readCount},
-		{name: "window", required: true, doc: "length of the sliding window", schema: durationSchema(), read: func(d *decoder, n *yaml.Node, t *Threshold) {
-			if v, ok := d.positive(n); ok {
-				t.Window, t.WindowText = v, strings.TrimSpace(n.Value)
-			}
-		}},
-	}
-}
-
-func consecutiveKeys() []key[Consecutive] {
-	return []key[Consecutive]{
-		{name: "count", required: true, doc: "how many in a row", schema: integerSchema(1, maxRow), read: integer(1, maxRow, func(c *Consecutive) *int { return &c.Count })},
-		{name: "reset", doc: "events that begin the counting anew, in KQL, tried on all events of the key; default none", schema: kqlSchema(), read: func(d *decoder, n *yaml.Node, c *Consecutive) {
-			if x, source, ok := d.condition(n); ok {
-				c.Reset, c.ResetText = x, source
-			}
-		}},
-		{name: "max_gap", doc: "the longest time between two of a row; default 10m", schema: durationSchema(), read: func(d *decoder, n *yaml.Node, c *Consecutive) {
-			if v, ok := d.positive(n); ok {
-				c.MaxGap = v
-			}
-		}},
-	}
+// typeKey is the key of one type; begin sets the type's part with its defaults.
+func typeKey[T any](name, doc string, keys func() []key[T], begin func(*Detect) *T) key[Detect] {
+	return key[Detect]{name: name, doc: doc, schema: objectSchema(keys()), read: func(d *decoder, n *yaml.Node, into *Detect) {
+		into.Type = name
+		object(d, n, keys(), begin(into))
+	}}
 }
 
 // maxRow bounds consecutive: above it stands a slip of the pen.
@@ -73,9 +77,8 @@ func readDetect(d *decoder, n *yaml.Node, r *Rule) {
 		return
 	}
 	var given []string
-	known := append(names(detectKeys()), laterTypes()...)
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if slices.Contains(known, n.Content[i].Value) {
+		if slices.Contains(names(detectKeys()), n.Content[i].Value) {
 			given = append(given, n.Content[i].Value)
 		}
 	}
@@ -88,20 +91,28 @@ func readDetect(d *decoder, n *yaml.Node, r *Rule) {
 }
 
 func readCount(d *decoder, n *yaml.Node, t *Threshold) {
+	if c, ok := d.count(n, "a threshold"); ok {
+		t.Count = c
+	}
+}
+
+// count reads a comparison of a number that is 0 when nothing happens; what is its subject.
+func (d *decoder) count(n *yaml.Node, what string) (Comparison, bool) {
 	c, ok := d.comparison(n)
 	if !ok {
-		return
+		return c, false
 	}
 	switch {
 	case c.Op == Less || c.Op == LessEqual:
-		d.fail(n, "found %q; a threshold from above (< and <=) is refused, since nothing happens when events stop: expected one of > >= == !=, or the type absence", n.Value)
+		d.fail(n, "found %q; %s from above (< and <=) is refused, since nothing happens when events stop: expected one of > >= == !=, or the type absence", n.Value, what)
 	case alwaysHolds(c):
 		d.fail(n, "found %q, which always holds, expected a number above 0", n.Value)
 	case neverHolds(c):
 		d.fail(n, "found %q, which no window with an event in it satisfies, expected a number above 0", n.Value)
 	default:
-		t.Count = c
+		return c, true
 	}
+	return c, false
 }
 
 // A count is a sum of weights: of no events 0, else above it.

@@ -69,9 +69,6 @@ func ruleKeys() []key[Rule] {
 		{name: "annotations", doc: "texts for people, Go text/template; summary and runbook are the usual ones", schema: schema{"type": "object", "additionalProperties": textSchema()}, read: readAnnotations},
 		{name: "evidence", doc: "what an alert carries along", schema: objectSchema(evidenceKeys()), read: part(evidenceKeys, func(r *Rule) *Evidence { return &r.Evidence })},
 		{name: "tests", doc: "tests of the rule: events and the alerts expected of them", schema: listSchema(objectSchema(testKeys())), read: readTests},
-		{name: "when", later: true, read: func(d *decoder, n *yaml.Node, _ *Rule) {
-			d.fail(n, "\"when\" (calendars) is not built into this version; leave it out")
-		}},
 	}
 }
 

@@ -15,6 +15,11 @@ func (d *decoder) check(r *Rule) {
 	d.checkKeys(r)
 	d.checkSeverities(r)
 	d.checkConsecutive(r)
+	d.checkMetric(r)
+	d.checkAbsence(r)
+	d.checkSequence(r)
+	d.checkAnomaly(r)
+	d.checkFor(r)
 	d.checkTests(r)
 	if !HasErrors(d.findings) { // a template needs a rule that is sound otherwise
 		d.checkAnnotations(r)
@@ -84,7 +89,7 @@ func (d *decoder) checkExpect(r *Rule, x Expect, at string) {
 		return
 	}
 	var want, have []string
-	for _, f := range r.GroupBy {
+	for _, f := range r.KeyFields() {
 		want = append(want, f.Name)
 	}
 	for _, p := range x.Key {
@@ -93,7 +98,7 @@ func (d *decoder) checkExpect(r *Rule, x Expect, at string) {
 	slices.Sort(want)
 	slices.Sort(have)
 	if !slices.Equal(want, have) {
-		d.failAt(at+".key", "found the key fields %s, expected those of group_by: %s", orNone(have), orNone(want))
+		d.failAt(at+".key", "found the key fields %s, expected those of the alert: %s", orNone(have), orNone(want))
 	}
 }
 

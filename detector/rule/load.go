@@ -41,7 +41,7 @@ func Load(paths ...string) ([]*Rule, []Finding) {
 				l.findings = append(l.findings, Finding{File: name, Severity: FindingError, Message: "cannot be read: " + reason(err)})
 				continue
 			}
-			l.file(name, src)
+			l.file(name, src, besides(name))
 		}
 	}
 	return l.done()
@@ -56,7 +56,7 @@ func LoadFS(fsys fs.FS) ([]*Rule, []Finding) {
 		}
 		src, err := fs.ReadFile(fsys, name)
 		if err == nil {
-			l.file(name, src)
+			l.file(name, src, within(fsys, name))
 		}
 		return err
 	})
@@ -69,7 +69,7 @@ func LoadFS(fsys fs.FS) ([]*Rule, []Finding) {
 // Parse reads the rules of one file's content; name is what findings call it.
 func Parse(name string, src []byte) ([]*Rule, []Finding) {
 	var l loader
-	l.file(name, src)
+	l.file(name, src, nil)
 	return l.done()
 }
 
@@ -126,7 +126,7 @@ type loader struct {
 
 func (l *loader) done() ([]*Rule, []Finding) { return l.rules, l.findings }
 
-func (l *loader) file(name string, src []byte) {
+func (l *loader) file(name string, src []byte, folder opener) {
 	found := false
 	for _, doc := range documents(string(src)) {
 		content, syntax := doc.parse()
@@ -134,7 +134,7 @@ func (l *loader) file(name string, src []byte) {
 			continue
 		}
 		found = true
-		d := &decoder{file: name, doc: doc, nodes: map[string]*yaml.Node{}}
+		d := &decoder{file: name, doc: doc, nodes: map[string]*yaml.Node{}, folder: folder}
 		if syntax != nil {
 			d.note(FindingError, place{syntax.line, syntax.column}, "%s", syntax.message)
 		} else if r := d.rule(content); r != nil && l.fresh(d, r) {

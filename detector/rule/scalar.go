@@ -71,15 +71,7 @@ func (d *decoder) integer(n *yaml.Node, least, most int) (int, bool) {
 }
 
 func (d *decoder) comparison(n *yaml.Node) (Comparison, bool) {
-	if n.Kind != yaml.ScalarNode {
-		d.fail(n, "found %s, expected a comparison, as in \"> 20\"", describe(n))
-		return Comparison{}, false
-	}
-	c, err := ParseComparison(n.Value)
-	if err != nil {
-		d.fail(n, "%s", err)
-	}
-	return c, err == nil
+	return d.comparisonOf(n, ParseComparison)
 }
 
 // condition reads KQL; each of its faults is reported where it stands inside the scalar.

@@ -22,9 +22,6 @@ func Schema() map[string]any {
 func objectSchema[T any](keys []key[T]) schema {
 	props := schema{}
 	for _, k := range keys {
-		if k.later {
-			continue
-		}
 		p := schema{"description": k.doc}
 		maps.Copy(p, k.schema)
 		props[k.name] = p
@@ -74,6 +71,18 @@ func spanSchema() schema {
 	return schema{"type": "string", "minLength": 2, "pattern": "^" + durationPattern + `(?:\.\.` + durationPattern + ")?$"}
 }
 
+const comparisonPattern = `^\s*(>=|<=|==|!=|>|<)\s*[-+]?[0-9.]+([eE][-+]?[0-9]+)?`
+
 func comparisonSchema() schema {
-	return schema{"type": "string", "pattern": `^\s*(>=|<=|==|!=|>|<)\s*[-+]?[0-9.]+([eE][-+]?[0-9]+)?\s*$`}
+	return schema{"type": "string", "pattern": comparisonPattern + `\s*$`}
+}
+
+func percentSchema() schema { return schema{"type": "string", "pattern": comparisonPattern + `%?\s*$`} }
+
+func quantitySchema() schema {
+	return schema{"type": "string", "pattern": comparisonPattern + `(ms|s|m|h|d|w)?\s*$`}
+}
+
+func aggSchema() schema {
+	return schema{"type": "string", "pattern": `^(sum|avg|min|max|p[0-9]{1,2}(\.[0-9]+)?)$`}
 }

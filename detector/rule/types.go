@@ -62,8 +62,9 @@ type Rule struct {
 	Evidence    Evidence
 	Tests       []Test
 
-	File string // where it was read
-	Line int    // of its first key
+	File  string   // where it was read
+	Line  int      // of its first key
+	Files []string // what else it was read from: a change of these changes the rule
 }
 
 // Time says how event time is taken.

@@ -1,16 +1,10 @@
 package window
 
-import (
-	"fmt"
-
-	"imwatch/detector/rule"
-)
-
 // Observation is one event as the condition of one key sees it.
 type Observation struct {
 	At     int64
 	Weight float64 // how many events it stands for
-	Reset  bool    // it ends a row instead of adding to it (consecutive)
+	Sight
 }
 
 // Look is what a look at a condition shows.
@@ -32,31 +26,7 @@ type Condition interface {
 	Since(at int64) int64
 	// Expiry gives the instant before whose events the condition has become as new.
 	Expiry() int64
-	// Encode writes the state; NewCondition of the same rule reads it by Decode.
+	// Encode writes the state; one of the same rule reads it by Decode.
 	Encode(e *Encoder)
 	Decode(d *Decoder)
-}
-
-// NewCondition gives the maker of a rule's conditions, one for each key. The error is for a type that is not known.
-func NewCondition(r *rule.Rule) (func() Condition, error) {
-	switch t := r.Detect; {
-	case t.Threshold != nil:
-		spec := &thresholdSpec{length: int64(t.Threshold.Window), count: t.Threshold.Count}
-		spec.everyLeave = t.Threshold.Count.Op != rule.Greater && t.Threshold.Count.Op != rule.GreaterEqual
-		return func() Condition { return &threshold{spec: spec} }, nil
-	case t.Consecutive != nil:
-		spec := &consecutiveSpec{count: int64(t.Consecutive.Count), maxGap: int64(t.Consecutive.MaxGap)}
-		return func() Condition { return &consecutive{spec: spec} }, nil
-	}
-	return nil, fmt.Errorf("rule %s: no evaluator for type %q, there are threshold and consecutive", r.ID, r.Detect.Type)
-}
-
-// Span gives how long an event can matter to a rule: how far apart two copies of it may come and still have to be
-// known as one.
-func Span(r *rule.Rule) int64 {
-	longest := r.Detect.Window()
-	if c := r.Detect.Consecutive; c != nil {
-		longest = max(longest, c.MaxGap)
-	}
-	return Add(int64(longest), int64(r.Time.Lateness))
 }

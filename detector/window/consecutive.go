@@ -1,8 +1,35 @@
 package window
 
+import (
+	"imwatch/detector/rule"
+	"imwatch/event"
+	"imwatch/event/filter"
+)
+
 type consecutiveSpec struct {
 	count  int64
 	maxGap int64
+}
+
+// resets marks an event that ends a row instead of adding to it.
+const resets = 1
+
+func newConsecutive(r *rule.Rule, k *Kind) {
+	c := r.Detect.Consecutive
+	spec := &consecutiveSpec{count: int64(c.Count), maxGap: int64(c.MaxGap)}
+	k.New = func() Condition { return &consecutive{spec: spec} }
+	k.Span = max(k.Span, spec.maxGap)
+	if c.Reset == nil {
+		return
+	}
+	where, reset := filter.Compile(r.Where), filter.Compile(c.Reset)
+	k.Selects = filter.Or{r.Where, c.Reset}
+	k.See = func(ev *event.Event) (Sight, bool) {
+		if reset(ev) {
+			return Sight{Bits: resets, Passive: true}, true
+		}
+		return Sight{}, where(ev)
+	}
 }
 
 // consecutive is the length of the row of matching events that nothing has broken: no resetting event, no gap over
@@ -18,7 +45,7 @@ func (c *consecutive) Enter(o Observation) Look {
 	if c.row > 0 && o.At > Add(c.last, c.spec.maxGap) { // exactly maxGap does not break it
 		c.row = 0
 	}
-	if o.Reset {
+	if o.Bits&resets != 0 {
 		c.row = 0
 		return c.look()
 	}

@@ -12,6 +12,12 @@ type thresholdSpec struct {
 	everyLeave bool // an event that leaves can make the condition true, so each is looked at
 }
 
+func newThreshold(t *rule.Threshold, k *Kind) {
+	spec := &thresholdSpec{length: int64(t.Window.Duration), count: t.Count}
+	spec.everyLeave = t.Count.Op != rule.Greater && t.Count.Op != rule.GreaterEqual
+	k.New = func() Condition { return &threshold{spec: spec} }
+}
+
 // threshold is the sum of the weights of the events in (t − length, t].
 type threshold struct {
 	spec    *thresholdSpec

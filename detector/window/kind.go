@@ -1,0 +1,64 @@
+package window
+
+import (
+	"fmt"
+
+	"imwatch/detector/rule"
+	"imwatch/event"
+	"imwatch/event/filter"
+)
+
+// Sight is what a rule sees of an event that it has a use for.
+type Sight struct {
+	Bits    uint32 // by type: the condition of a ratio, the steps of a sequence that match, a resetting event
+	Passive bool   // needs no state of its own and is no evidence: it only ends what others began
+	Extra   *Extra // nil where the type needs nothing further
+}
+
+// Extra is what some types take of an event beyond instant, weight and bits. It belongs to who gets it.
+type Extra struct {
+	Numbers []float64
+	Texts   []string
+}
+
+// Kind is what the type of a rule is made of.
+type Kind struct {
+	// New makes the condition of one key.
+	New func() Condition
+	// See says what the rule takes of an event, false when it has no use for it. The event is not kept.
+	See func(ev *event.Event) (Sight, bool)
+	// Selects is true for every event that See has a use for: what others may look for beforehand.
+	Selects filter.Expr
+	// Span is how long an event can matter, lateness not included.
+	Span int64
+	// Instant: it holds at instants only, so what it raises has last held when it fired.
+	Instant bool
+}
+
+// NewKind gives what a rule's type is made of. The error is for a type that is not known.
+func NewKind(r *rule.Rule) (Kind, error) {
+	k := Kind{Selects: r.Where, Span: int64(r.Detect.Window()), Instant: r.Detect.Instant()}
+	switch t := r.Detect; {
+	case t.Threshold != nil:
+		newThreshold(t.Threshold, &k)
+	case t.Consecutive != nil:
+		newConsecutive(r, &k)
+	default:
+		return k, fmt.Errorf("rule %s: no evaluator for type %q", r.ID, r.Detect.Type)
+	}
+	if k.See == nil {
+		where := filter.Compile(r.Where)
+		k.See = func(ev *event.Event) (Sight, bool) { return Sight{}, where(ev) }
+	}
+	return k, nil
+}
+
+// Span gives how long an event can matter to a rule: how far apart two copies of it may come and still have to be
+// known as one.
+func Span(r *rule.Rule) int64 {
+	k, err := NewKind(r)
+	if err != nil {
+		return int64(r.Time.Lateness)
+	}
+	return Add(k.Span, int64(r.Time.Lateness))
+}
