@@ -60,9 +60,20 @@ func (r *runner) newAlert(key string, sp *spell, state string, m moment, value f
 // render fills the annotations. A text that cannot be rendered is told, and the alert goes out with what there is.
 func (r *runner) render(a *event.Alert) {
 	if err := r.rule.Render(a); err != nil && r.engine.options.Fault != nil {
-		r.engine.options.Fault(err)
+		r.engine.options.Fault(&RuleError{r.rule.ID, err})
 	}
 }
+
+// RuleError is a fault in one rule.
+type RuleError struct {
+	RuleID string
+	Err    error
+}
+
+func (e *RuleError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *RuleError) Unwrap() error { return e.Err }
 
 func instant(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 

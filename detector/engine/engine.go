@@ -24,7 +24,10 @@ type Options struct {
 
 	Late     func(r *rule.Rule, node string, at int64) // a late event that the rule wants; it is not taken in
 	Overflow func(r *rule.Rule)                        // an event that is not counted because the rule has too many keys
-	Fault    func(error)                               // an alert whose texts could not be made; it goes out without them
+	Fault    func(error)                               // an alert whose texts could not be made, a *RuleError; it goes out without them
+
+	// Stopwatch gives nanoseconds of a clock that only goes forward; nil: what rules cost is not measured.
+	Stopwatch func() int64
 }
 
 // Engine evaluates a set of rules. Make it with New or Restore. Not safe for concurrent use.
@@ -250,6 +253,26 @@ func (e *Engine) Watermark() int64 {
 		least = min(least, l.clock)
 	}
 	return least
+}
+
+// Clocks says how far the engine has come, in a measure that does not depend on how long its rules wait. Both are
+// window.None before the first event.
+func (e *Engine) Clocks() Clocks {
+	c := Clocks{Slowest: window.Never, Event: window.None}
+	for _, l := range e.lanes {
+		if l.clock == window.None {
+			return Clocks{window.None, window.None}
+		}
+		c.Slowest = min(c.Slowest, window.Add(l.clock, l.lateness))
+		c.Event = max(c.Event, l.clock)
+	}
+	return c
+}
+
+// Clocks says how far an engine has come.
+type Clocks struct {
+	Slowest int64 // the least clock of a node that counts
+	Event   int64 // events before it have been evaluated by the rules that wait least
 }
 
 // Greatest gives the greatest event time seen, window.None without any.

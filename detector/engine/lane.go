@@ -87,9 +87,9 @@ func (l *lane) fire(t timer) {
 func (l *lane) enter(it *item) {
 	for i := range it.takes {
 		t := &it.takes[i]
-		t.run.enter(it, t, t.key)
+		t.run.timed(it, t, t.key)
 		for _, key := range t.more {
-			t.run.enter(it, t, key)
+			t.run.timed(it, t, key)
 		}
 	}
 }

@@ -83,11 +83,12 @@ func (e *Engine) shipped(partition int, ev *event.Event, wall int64) Outcome {
 }
 
 func (e *Engine) late(l *lane, ev *event.Event, node string) {
-	if e.options.Late == nil {
-		return
-	}
 	l.dispatch.each(ev, func(r *runner) {
-		if _, wanted := r.kind.See(ev); wanted {
+		if _, wanted := r.kind.See(ev); !wanted {
+			return
+		}
+		r.usage.Late++
+		if e.options.Late != nil {
 			e.options.Late(r.rule, node, ev.UnixNano())
 		}
 	})
@@ -123,8 +124,8 @@ func (r *runner) takes(ev *event.Event, keep func(string) bool) (take, bool) {
 	t := take{run: r, sight: sight}
 	var cut bool
 	t.key, t.more, cut = r.space.of(ev, r.engine.epoch)
-	if cut && r.engine.options.Overflow != nil {
-		r.engine.options.Overflow(r.rule)
+	if cut {
+		r.overflow()
 	}
 	if keep != nil && !t.only(keep) {
 		return take{}, false
@@ -132,6 +133,7 @@ func (r *runner) takes(ev *event.Event, keep func(string) bool) (take, bool) {
 	if !sight.Passive {
 		t.tags = r.tags(ev)
 	}
+	r.usage.took(ev.UnixNano())
 	return t, true
 }
 

@@ -28,6 +28,8 @@ type runner struct {
 	space       *keyspace
 	states      []*keyState // by key number
 	live        int
+	usage       Usage
+	entered     uint64
 	aging       map[int64][]*keyState // by the instant at which to see whether they are as new
 }
 
@@ -38,6 +40,7 @@ func newRunner(e *Engine, l *lane, r *rule.Rule) (*runner, error) {
 	}
 	return &runner{
 		engine: e, lane: l, rule: r, kind: kind, fingerprint: r.Fingerprint(), space: e.space(r.GroupBy), aging: map[int64][]*keyState{},
+		usage: Usage{LastEvent: window.None},
 	}, nil
 }
 
@@ -75,6 +78,7 @@ func (r *runner) enter(it *item, t *take, key string) {
 	if k == nil {
 		return
 	}
+	r.usage.Looks++
 	l := k.condition.Enter(window.Observation{At: it.at, Weight: it.weight, Sight: t.sight})
 	r.witness(k, it, t)
 	if k.spell != nil || l.Holds {
@@ -106,12 +110,18 @@ func (r *runner) state(key string, passive bool) *keyState {
 		return nil
 	}
 	if r.live >= r.rule.Limits.Keys {
-		if r.engine.options.Overflow != nil {
-			r.engine.options.Overflow(r.rule)
-		}
+		r.overflow()
 		return nil
 	}
 	return r.add(key)
+}
+
+// overflow counts an event that finds no room.
+func (r *runner) overflow() {
+	r.usage.Overflow++
+	if r.engine.options.Overflow != nil {
+		r.engine.options.Overflow(r.rule)
+	}
 }
 
 func (r *runner) add(key string) *keyState {
@@ -127,6 +137,7 @@ func (r *runner) add(key string) *keyState {
 
 // settle looks at a key at an instant at which nothing more enters.
 func (r *runner) settle(k *keyState, at int64) {
+	r.usage.Looks++
 	l := k.condition.Advance(at)
 	m := moment{at: at}
 	r.look(k, m, l)
