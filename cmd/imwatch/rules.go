@@ -43,6 +43,7 @@ func backtestCommand(fs *flag.FlagSet, e environment) func(context.Context, []st
 	fs.StringVar(&o.Data, "data", "", "with kafka or store: the data `folder` of imwatch up, instead of the configured cluster")
 	fs.StringVar(&o.Mode, "mode", "stream", "evaluator: `stream` or query")
 	fs.StringVar(&o.Out, "out", "", "write the alert lines to this `file`; without it to standard output")
+	fs.StringVar(&o.Against, "against", "", "another version of the rules, the `path` of a file or folder: tell how their alerts differ")
 	from := fs.String("from", "", "only events from this `time` on, RFC 3339")
 	to := fs.String("to", "", "only events before this `time`, RFC 3339; the clock runs on to it")
 	return func(ctx context.Context, args []string) error {

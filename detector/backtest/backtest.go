@@ -21,6 +21,10 @@ type Options struct {
 	From, To time.Time
 	Out      io.Writer // alert lines; nil: none are written
 	Query    bool      // evaluate as the query evaluator does, on a store; default as the stream does
+	// Against is another version of the rules, run over the same events: the summary then tells the difference. nil:
+	// there is none. AgainstName is what messages call it.
+	Against     []*rule.Rule
+	AgainstName string
 }
 
 // never comes after every line.
@@ -33,6 +37,9 @@ type run struct {
 	summary *Summary
 	out     *bufio.Writer
 	waiting []*event.Alert // until no earlier one can follow
+	against *engine.Engine // of Options.Against, nil without
+	alerts  []*event.Alert // where there is something to compare: all, and those of against
+	had     []*event.Alert
 }
 
 func newRun(o Options, name string) (*run, error) {
@@ -48,6 +55,13 @@ func newRun(o Options, name string) (*run, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("preparing the backtest: %w", err)
+	}
+	if o.Against == nil {
+		return r, nil
+	}
+	r.against, err = engine.New(o.Against, engine.Options{File: true, From: nanos(o.From), To: nanos(o.To)})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the backtest of %s: %w", o.AgainstName, err)
 	}
 	return r, nil
 }
@@ -68,10 +82,24 @@ func nanos(t time.Time) int64 {
 
 func (r *run) observe(partition int, ev *event.Event) {
 	r.summary.count(r.engine.Observe(partition, ev, 0))
+	if r.against != nil {
+		r.against.Observe(partition, ev, 0)
+	}
+}
+
+// each calls f for every engine.
+func (r *run) each(f func(*engine.Engine)) {
+	f(r.engine)
+	if r.against != nil {
+		f(r.against)
+	}
 }
 
 // advance evaluates what can be, and writes what no earlier line can follow.
 func (r *run) advance() error {
+	if r.against != nil {
+		r.had = append(r.had, r.against.Advance()...)
+	}
 	return r.write(r.engine.Advance(), r.engine.Watermark())
 }
 
@@ -82,9 +110,21 @@ func (r *run) finish() error {
 		end = r.options.To.UnixNano()
 	}
 	if end != window.None {
+		if r.against != nil {
+			r.had = append(r.had, r.against.Finish(end)...)
+		}
 		if err := r.write(r.engine.Finish(end), never); err != nil {
 			return err
 		}
+	}
+	return r.close()
+}
+
+// close writes what is not written yet and compares.
+func (r *run) close() error {
+	if r.options.Against != nil {
+		r.summary.Against = r.options.AgainstName
+		r.summary.Diff = diff(r.options.Rules, r.options.Against, r.alerts, r.had)
 	}
 	if err := r.out.Flush(); err != nil {
 		return fmt.Errorf("writing alerts: %w", err)
@@ -96,6 +136,9 @@ func (r *run) finish() error {
 func (r *run) write(alerts []*event.Alert, before int64) error {
 	for _, a := range alerts {
 		r.summary.alert(a)
+	}
+	if r.options.Against != nil {
+		r.alerts = append(r.alerts, alerts...)
 	}
 	r.waiting = append(r.waiting, alerts...)
 	slices.SortStableFunc(r.waiting, engine.Order)

@@ -199,7 +199,8 @@ func TestAllSourcesAgree(t *testing.T) {
 	}
 	rules := parse(t, failures+"---"+strings.ReplaceAll(failures, "id: failures", "id: all")+"\nstatus: shadow\n"+
 		"---\nid: off\ntitle: x\nseverity: info\nstatus: disabled\ndetect: {threshold: {count: '> 0', window: 1s}}\n")
-	var want string
+	before := parse(t, strings.ReplaceAll(failures, "> 2", "> 3"))
+	var want, wantDiff string
 	for name, run := range map[string]func(backtest.Options) (*backtest.Summary, error){
 		"topic": func(o backtest.Options) (*backtest.Summary, error) {
 			return backtest.Topic(ctx, b, bus.TopicLifecycle, o)
@@ -216,20 +217,27 @@ func TestAllSourcesAgree(t *testing.T) {
 	} {
 		if want == "" {
 			var out bytes.Buffer
-			if _, err := backtest.File(ctx, strings.NewReader(file.String()), "x", backtest.Options{Rules: rules, Out: &out}); err != nil {
+			s, err := backtest.File(ctx, strings.NewReader(file.String()), "x", backtest.Options{Rules: rules, Out: &out, Against: before})
+			if err != nil {
 				t.Fatal(err)
+			}
+			if wantDiff = fmt.Sprintf("%+v", s.Diff); len(s.Diff.Lines) == 0 {
+				t.Fatal("no difference to compare")
 			}
 			if want = out.String(); strings.Count(want, "\n") < 20 {
 				t.Fatalf("few alerts to compare:\n%s", want)
 			}
 		}
 		var out bytes.Buffer
-		s, err := run(backtest.Options{Rules: rules, Out: &out})
+		s, err := run(backtest.Options{Rules: rules, Out: &out, Against: before})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("%s differs from the file (-file +%s):\n%s", name, name, diff)
+		}
+		if diff := cmp.Diff(wantDiff, fmt.Sprintf("%+v", s.Diff)); diff != "" {
+			t.Errorf("%s: what differs from the version before, differs from the file (-file +%s):\n%s", name, name, diff)
 		}
 		var text bytes.Buffer
 		if err := s.WriteText(&text); err != nil || !strings.Contains(text.String(), "failures: ") {

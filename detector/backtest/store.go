@@ -50,7 +50,13 @@ func (r *run) store(ctx context.Context, reader store.Reader) error {
 			continue
 		}
 		r.summary.count(r.engine.Take(&ev, nil))
+		if r.against != nil {
+			r.against.Take(&ev, nil)
+		}
 		if n++; n%batchSize == 0 {
+			if r.against != nil {
+				r.had = append(r.had, r.against.AdvanceTo(ev.UnixNano())...)
+			}
 			if err := r.write(r.engine.AdvanceTo(ev.UnixNano()), r.engine.Watermark()); err != nil {
 				return err
 			}
@@ -92,29 +98,42 @@ func (r *run) query(ctx context.Context, reader store.Reader) error {
 		return err
 	}
 	if from.IsZero() {
-		return r.out.Flush()
+		return r.close()
 	}
-	var alerts []*event.Alert
-	for _, ru := range r.options.Rules {
-		if ru.Status == rule.StatusDisabled {
-			continue
-		}
-		q, err := query.New(ru, reader, query.Options{From: from, Fault: r.summary.fault})
-		if err != nil {
-			return err
-		}
-		found, cost, err := q.Run(ctx, last, last)
-		if err != nil {
-			return err
-		}
-		r.summary.Costs = append(r.summary.Costs, RuleCost{ru.ID, cost})
-		alerts = append(alerts, found...)
+	alerts, costs, err := evaluate(ctx, reader, r.options.Rules, from, last, r.summary.fault)
+	if err != nil {
+		return err
 	}
-	slices.SortStableFunc(alerts, engine.Order)
+	r.summary.Costs = costs
+	if r.options.Against != nil {
+		if r.had, _, err = evaluate(ctx, reader, r.options.Against, from, last, nil); err != nil {
+			return fmt.Errorf("evaluating %s: %w", r.options.AgainstName, err)
+		}
+	}
 	if err := r.write(alerts, never); err != nil {
 		return err
 	}
-	return r.out.Flush()
+	return r.close()
+}
+
+// evaluate runs the query evaluator of rules over one span.
+func evaluate(ctx context.Context, reader store.Reader, rules []*rule.Rule, from, last time.Time, fault func(error)) ([]*event.Alert, []RuleCost, error) {
+	var alerts []*event.Alert
+	var costs []RuleCost
+	for _, ru := range running(rules) {
+		q, err := query.New(ru, reader, query.Options{From: from, Fault: fault})
+		if err != nil {
+			return nil, nil, err
+		}
+		found, cost, err := q.Run(ctx, last, last)
+		if err != nil {
+			return nil, nil, err
+		}
+		costs = append(costs, RuleCost{ru.ID, cost})
+		alerts = append(alerts, found...)
+	}
+	slices.SortStableFunc(alerts, engine.Order)
+	return alerts, costs, nil
 }
 
 // bounds gives the first instant to evaluate and the last: what the options say, else those of the events.

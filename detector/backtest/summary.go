@@ -33,6 +33,8 @@ type Summary struct {
 	Faults     []error                   // alerts whose texts could not be made
 	Costs      []RuleCost                // what the query evaluator took of the store
 	Took       time.Duration
+	Diff       *Diff  // nil where nothing was to be compared
+	Against    string // with what
 }
 
 // RuleCost is what one rule took of the store.
@@ -126,6 +128,9 @@ func (s *Summary) WriteText(w io.Writer) error {
 		p.line("%s: %d firing, %d updated, %d resolved", id, n[event.StateFiring], n[event.StateUpdated], n[event.StateResolved])
 	}
 	p.line("%d alerts", total)
+	if s.Diff != nil {
+		s.Diff.write(&p, s.Against)
+	}
 	return p.err
 }
 

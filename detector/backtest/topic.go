@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"imwatch/detector/engine"
 	"imwatch/event"
 	"imwatch/internal/bus"
 )
@@ -42,7 +43,7 @@ func (r *run) topic(ctx context.Context, b bus.Bus, topic string) error {
 			delete(ends, p)
 			continue
 		}
-		r.engine.Hold(p)
+		r.each(func(e *engine.Engine) { e.Hold(p) })
 	}
 	if len(ends) == 0 {
 		return nil
@@ -86,7 +87,7 @@ func (r *run) message(m *bus.Message, ends bus.Position) {
 		}
 	}
 	if m.Offset+1 >= end {
-		r.engine.Release(m.Partition)
+		r.each(func(e *engine.Engine) { e.Release(m.Partition) })
 		delete(ends, m.Partition)
 	}
 }

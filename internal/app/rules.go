@@ -90,6 +90,7 @@ type BacktestOptions struct {
 	From, To time.Time
 	Mode     string // stream or query
 	Out      string // file; "": standard output
+	Against  string // another version of the rules, file or folder; "": nothing is compared
 }
 
 // BacktestKeys are the parts of the configuration that a backtest needs.
@@ -123,9 +124,18 @@ func Backtest(ctx context.Context, cfg Config, o BacktestOptions, streams Stream
 		defer func() { err = errors.Join(err, f.Close()) }()
 		out = f
 	}
+	options := backtest.Options{Rules: loaded, From: o.From, To: o.To, Out: out, Query: o.Mode == "query"}
+	if o.Against != "" {
+		before, found := rule.Load(o.Against)
+		if err := rule.WriteText(streams.Err, found); err != nil {
+			return err
+		}
+		findings = append(findings, found...)
+		options.Against, options.AgainstName = append([]*rule.Rule{}, before...), o.Against
+	}
 	s := newSite(cfg, streams)
 	defer func() { err = errors.Join(err, s.close()) }()
-	summary, err := s.backtest(ctx, o, backtest.Options{Rules: loaded, From: o.From, To: o.To, Out: out, Query: o.Mode == "query"})
+	summary, err := s.backtest(ctx, o, options)
 	if err != nil {
 		return err
 	}
