@@ -35,7 +35,7 @@ var ErrUnknownTopic = errors.New("unknown topic")
 // Produce until it returns.
 type Message struct {
 	Topic     string
-	Partition int   // where it was read from; ignored by Produce
+	Partition int   // where it was read from; ignored by Produce, but not by ProduceInto
 	Offset    int64 // its place in the partition; ignored by Produce
 	Key       []byte
 	Value     []byte
@@ -68,6 +68,23 @@ type Consumer interface {
 	Close() error
 }
 
+// Claims is a membership in a consumer group for those who read by themselves, from positions that they keep: the group
+// only says which partitions are ours. Not safe for concurrent use, but Close may be called at any time.
+type Claims interface {
+	// Next waits until the group has given us a share that Next has not returned yet. It returns ctx's error when that
+	// ends and ErrClosed after Close. A broker that is away is no error.
+	Next(ctx context.Context) (Claim, error)
+	// Close leaves the group: our partitions go to others at once.
+	Close() error
+}
+
+// Claim is our share of a topic's partitions. Nobody else has them before Lost is closed, unless the group thinks that
+// we are dead: who was cut off from the brokers learns that later than others.
+type Claim struct {
+	Partitions []int // in order; there may be none, where there are more members than partitions
+	Lost       <-chan struct{}
+}
+
 // ErrClosed is what Fetch returns after Close, of the consumer or of its bus. Every other call on what is closed
 // returns it too, wrapped.
 var ErrClosed = errors.New("closed")
@@ -87,11 +104,19 @@ type TopicSpec struct {
 // Bus is a connection to a message log. Safe for concurrent use.
 type Bus interface {
 	Producer
+	// ProduceInto is Produce for those who choose the partition: each message goes into the one that its Partition
+	// names, in the order of the call. A partition that the topic does not have is an error, and nothing is written.
+	ProduceInto(ctx context.Context, topic string, ms ...Message) error
 	// Consume joins a consumer group. A group without a committed offset begins at the oldest message.
 	Consume(ctx context.Context, group string, topics ...string) (Consumer, error)
 	// Read reads all partitions of a topic, without a group, from the given offsets on (a partition that from does
 	// not name, or whose offset is no longer there: from the oldest).
 	Read(ctx context.Context, topic string, from Position) (Consumer, error)
+	// ReadPartitions is Read for those partitions only that from names.
+	ReadPartitions(ctx context.Context, topic string, from Position) (Consumer, error)
+	// Claims joins a consumer group without reading. Members of one group must all have joined it this way, for the
+	// same topic.
+	Claims(ctx context.Context, group, topic string) (Claims, error)
 	// Ends gives the offset that the next message of each partition will get, and Starts the oldest one kept.
 	Ends(ctx context.Context, topic string) (Position, error)
 	Starts(ctx context.Context, topic string) (Position, error)

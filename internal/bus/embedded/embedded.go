@@ -118,6 +118,14 @@ func (b *Bus) Produce(ctx context.Context, topic string, ms ...bus.Message) erro
 	return b.Bus.Produce(ctx, topic, ms...)
 }
 
+// ProduceInto writes ms into the partitions that they name; see bus.Bus. It waits as Produce does.
+func (b *Bus) ProduceInto(ctx context.Context, topic string, ms ...bus.Message) error {
+	if err := b.space.wait(ctx, topic); err != nil {
+		return fmt.Errorf("waiting for space in %q: %w", topic, err)
+	}
+	return b.Bus.ProduceInto(ctx, topic, ms...)
+}
+
 // Consume joins a consumer group; see bus.Bus. From now on the topics keep what the group has not committed.
 func (b *Bus) Consume(ctx context.Context, group string, topics ...string) (bus.Consumer, error) {
 	c, err := b.Bus.Consume(ctx, group, topics...)

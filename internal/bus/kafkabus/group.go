@@ -20,6 +20,7 @@ type member struct {
 	cg       *kafka.ConsumerGroup
 	conns    *conns         // those of the membership; fetching uses the bus's
 	counts   map[string]int // partitions of each topic, as seen before the last joining; the current session's own
+	claiming bool           // only which partitions are ours is of interest: nothing is read
 	stopped  chan struct{}
 	life     context.Context
 	end      context.CancelFunc
@@ -32,6 +33,14 @@ type member struct {
 
 // Consume joins a group; see bus.Bus. It returns before the group has given us partitions.
 func (b *Bus) Consume(ctx context.Context, group string, topics ...string) (bus.Consumer, error) {
+	m, err := b.join(ctx, group, false, topics...)
+	if err != nil {
+		return nil, err
+	}
+	return m.consumer, nil
+}
+
+func (b *Bus) join(ctx context.Context, group string, claiming bool, topics ...string) (*member, error) {
 	if group == "" || len(topics) == 0 {
 		return nil, errors.New("joining a consumer group: a group name and a topic are needed")
 	}
@@ -49,7 +58,7 @@ func (b *Bus) Consume(ctx context.Context, group string, topics ...string) (bus.
 	}
 	m := &member{
 		bus: b, consumer: c, group: group, conns: newConns(b.dialer.Timeout),
-		counts: counts, stopped: make(chan struct{}), changed: make(chan struct{}),
+		counts: counts, claiming: claiming, stopped: make(chan struct{}), changed: make(chan struct{}),
 	}
 	m.life, m.end = context.WithCancel(b.ctx)
 	dialer := b.dialer
@@ -71,7 +80,7 @@ func (b *Bus) Consume(ctx context.Context, group string, topics ...string) (bus.
 	}
 	c.member, c.leave = m, m.leave
 	go m.run()
-	return c, nil
+	return m, nil
 }
 
 // run serves one generation after the other.
@@ -144,6 +153,9 @@ func (m *member) begin(gen *kafka.Generation) {
 		for _, a := range as {
 			at := place{topic, a.ID}
 			s.committed[at] = max(a.Offset, 0)
+			if m.claiming {
+				continue
+			}
 			readers = append(readers, &reader{
 				place: at, bus: m.bus, session: s, group: m.group, offset: a.Offset, out: m.consumer.in,
 			})

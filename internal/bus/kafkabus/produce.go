@@ -21,6 +21,26 @@ func (b *Bus) Produce(ctx context.Context, topic string, ms ...bus.Message) erro
 	return b.sendAll(ctx, topic, ms, b.spread(ms, n))
 }
 
+// ProduceInto writes each of ms into the partition that it names; see bus.Bus.
+func (b *Bus) ProduceInto(ctx context.Context, topic string, ms ...bus.Message) error {
+	if err := b.checkSizes(topic, ms); err != nil {
+		return err
+	}
+	n, err := b.partitions(ctx, topic)
+	if err != nil {
+		return err
+	}
+	picks := make([][]int32, n)
+	for i := range ms {
+		p := ms[i].Partition
+		if p < 0 || p >= n {
+			return fmt.Errorf("producing to %q: there is no partition %d of %d", topic, p, n)
+		}
+		picks[p] = append(picks[p], int32(i))
+	}
+	return b.sendAll(ctx, topic, ms, picks)
+}
+
 // Broadcast writes m into every partition; see bus.Producer.
 func (b *Bus) Broadcast(ctx context.Context, topic string, m bus.Message) error {
 	ms := []bus.Message{m}

@@ -18,33 +18,73 @@ func (b *Bus) Read(ctx context.Context, topic string, from bus.Position) (bus.Co
 	if err != nil {
 		return nil, err
 	}
+	r, err := b.openReading(topic, from, n)
+	if err != nil {
+		return nil, err
+	}
+	for p := range n {
+		r.start(p)
+	}
+	r.readers.Go(func() { b.watch(r.life, topic, n, r.start) })
+	return r.consumer, nil
+}
+
+// ReadPartitions reads some partitions of a topic without a group; see bus.Bus.
+func (b *Bus) ReadPartitions(ctx context.Context, topic string, from bus.Position) (bus.Consumer, error) {
+	n, err := b.partitions(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	for p := range from {
+		if p < 0 || p >= n {
+			return nil, fmt.Errorf("reading %q: there is no partition %d of %d", topic, p, n)
+		}
+	}
+	r, err := b.openReading(topic, from, len(from))
+	if err != nil {
+		return nil, err
+	}
+	for p := range from {
+		r.start(p)
+	}
+	return r.consumer, nil
+}
+
+// reading is a consumer without a group and the readers that feed it.
+type reading struct {
+	consumer *consumer
+	topic    string
+	from     bus.Position
+	session  *session
+	bytes    int64
+	life     context.Context
+	readers  sync.WaitGroup
+}
+
+func (b *Bus) openReading(topic string, from bus.Position, partitions int) (*reading, error) {
 	c, err := b.open("")
 	if err != nil {
 		return nil, fmt.Errorf("reading %q: %w", topic, err)
 	}
-	life, end := context.WithCancel(b.ctx)
-	s := c.newSession()
-	var wg sync.WaitGroup
-	start := func(p int) {
-		r := &reader{
-			place: place{topic, p}, bus: b, session: s, out: c.in,
-			bytes: b.share(n), offset: kafka.FirstOffset,
-		}
-		if off, named := from[p]; named && off >= 0 {
-			r.offset = off
-		}
-		wg.Go(func() { r.run(life) })
-	}
-	for p := range n {
-		start(p)
-	}
-	wg.Go(func() { b.watch(life, topic, n, start) })
+	r := &reading{consumer: c, topic: topic, from: from, session: c.newSession(), bytes: b.share(partitions)}
+	var end context.CancelFunc
+	r.life, end = context.WithCancel(b.ctx)
 	c.leave = func() {
 		end()
-		wg.Wait()
-		s.end()
+		r.readers.Wait()
+		r.session.end()
 	}
-	return c, nil
+	return r, nil
+}
+
+func (r *reading) start(p int) {
+	one := &reader{
+		place: place{r.topic, p}, bus: r.consumer.bus, session: r.session, out: r.consumer.in, bytes: r.bytes, offset: kafka.FirstOffset,
+	}
+	if off, named := r.from[p]; named && off >= 0 {
+		one.offset = off
+	}
+	r.readers.Go(func() { one.run(r.life) })
 }
 
 // share is how many bytes one of n partitions may hold at once.

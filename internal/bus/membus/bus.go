@@ -116,6 +116,31 @@ func (b *Bus) Broadcast(ctx context.Context, topic string, m bus.Message) error 
 	return nil
 }
 
+// ProduceInto appends copies of ms to the partitions that they name; see bus.Bus. All or none of them are written.
+func (b *Bus) ProduceInto(ctx context.Context, topic string, ms ...bus.Message) error {
+	if err := b.enter(ctx, "producing"); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	ps, err := b.partitions(topic)
+	if err != nil {
+		return fmt.Errorf("producing: %w", err)
+	}
+	if err := checkSizes(ms); err != nil {
+		return fmt.Errorf("producing to %q: %w", topic, err)
+	}
+	for _, m := range ms {
+		if m.Partition < 0 || m.Partition >= len(ps) {
+			return fmt.Errorf("producing to %q: there is no partition %d of %d", topic, m.Partition, len(ps))
+		}
+	}
+	for _, m := range ms {
+		b.append(topic, ps, m.Partition, m)
+	}
+	b.wake()
+	return nil
+}
+
 func checkSizes(ms []bus.Message) error {
 	for i, m := range ms {
 		if n := len(m.Key) + len(m.Value); n > MaxMessageBytes {

@@ -19,10 +19,20 @@ type consumer struct {
 	turn   int             // whose turn it is to be looked at first
 	done   chan struct{}   // closed by Close
 	closed bool
+	share  chan struct{} // closed when the group gives out its partitions anew; nil for a reader
+	told   chan struct{} // the share that was told last, see claims
 }
 
 // Consume joins a group; see bus.Bus.
 func (b *Bus) Consume(ctx context.Context, name string, topics ...string) (bus.Consumer, error) {
+	c, err := b.join(ctx, name, topics...)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (b *Bus) join(ctx context.Context, name string, topics ...string) (*consumer, error) {
 	if name == "" || len(topics) == 0 {
 		return nil, errors.New("joining a consumer group: a group name and a topic are needed")
 	}
@@ -49,6 +59,15 @@ func (b *Bus) Consume(ctx context.Context, name string, topics ...string) (bus.C
 
 // Read reads a topic without a group; see bus.Bus.
 func (b *Bus) Read(ctx context.Context, topic string, from bus.Position) (bus.Consumer, error) {
+	return b.read(ctx, topic, from, false)
+}
+
+// ReadPartitions reads some partitions of a topic without a group; see bus.Bus.
+func (b *Bus) ReadPartitions(ctx context.Context, topic string, from bus.Position) (bus.Consumer, error) {
+	return b.read(ctx, topic, from, true)
+}
+
+func (b *Bus) read(ctx context.Context, topic string, from bus.Position, onlyNamed bool) (bus.Consumer, error) {
 	if err := b.enter(ctx, "reading"); err != nil {
 		return nil, err
 	}
@@ -60,6 +79,9 @@ func (b *Bus) Read(ctx context.Context, topic string, from bus.Position) (bus.Co
 	c := b.newConsumer()
 	for p := range ps {
 		off, named := from[p]
+		if !named && onlyNamed {
+			continue
+		}
 		if !named {
 			off = -1
 		}
@@ -157,6 +179,9 @@ func (c *consumer) Close() error {
 	}
 	c.closed = true
 	close(c.done)
+	if c.share != nil {
+		close(c.share)
+	}
 	delete(c.bus.consumers, c)
 	if c.group != nil {
 		c.group.members = slices.DeleteFunc(c.group.members, func(m *consumer) bool { return m == c })

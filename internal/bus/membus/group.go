@@ -21,6 +21,10 @@ func (b *Bus) rebalance(g *group) {
 	var topics []string
 	for _, c := range g.members {
 		c.at, c.order = map[place]int64{}, nil
+		if c.share != nil {
+			close(c.share)
+		}
+		c.share = make(chan struct{})
 		topics = append(topics, c.topics...)
 	}
 	slices.Sort(topics)
