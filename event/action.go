@@ -77,6 +77,7 @@ var (
 	ActionServerStop          = process("server_stop", LevelInfo, OutcomeSuccess, end, "server stopped", "the last line of a node's life")
 	ActionPanic               = process("panic", LevelFatal, OutcomeFailure, info, "panic in the server", "a defect of ours, recovered")
 	ActionWatermark           = Action{"watermark", DatasetPipeline, LevelInfo, OutcomeSuccess, []string{"process"}, info, "shipped until", "a shipper's progress; never indexed"}
+	ActionCanary              = Action{"canary", DatasetPipeline, LevelInfo, OutcomeSuccess, []string{"process"}, info, "the way is open", "a harmless record that goes the whole way; never an event to rules, never indexed"}
 )
 
 // Shared by the actions above; never changed.
@@ -113,6 +114,7 @@ func Actions() []Action {
 		ActionMessageFailed, ActionMessageExpired, ActionSlowConsumer, ActionSlowConsumerRecover, ActionRateLimited, ActionJoin,
 		ActionLeave, ActionConnectionStats, ActionCertificateExpiry, ActionTopicGap, ActionHTTPRequest, ActionDependencyDown,
 		ActionDependencyUp, ActionConfigChange, ActionServerStart, ActionServerDrain, ActionServerStop, ActionPanic, ActionWatermark,
+		ActionCanary,
 	}
 }
 

@@ -2,6 +2,9 @@ package event
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -59,6 +62,18 @@ func (a *Alert) DocID() string {
 		return a.ID + "-" + a.State + "-" + a.Time.UTC().Format("20060102T150405.000000000")
 	}
 	return a.ID + "-" + a.State
+}
+
+// AlertID names a spell: a hash of rule, key and start (ns), each with its length, so that nothing else has the same
+// bytes. It is the same in every evaluator and after every restart.
+func AlertID(ruleID, key string, start int64) string {
+	b := binary.AppendUvarint(nil, uint64(len(ruleID)))
+	b = append(b, ruleID...)
+	b = binary.AppendUvarint(b, uint64(len(key)))
+	b = append(b, key...)
+	b = binary.BigEndian.AppendUint64(b, uint64(start)) //nolint:gosec // the same bits
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
 }
 
 // alertLine is the wire form, nested as an event's.

@@ -171,7 +171,8 @@ func (e *Event) Weight() float64 {
 	return 1
 }
 
-// IsWatermark says whether this is a shipper's watermark, which is never an event to rules nor a document.
+// IsWatermark says whether this is a record of the pipeline itself, a shipper's watermark or a canary: never an event
+// to rules, nor a document.
 func (e *Event) IsWatermark() bool { return e.Text(FieldEventDataset) == DatasetPipeline }
 
 // Key gives what the event is partitioned by: user.id, else client.ip, else im.connection.id, else event.id.

@@ -131,7 +131,7 @@ var table = [numFields]Field{
 	FieldTimestamp:            {FieldTimestamp, "@timestamp", Date, false, Base, "always", "when it happened, not when it was written; RFC 3339, UTC, at least milliseconds"},
 	FieldECSVersion:           {FieldECSVersion, "ecs.version", Keyword, false, Base, "always", "version of the Elastic Common Schema: 8.17.0"},
 	FieldEventID:              {FieldEventID, "event.id", Keyword, false, Base, "always", "unique and deterministic at the source: <node>-<boot id>-<sequence>; the document id"},
-	FieldEventDataset:         {FieldEventDataset, "event.dataset", Keyword, false, Base, "always", "im.connection (lifecycle), im.http (access log), im.message (message outcomes), im.pipeline (watermarks)"},
+	FieldEventDataset:         {FieldEventDataset, "event.dataset", Keyword, false, Base, "always", "im.connection (lifecycle), im.http (access log), im.message (message outcomes), im.pipeline (watermarks and canaries)"},
 	FieldEventKind:            {FieldEventKind, "event.kind", Keyword, false, Base, "always", "event, or alert for what the detector raises"},
 	FieldEventAction:          {FieldEventAction, "event.action", Keyword, false, Base, "always", "what happened: one of the actions"},
 	FieldEventCategory:        {FieldEventCategory, "event.category", Keyword, true, Base, "always", "ECS category: session, network, authentication, web, process"},

@@ -19,6 +19,7 @@ type batch struct {
 	nodes      []nodeState // first seen in it
 	watermarks []nodeState // to be told after it
 	gone       []string    // nodes that are remembered no longer
+	canary     []byte      // goes behind the records; nil: none
 }
 
 func newBatch(lines, bytes int) *batch {
@@ -49,7 +50,7 @@ func (b *batch) full(n, lines, bytes int) bool {
 
 // idle says that nothing would be moved by sending it.
 func (b *batch) idle() bool {
-	return len(b.records)+len(b.letters)+len(b.marks)+len(b.forgotten)+len(b.nodes)+len(b.watermarks)+len(b.gone) == 0
+	return len(b.records)+len(b.letters)+len(b.marks)+len(b.forgotten)+len(b.nodes)+len(b.watermarks)+len(b.gone)+len(b.canary) == 0
 }
 
 // add takes a record that was appended to the arena from start on, and its key.

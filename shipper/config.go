@@ -32,6 +32,7 @@ type Config struct {
 	BatchLines         int           `yaml:"batch_lines" doc:"most lines sent to the broker at once"`
 	BatchBytes         int           `yaml:"batch_bytes" doc:"most bytes sent to the broker at once"`
 	WatermarkInterval  time.Duration `yaml:"watermark_interval" doc:"how often each node's progress is told to the detectors"`
+	CanaryInterval     time.Duration `yaml:"canary_interval" doc:"how often a canary is sent the whole way, so that detectors and alerting notice when it is cut; 0: never, and they stop waiting for one"`
 	CheckpointInterval time.Duration `yaml:"checkpoint_interval" doc:"how often the checkpoint is written at most"`
 	CloseAfter         time.Duration `yaml:"close_after" doc:"how long a rotated file is kept open without a change; then an unfinished last line of it becomes a dead letter"`
 	ForgetAfter        time.Duration `yaml:"forget_after" doc:"how long positions of deleted files, and nodes that have no file any more, are remembered"`
@@ -60,6 +61,7 @@ func DefaultConfig() Config {
 		BatchLines:         5000,
 		BatchBytes:         2 << 20,
 		WatermarkInterval:  time.Second,
+		CanaryInterval:     time.Minute,
 		CheckpointInterval: time.Second,
 		CloseAfter:         30 * time.Second,
 		ForgetAfter:        24 * time.Hour,
@@ -105,6 +107,9 @@ func (c Config) Validate() error {
 		if d.d <= 0 {
 			bad("%s: %s is not above 0", d.key, d.d)
 		}
+	}
+	if c.CanaryInterval != 0 && (c.CanaryInterval < time.Second || c.CanaryInterval > time.Hour) {
+		bad("canary_interval: %s is neither 0 nor between 1s and 1h", c.CanaryInterval)
 	}
 	return errors.Join(errs...)
 }

@@ -23,6 +23,7 @@ type metrics struct {
 	behind      *prometheus.GaugeVec
 	produce     prometheus.Histogram
 	failures    prometheus.Counter
+	canaries    prometheus.Counter
 	deadLetters *prometheus.CounterVec
 	checkpoints *prometheus.CounterVec
 	shown       map[string]bool // the file labels in use; owned by the reader
@@ -38,6 +39,7 @@ func newMetrics() *metrics {
 		behind:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "im_shipper_bytes_behind", Help: "Bytes of a log and its rotated files that are not acknowledged yet."}, []string{"file"}),
 		produce:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "im_shipper_produce_seconds", Help: "Time from sending a batch to its acknowledgement, attempts included.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_produce_failures_total", Help: "Attempts to send that failed and are repeated."}),
+		canaries: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_canaries_total", Help: "Canaries that the broker has acknowledged."}),
 
 		deadLetters: counter("im_shipper_dead_letters_total", "Lines that became dead letters, by reason.", "reason"),
 		checkpoints: counter("im_shipper_checkpoints_total", "Checkpoints written, by result: ok, failed.", "result"),
@@ -51,7 +53,7 @@ func (m *metrics) register(r prometheus.Registerer, more ...prometheus.Collector
 		return nil
 	}
 	var errs []error
-	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.deadLetters, m.checkpoints}
+	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.deadLetters, m.checkpoints}
 	for _, c := range append(all, more...) {
 		if err := r.Register(c); err != nil {
 			errs = append(errs, fmt.Errorf("registering a metric: %w", err))

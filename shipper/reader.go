@@ -23,6 +23,7 @@ type reader struct {
 	ledger  *ledger
 	sources []source
 	tail    *tail.Tail
+	node    string        // where the shipper itself runs
 	watcher *tail.Watcher // nil: polling
 	out     chan<- *batch
 	free    <-chan *batch
@@ -37,6 +38,7 @@ type reader struct {
 	lastNode string
 	event    event.Event
 	due      bool // a watermark is to be told
+	canary   bool // a canary is to be sent
 	scanned  time.Time
 }
 
@@ -65,11 +67,16 @@ func (r *reader) run(ctx context.Context) {
 	poll, watermark := time.NewTicker(interval), time.NewTicker(r.cfg.WatermarkInterval)
 	defer poll.Stop()
 	defer watermark.Stop()
+	canary := r.canaries()
+	defer canary.Stop()
 	var later <-chan time.Time
 	r.batch = r.fresh()
 	r.scan()
 	for last := lookAgain; ctx.Err() == nil; {
 		more := r.fill()
+		if r.canary {
+			r.sing()
+		}
 		if r.due {
 			r.mark()
 		}
@@ -104,6 +111,8 @@ func (r *reader) run(ctx context.Context) {
 		case <-watermark.C:
 			r.scan()
 			r.due = true
+		case <-canary.C:
+			r.canary = true
 		case <-ctx.Done():
 		}
 	}

@@ -64,6 +64,9 @@ func (s *sender) deliver(ctx context.Context, b *batch) error {
 	if len(b.records)+len(b.letters) > 0 {
 		s.metrics.produce.Observe(s.now().Sub(start).Seconds())
 	}
+	if err := s.canary(ctx, b.canary); err != nil {
+		return err
+	}
 	if err := s.watermarks(ctx, b.watermarks); err != nil {
 		return err
 	}
@@ -172,6 +175,20 @@ func (s *sender) insist(ctx context.Context, doing string, do func() error) erro
 		case <-ctx.Done():
 		}
 	}
+}
+
+// canary sends one into every partition: each is a way of its own.
+func (s *sender) canary(ctx context.Context, line []byte) error {
+	if line == nil {
+		return nil
+	}
+	err := s.insist(ctx, "sending a canary", func() error {
+		return s.bus.Broadcast(ctx, bus.TopicLifecycle, bus.Message{Value: line})
+	})
+	if err == nil {
+		s.metrics.canaries.Inc()
+	}
+	return err
 }
 
 // broadcasts is how many watermarks are on their way at once: one after the other, a hundred nodes would take longer

@@ -158,7 +158,7 @@ func (s *Shipper) assemble() (*reader, *sender, error) {
 	}
 	batches, free := make(chan *batch, inFlight), make(chan *batch, inFlight+2)
 	r := &reader{
-		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, metrics: s.metrics, ledger: l, sources: sources, tail: t,
+		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, metrics: s.metrics, ledger: l, sources: sources, tail: t, node: s.node,
 		watcher: s.watch(), out: batches, free: free, progress: newProgress(saved.Nodes),
 	}
 	snd := &sender{

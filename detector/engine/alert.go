@@ -1,24 +1,12 @@
 package engine
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"time"
 
 	"imwatch/event"
 )
 
-// alertID names a spell: a hash of rule, key and start, each with its length, so that nothing else has the same bytes.
-func alertID(ruleID, key string, start int64) string {
-	b := binary.AppendUvarint(nil, uint64(len(ruleID)))
-	b = append(b, ruleID...)
-	b = binary.AppendUvarint(b, uint64(len(key)))
-	b = append(b, key...)
-	b = binary.BigEndian.AppendUint64(b, uint64(start)) //nolint:gosec // the same bits
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
-}
+func alertID(ruleID, key string, start int64) string { return event.AlertID(ruleID, key, start) }
 
 // emit makes the line of a state change.
 func (r *runner) emit(k *keyState, sp *spell, state string, m moment, value float64) {

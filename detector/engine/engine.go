@@ -263,7 +263,7 @@ func (e *Engine) Clocks() Clocks {
 		if l.clock == window.None {
 			return Clocks{window.None, window.None}
 		}
-		c.Slowest = min(c.Slowest, window.Add(l.clock, l.lateness))
+		c.Slowest = min(c.Slowest, window.Add(l.clock, l.lateness+max(0, l.idle-int64(rule.DefaultIdle))))
 		c.Event = max(c.Event, l.clock)
 	}
 	return c
@@ -271,7 +271,7 @@ func (e *Engine) Clocks() Clocks {
 
 // Clocks says how far an engine has come.
 type Clocks struct {
-	Slowest int64 // the least clock of a node that counts
+	Slowest int64 // the least clock of a node that counts, where rules wait longer for silent nodes that much later
 	Event   int64 // events before it have been evaluated by the rules that wait least
 }
 

@@ -16,7 +16,7 @@ const (
 	Repeat                  // an event with this id came before
 	Late                    // before the watermark of every lane
 	Ranged                  // outside Options.From and To
-	Progress                // a watermark: not an event
+	Progress                // a watermark or a canary: not an event
 	Useless                 // a watermark without node or instant
 )
 
@@ -71,6 +71,9 @@ func (e *Engine) Take(ev *event.Event, keep func(key string) bool) Outcome {
 }
 
 func (e *Engine) shipped(partition int, ev *event.Event, wall int64) Outcome {
+	if ev.Action() == event.ActionCanary.Code {
+		return Progress // it says nothing of anybody's clock
+	}
 	until, ok := ev.Get(event.FieldPipelineShippedUntil)
 	node := ev.Node()
 	if !ok || node == "" {

@@ -70,6 +70,7 @@ func (c TopicsConfig) specs() []bus.TopicSpec {
 		{Name: bus.TopicLifecycle, Partitions: c.Partitions, Retention: c.Retention},
 		{Name: bus.TopicAlerts, Partitions: c.Partitions, Retention: max(c.Retention, 7*24*time.Hour)},
 		{Name: bus.TopicDeadLetter, Partitions: 1, Retention: max(c.Retention, 7*24*time.Hour)},
+		{Name: bus.TopicCanary, Partitions: 1, Retention: 24 * time.Hour},
 	}
 }
 

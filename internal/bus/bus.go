@@ -20,6 +20,8 @@ const (
 	TopicLifecycle  = "im.lifecycle"
 	TopicAlerts     = "im.alerts"
 	TopicDeadLetter = "im.deadletter"
+	// TopicCanary carries what the detector says of itself to alerting: canaries that came through, and its pulse.
+	TopicCanary = "im.canary"
 )
 
 // ErrTooLarge is returned (wrapped in a *TooLargeError) by Produce for a message that the broker will never take
