@@ -44,7 +44,7 @@ func naive(r *rule.Rule, events []*event.Event, end time.Time) []change {
 	}
 	var all []change
 	for key, own := range byKey {
-		n := &naiveKey{rule: r, key: key, events: own, end: end.UnixNano()}
+		n := &naiveKey{kind: naiveKindOf(r), rule: r, key: key, events: own, end: end.UnixNano()}
 		n.run()
 		all = append(all, n.changes...)
 	}
@@ -79,6 +79,7 @@ func naiveKeys(fields []filter.Field, e *event.Event) []string {
 }
 
 type naiveKey struct {
+	kind    naiveKind
 	rule    *rule.Rule
 	key     string
 	events  []*event.Event // all of the key, whatever the rule matches, in order
@@ -96,18 +97,31 @@ type naiveKey struct {
 
 func (n *naiveKey) run() {
 	for t := n.nextInstant(-1 << 62); t <= n.end && t != 1<<62; t = n.nextInstant(t) {
-		entered := false
-		for i, e := range n.events {
-			if e.UnixNano() == t && n.enters(e) {
-				entered = true
-				n.look(t, n.value(t, i), e.ID())
-			}
-		}
-		if !entered || n.rule.Detect.Consecutive != nil && n.broken(t) {
-			n.look(t, n.value(t, len(n.events)-1), "")
-		}
-		n.deadlines(t)
+		n.at(t)
 	}
+}
+
+// at is everything that happens at one instant: what enters, each with a look; else one look at what has left.
+func (n *naiveKey) at(t int64) {
+	entered := false
+	for i, e := range n.events {
+		if e.UnixNano() == t && n.kind.enters(n.rule, e) {
+			entered = true
+			v, holds := n.kind.truth(n.rule, n.events[:i+1], t, false)
+			n.look(t, v, holds, e.ID())
+		}
+	}
+	v, holds := n.kind.truth(n.rule, n.until(t), t, true)
+	if !entered || n.kind.ends != nil && n.kind.ends(n.rule, n.until(t), t) {
+		n.look(t, v, holds, "")
+	}
+	n.deadlines(t, v)
+}
+
+// until gives the events up to an instant.
+func (n *naiveKey) until(t int64) []*event.Event {
+	i := sort.Search(len(n.events), func(i int) bool { return n.events[i].UnixNano() > t })
+	return n.events[:i]
 }
 
 // nextInstant gives the first instant after t at which something enters, leaves or is due.
@@ -119,14 +133,12 @@ func (n *naiveKey) nextInstant(t int64) int64 {
 		}
 	}
 	for _, e := range n.events {
-		if !n.enters(e) {
+		if !n.kind.enters(n.rule, e) {
 			continue
 		}
 		consider(e.UnixNano())
-		if w := n.rule.Detect.Threshold; w != nil {
-			consider(e.UnixNano() + int64(w.Window.Duration))
-		} else {
-			consider(e.UnixNano() + int64(n.rule.Detect.Consecutive.MaxGap))
+		for _, after := range n.kind.after(n.rule) {
+			consider(e.UnixNano() + int64(after))
 		}
 	}
 	if n.firesAt != 0 {
@@ -138,62 +150,8 @@ func (n *naiveKey) nextInstant(t int64) int64 {
 	return next
 }
 
-func (n *naiveKey) matches(e *event.Event) bool { return filter.Compile(n.rule.Where)(e) }
-
-func (n *naiveKey) resets(e *event.Event) bool {
-	c := n.rule.Detect.Consecutive
-	return c != nil && c.Reset != nil && filter.Compile(c.Reset)(e)
-}
-
-func (n *naiveKey) enters(e *event.Event) bool { return n.matches(e) || n.resets(e) }
-
-// value gives the number compared at t, when events up to number last have entered.
-func (n *naiveKey) value(t int64, last int) float64 {
-	if w := n.rule.Detect.Threshold; w != nil {
-		sum := 0.0
-		for _, e := range n.events[:last+1] {
-			if at := e.UnixNano(); at > t-int64(w.Window.Duration) && at <= t && n.matches(e) {
-				sum += e.Weight()
-			}
-		}
-		return sum
-	}
-	row, before := 0, int64(0)
-	for _, e := range n.events[:last+1] {
-		at := e.UnixNano()
-		switch {
-		case at > t:
-		case n.resets(e):
-			row = 0
-		case n.matches(e):
-			if row > 0 && at-before > int64(n.rule.Detect.Consecutive.MaxGap) {
-				row = 0
-			}
-			row++
-			before = at
-		}
-	}
-	if row > 0 && t-before > int64(n.rule.Detect.Consecutive.MaxGap) {
-		row = 0
-	}
-	if row > 0 && t-before == int64(n.rule.Detect.Consecutive.MaxGap) && last == len(n.events)-1 {
-		row = 0 // nothing came to go on with it
-	}
-	return float64(row)
-}
-
-// broken says whether the row ends at t because nothing came within max_gap.
-func (n *naiveKey) broken(t int64) bool { return n.value(t, len(n.events)-1) == 0 }
-
-func (n *naiveKey) holds(v float64) bool {
-	if w := n.rule.Detect.Threshold; w != nil {
-		return w.Count.Holds(v)
-	}
-	return v >= float64(n.rule.Detect.Consecutive.Count)
-}
-
-func (n *naiveKey) look(t int64, v float64, id string) {
-	switch now := n.holds(v); {
+func (n *naiveKey) look(t int64, v float64, now bool, id string) {
+	switch {
 	case now && !n.told && !n.holding:
 		n.holding, n.begin, n.first = true, t, id
 		if n.firesAt = t + int64(n.rule.For); n.rule.For == 0 {
@@ -219,8 +177,7 @@ func (n *naiveKey) rises(sev string) bool {
 	return slices.Index(event.Severities(), sev) > slices.Index(event.Severities(), n.toldSeverity)
 }
 
-func (n *naiveKey) deadlines(t int64) {
-	v := n.value(t, len(n.events)-1)
+func (n *naiveKey) deadlines(t int64, v float64) {
 	if n.firesAt == t && n.holding && !n.told {
 		n.fire(t, v)
 	}

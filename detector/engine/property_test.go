@@ -28,18 +28,7 @@ func parse(t interface{ Fatalf(string, ...any) }, yaml string) []*rule.Rule {
 
 // drawRule makes a rule on events with the actions connect and disconnect.
 func drawRule(t *rapid.T, id string) string {
-	var detect string
-	if rapid.Bool().Draw(t, "threshold") {
-		detect = fmt.Sprintf("threshold: {count: %q, window: %ds}",
-			fmt.Sprintf("%s %d", rapid.SampledFrom([]string{">", ">=", "==", "!="}).Draw(t, "op"), rapid.IntRange(1, 5).Draw(t, "limit")),
-			rapid.IntRange(1, 12).Draw(t, "window"))
-	} else {
-		detect = fmt.Sprintf("consecutive: {count: %d, max_gap: %ds", rapid.IntRange(1, 4).Draw(t, "count"), rapid.IntRange(1, 8).Draw(t, "gap"))
-		if rapid.Bool().Draw(t, "resets") {
-			detect += `, reset: "event.action: disconnect"`
-		}
-		detect += "}"
-	}
+	detect := rapid.SampledFrom(draws()).Draw(t, "type")(t)
 	return fmt.Sprintf(`
 id: %s
 title: a rule
