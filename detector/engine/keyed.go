@@ -80,36 +80,91 @@ func (e *Engine) Preload(ev *event.Event, keep func(key string) bool) {
 	}
 }
 
-// Adopt puts the state that another engine of the same rule has for a key in the place of this one's. A spell that
-// both know under different names keeps the one given, if any: it was told already.
-func (e *Engine) Adopt(from *Engine, key string, told *Spell) {
+// Settle lets leave, without a look, what leaves at or before an instant, from keys of which nothing is open: it ends
+// a series of Preload.
+func (e *Engine) Settle(at int64) {
 	r := e.only()
-	if old := e.key(key); old != nil {
-		r.drop(old)
+	for _, k := range r.states {
+		if k != nil && k.spell == nil {
+			k.condition.Advance(at)
+			r.schedule(k)
+		}
 	}
-	state := from.key(key)
-	if state == nil {
-		return
-	}
-	k := r.add(key)
-	k.condition, k.evidence, k.spell = state.condition, state.evidence, state.spell
-	if sp := k.spell; sp != nil && told != nil && sp.phase != pending {
-		sp.id, sp.start, sp.text, sp.first = told.ID, told.Start, told.Text, told.First
-		sp.told, sp.severity = told.Told, told.Severity
-	}
-	r.schedule(k)
-	k.aged = true
-	r.age(k, e.lanes[0].clock)
 }
 
-// Open gives what was told of a key and is not resolved, nil if nothing is.
-func (e *Engine) Open(key string) *Spell {
-	k := e.key(key)
-	if k == nil || k.spell == nil || k.spell.phase == pending {
-		return nil
+// Trim drops the state of all keys of which nothing is open.
+func (e *Engine) Trim() {
+	r := e.only()
+	for _, k := range r.states {
+		if k != nil && k.spell == nil {
+			r.drop(k)
+		}
 	}
-	sp := k.spell
-	return &Spell{ID: sp.id, Start: sp.start, Text: sp.text, First: sp.first, Told: sp.told, Severity: sp.severity}
+}
+
+// Quiet takes back what is open, but for what began to be pending after an instant: it is for an evaluation that began
+// with windows not yet full, at an instant when nothing that was told is open.
+func (e *Engine) Quiet(pendingAfter int64) {
+	r := e.only()
+	for _, k := range r.states {
+		if k != nil && k.spell != nil && (k.spell.phase != pending || k.spell.start <= pendingAfter) {
+			k.spell = nil
+			r.schedule(k)
+		}
+	}
+}
+
+// Adopt puts the state that another engine of the same rule has for a key of group_by in the place of this one's. A
+// spell for whose id told gives another keeps that one's name: it was told already.
+func (e *Engine) Adopt(from *Engine, unit string, told func(id string) *Spell) {
+	r, other := e.only(), from.only()
+	for _, k := range r.states {
+		if k != nil && r.unit(r.space.keys[k.key]) == unit {
+			r.drop(k)
+		}
+	}
+	for _, state := range other.states {
+		if state == nil || r.unit(other.space.keys[state.key]) != unit {
+			continue
+		}
+		k := r.add(other.space.keys[state.key])
+		k.condition, k.evidence, k.spell = state.condition, state.evidence, state.spell
+		if sp := k.spell; sp != nil && sp.phase != pending {
+			sp.rename(told(sp.id))
+		}
+		r.schedule(k)
+		k.aged = true
+		r.age(k, e.lanes[0].clock)
+	}
+}
+
+// rename gives a spell the name under which it was told, nil if it was not.
+func (sp *spell) rename(t *Spell) {
+	if t != nil {
+		sp.id, sp.start, sp.text, sp.first, sp.told, sp.severity = t.ID, t.Start, t.Text, t.First, t.Told, t.Severity
+	}
+}
+
+// unit gives the part of a key that group_by makes.
+func (r *runner) unit(key string) string {
+	n := len(r.rule.GroupBy)
+	if len(r.space.fields) == n {
+		return key
+	}
+	parts, ok := splitKey(key, len(r.space.fields))
+	if !ok {
+		return key
+	}
+	return MakeKey(parts[:n])
+}
+
+// Unfounded makes the resolved line of what was told of a key and proved to be nothing, at an instant.
+func (e *Engine) Unfounded(key string, told Spell, at int64) *event.Alert {
+	r := e.only()
+	sp := &spell{start: told.Start, text: told.Text, first: told.First, id: told.ID, told: told.Told, severity: told.Severity}
+	a := r.newAlert(key, sp, event.StateResolved, moment{at: max(at, sp.start)}, sp.told)
+	r.render(a)
+	return a
 }
 
 // KeysOf gives the keys of an event under a rule, whether or not the rule matches it.

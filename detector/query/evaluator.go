@@ -19,6 +19,7 @@ type Options struct {
 	From     time.Time     // the first instant evaluated, and the first whose events count
 	LookBack time.Duration // how old a document that arrives late may be and still be found; 0: none are looked for
 	Fault    func(error)   // told of documents that cannot be read and texts that cannot be made; may be nil
+	Most     int           // events held in memory at once, about; 0: 100,000
 }
 
 // Cost is what a run took of the store.
@@ -32,10 +33,11 @@ type Cost struct {
 // Evaluator evaluates one rule on a store, from one run to the next. Make it with New. Not safe for concurrent use.
 type Evaluator struct {
 	rule    *rule.Rule
+	kind    window.Kind
+	filter  *prefilter // nil: all events are fetched
 	reader  store.Reader
 	options Options
 	engine  *engine.Engine
-	where   condition
 	floor   int64     // events before it never count
 	done    int64     // evaluated up to and including this instant
 	asked   time.Time // when the store was asked last
@@ -47,8 +49,14 @@ func New(r *rule.Rule, reader store.Reader, o Options) (*Evaluator, error) {
 	if o.Indices == "" {
 		o.Indices = event.EventIndices
 	}
-	e := &Evaluator{rule: r, reader: reader, options: o, where: conditionOf(r), told: history{}}
-	var err error
+	if o.Most == 0 {
+		o.Most = 100_000
+	}
+	kind, err := window.NewKind(r)
+	if err != nil {
+		return nil, fmt.Errorf("preparing to query: %w", err)
+	}
+	e := &Evaluator{rule: r, kind: kind, filter: newPrefilter(r, kind), reader: reader, options: o, told: history{}}
 	if e.engine, err = engine.New([]*rule.Rule{r}, e.engineOptions()); err != nil {
 		return nil, fmt.Errorf("preparing to query: %w", err)
 	}
@@ -95,25 +103,31 @@ func (e *Evaluator) Run(ctx context.Context, until, now time.Time) ([]*event.Ale
 	return alerts, cost, nil
 }
 
-// step evaluates (done, to]. First everything is fetched, which can fail, then it is evaluated, which cannot.
+// step evaluates (done, to], or less where that holds many events. First everything is fetched, which can fail, then
+// it is evaluated, which cannot.
 func (e *Evaluator) step(ctx context.Context, to int64, cost *Cost) ([]*event.Alert, error) {
-	had := map[string]bool{}
-	for _, key := range e.engine.States() {
-		had[key] = true
+	keys, open, before := &keyset{}, map[string]bool{}, window.Add(e.done, 1)
+	if e.filter != nil {
+		for _, key := range e.engine.States() {
+			open[key] = true
+		}
+		var err error
+		if keys, err = e.candidates(ctx, to, open, cost); err != nil {
+			return nil, err
+		}
+		before = max(e.floor, window.Add(before, -e.filter.reach))
 	}
-	keys, err := e.candidates(ctx, to, had, cost)
-	if err != nil {
-		return nil, err
-	}
-	before := max(e.floor, window.Add(e.done, 1-int64(e.rule.Detect.Window())))
-	events, err := e.fetch(ctx, keys, before, to, cost)
+	events, to, err := e.fetch(ctx, keys, before, to, cost)
 	if err != nil {
 		return nil, err
 	}
 	for _, ev := range events {
 		if ev.UnixNano() <= e.done {
-			e.engine.Preload(ev, func(key string) bool { return !had[key] && keys.has(key) })
+			e.engine.Preload(ev, func(key string) bool { return !open[key] && keys.has(key) })
 		}
+	}
+	if e.filter != nil {
+		e.engine.Settle(e.done)
 	}
 	for _, ev := range events {
 		if ev.UnixNano() > e.done {
@@ -122,17 +136,26 @@ func (e *Evaluator) step(ctx context.Context, to int64, cost *Cost) ([]*event.Al
 	}
 	alerts := e.engine.AdvanceTo(window.Add(to, 1))
 	e.done = to
+	if e.filter != nil {
+		e.engine.Trim() // what is not open is fetched again when it matters
+	}
 	for _, a := range alerts {
-		e.told.take(e.keyOf(a), a)
+		e.told.take(e.unitOf(a), e.keyOf(a), a)
 	}
 	return alerts, nil
 }
 
-// keyOf gives the engine's key of an alert.
-func (e *Evaluator) keyOf(a *event.Alert) string {
-	parts := make([]engine.Part, len(a.Key))
-	for i, p := range a.Key {
+// keyOf gives the engine's key of an alert, unitOf the part of it that group_by makes.
+func (e *Evaluator) keyOf(a *event.Alert) string { return engine.MakeKey(partsOf(a.Key)) }
+
+func (e *Evaluator) unitOf(a *event.Alert) string {
+	return engine.MakeKey(partsOf(a.Key[:min(len(e.rule.GroupBy), len(a.Key))]))
+}
+
+func partsOf(key []event.KeyPart) []engine.Part {
+	parts := make([]engine.Part, len(key))
+	for i, p := range key {
 		parts[i] = engine.Part{Text: p.Value, Missing: p.Value == rule.Missing}
 	}
-	return engine.MakeKey(parts)
+	return parts
 }

@@ -22,11 +22,12 @@ const (
 // document is what tells two hits apart.
 type document struct{ index, id string }
 
-// fetch gives the events of some keys in [from, to], in order.
-func (e *Evaluator) fetch(ctx context.Context, keys *keyset, from, to int64, cost *Cost) ([]*event.Event, error) {
-	q := e.query(from, to)
+// fetch gives the events of some keys in [from, to], in order, and up to where they are whole: to, or earlier where
+// there are very many.
+func (e *Evaluator) fetch(ctx context.Context, keys *keyset, from, to int64, cost *Cost) ([]*event.Event, int64, error) {
+	q := e.query(e.kind.Selects, from, to)
 	if keys.all() || len(keys.wanted) > keysNamed {
-		return e.search(ctx, q, map[document]bool{}, nil, cost)
+		return e.fetchAll(ctx, q, to, cost)
 	}
 	seen := map[document]bool{}
 	var events []*event.Event
@@ -39,19 +40,39 @@ func (e *Evaluator) fetch(ctx context.Context, keys *keyset, from, to int64, cos
 		part.Where = filter.And{q.Where, either}
 		var err error
 		if events, err = e.search(ctx, part, seen, events, cost); err != nil {
-			return nil, err
+			return nil, to, err
 		}
 	}
 	sortEvents(events)
-	return events, nil
+	return events, to, nil
+}
+
+// fetchAll gives the events of a query, and up to where they are whole: an instant with all of its events.
+func (e *Evaluator) fetchAll(ctx context.Context, q store.Query, to int64, cost *Cost) ([]*event.Event, int64, error) {
+	var events []*event.Event
+	seen := map[document]bool{}
+	for hit, err := range e.reader.Search(ctx, q) {
+		if err != nil {
+			return nil, to, fmt.Errorf("fetching events: %w", err)
+		}
+		ev := e.read(hit, seen, cost)
+		if ev == nil {
+			continue
+		}
+		if n := len(events); n >= e.options.Most && ev.UnixNano() > events[n-1].UnixNano() && events[n-1].UnixNano() > e.done {
+			return events, events[n-1].UnixNano(), nil
+		}
+		events = append(events, ev)
+	}
+	return events, to, nil
 }
 
 // is makes the condition that an event belongs to a canonical key.
 func (e *Evaluator) is(key string) filter.Expr {
-	parts, _ := engine.SplitKey(key, len(e.where.fields))
+	parts, _ := engine.SplitKey(key, len(e.rule.GroupBy))
 	all := filter.And{}
 	for i, p := range parts {
-		f := e.where.fields[i]
+		f := e.rule.GroupBy[i]
 		v, ok := event.Parse(f.Type, p.Text)
 		switch {
 		case p.Missing:
@@ -71,27 +92,35 @@ func (e *Evaluator) search(ctx context.Context, q store.Query, seen map[document
 		if err != nil {
 			return nil, fmt.Errorf("fetching events: %w", err)
 		}
-		d := document{hit.Index, hit.ID}
-		if seen[d] {
-			continue
-		}
-		seen[d] = true
-		cost.Events++
-		ev := &event.Event{}
-		if err := hit.Decode(ev); err != nil {
-			if e.options.Fault != nil {
-				e.options.Fault(fmt.Errorf("reading document %s of %s: %w", hit.ID, hit.Index, err))
-			}
-			continue
-		}
-		if ev.ID() == "" {
-			ev.SetText(event.FieldEventID, hit.ID)
-		}
-		if !ev.IsWatermark() {
+		if ev := e.read(hit, seen, cost); ev != nil {
 			events = append(events, ev)
 		}
 	}
 	return events, nil
+}
+
+// read gives the event of a hit, nil for one that was read already or that is none.
+func (e *Evaluator) read(hit store.Hit, seen map[document]bool, cost *Cost) *event.Event {
+	d := document{hit.Index, hit.ID}
+	if seen[d] {
+		return nil
+	}
+	seen[d] = true
+	cost.Events++
+	ev := &event.Event{}
+	if err := hit.Decode(ev); err != nil {
+		if e.options.Fault != nil {
+			e.options.Fault(fmt.Errorf("reading document %s of %s: %w", hit.ID, hit.Index, err))
+		}
+		return nil
+	}
+	if ev.ID() == "" {
+		ev.SetText(event.FieldEventID, hit.ID)
+	}
+	if ev.IsWatermark() {
+		return nil
+	}
+	return ev
 }
 
 func sortEvents(events []*event.Event) {

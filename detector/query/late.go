@@ -2,7 +2,8 @@ package query
 
 import (
 	"context"
-	"math"
+	"maps"
+	"slices"
 	"time"
 
 	"imwatch/detector/engine"
@@ -18,24 +19,24 @@ const overlap = 30 * time.Second
 // late finds documents that arrived since the run before and lie in what is evaluated already, evaluates their keys
 // anew, and gives the state changes that nobody was told of.
 func (e *Evaluator) late(ctx context.Context, cost *Cost) ([]*event.Alert, error) {
-	q := e.query(max(e.floor, window.Add(e.done, -int64(e.options.LookBack))), e.done)
+	q := e.query(e.kind.Selects, max(e.floor, window.Add(e.done, -int64(e.options.LookBack))), e.done)
 	q.IngestedFrom = e.asked.Add(-overlap)
 	found, err := e.search(ctx, q, map[document]bool{}, nil, cost)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
 	cost.Late += len(found)
-	earliest := map[string]int64{} // by key as the engine writes it
+	earliest := map[string]int64{} // by key of group_by as the engine writes it
 	for _, ev := range found {
-		for _, key := range engine.KeysOf(e.rule, ev) {
-			if _, known := earliest[key]; !known {
-				earliest[key] = ev.UnixNano()
+		for _, unit := range engine.KeysOf(e.rule, ev) {
+			if _, known := earliest[unit]; !known {
+				earliest[unit] = ev.UnixNano()
 			}
 		}
 	}
 	anews := make([]*anew, 0, len(earliest))
-	for key, at := range earliest {
-		a, err := e.evaluateAnew(ctx, key, at, cost)
+	for unit, at := range earliest {
+		a, err := e.evaluateAnew(ctx, unit, at, cost)
 		if err != nil {
 			return nil, err
 		}
@@ -45,93 +46,61 @@ func (e *Evaluator) late(ctx context.Context, cost *Cost) ([]*event.Alert, error
 	for _, a := range anews {
 		alerts = append(alerts, e.adopt(a)...)
 	}
+	if e.filter != nil {
+		e.engine.Trim()
+	}
 	return alerts, nil
 }
 
 // anew is what comes of evaluating a key once more.
 type anew struct {
-	key    string
+	unit   string
+	quiet  int64 // it begins after this instant
 	engine *engine.Engine
 	alerts []*event.Alert
 }
 
-// evaluateAnew evaluates a key from before an instant at which nothing of it was going on, up to done.
-func (e *Evaluator) evaluateAnew(ctx context.Context, key string, at int64, cost *Cost) (*anew, error) {
-	keys := &keyset{
-		fields: e.where.fields, wanted: map[string]bool{canonical(key, e.where.fields): true}, cache: map[string]bool{},
-	}
-	oldest := max(e.floor, window.Add(e.done, -2*int64(e.options.LookBack)))
-	quiet := quietSpan(e.rule)
-	var events []*event.Event
-	for span := window.Add(quiet, quiet); ; span = window.Add(span, span) {
-		from := max(oldest, window.Add(at, -span))
-		var err error
-		if events, err = e.fetch(ctx, keys, from, e.done, cost); err != nil {
-			return nil, err
-		}
-		if i := quietBefore(events, from, at, quiet); i >= 0 {
-			events = events[i:]
-			break
-		}
-		if from == oldest {
-			break
-		}
+// evaluateAnew evaluates a key from the last instant before at when nothing of it was open, up to done. What came
+// before that instant is run through too, as far as it matters, so that the windows are full then.
+func (e *Evaluator) evaluateAnew(ctx context.Context, unit string, at int64, cost *Cost) (*anew, error) {
+	oldest := max(window.Add(e.floor, -1), window.Add(e.done, -2*int64(e.options.LookBack)))
+	quiet := max(oldest, e.told.quiet(unit, at-1))
+	pending := window.Add(quiet, -int64(e.rule.For))
+	from := max(e.floor, window.Add(pending, 1-e.reach()))
+	events, _, err := e.fetch(ctx, oneKey(unit, e.rule.GroupBy), from, e.done, cost)
+	if err != nil {
+		return nil, err
 	}
 	fresh, err := engine.New([]*rule.Rule{e.rule}, e.engineOptions())
 	if err != nil {
 		return nil, err
 	}
 	for _, ev := range events {
-		fresh.Take(ev, func(k string) bool { return k == key })
+		fresh.Take(ev, func(key string) bool { return key == unit })
 	}
-	return &anew{key, fresh, fresh.AdvanceTo(window.Add(e.done, 1))}, nil
+	fresh.AdvanceTo(window.Add(quiet, 1))
+	fresh.Quiet(pending)
+	a := &anew{unit: unit, quiet: quiet, engine: fresh}
+	for _, al := range fresh.AdvanceTo(window.Add(e.done, 1)) {
+		if e.unitOf(al) == unit {
+			a.alerts = append(a.alerts, al)
+		}
+	}
+	return a, nil
 }
 
-// quietSpan is how long a key must have had no event for its state to be as new; Never if it never is.
-func quietSpan(r *rule.Rule) int64 {
-	if t := r.Detect.Threshold; t != nil {
-		if t.Count.Holds(0) {
-			return math.MaxInt64
-		}
-		return window.Add(int64(t.Window.Duration), int64(r.Resolve.After))
+// reach gives how far back events matter to a key of which nothing is open.
+func (e *Evaluator) reach() int64 {
+	if e.filter != nil {
+		return e.filter.reach
 	}
-	return window.Add(int64(r.Detect.Consecutive.MaxGap), int64(r.Resolve.After)+1)
-}
-
-// quietBefore gives the place of the last event that comes after a quiet span and not after the instant at; -1 where
-// there is none. Before from it is not known what was.
-func quietBefore(events []*event.Event, from, at, quiet int64) int {
-	before, place := from, -1
-	for i, ev := range events {
-		if ev.UnixNano() > at {
-			break
-		}
-		if ev.UnixNano()-before > quiet {
-			place = i
-		}
-		before = ev.UnixNano()
-	}
-	return place
+	return e.kind.Span
 }
 
 // adopt takes over the state of a key evaluated anew and gives the state changes that nobody was told of: those of
 // alerts that share no instant with one that was told. The others are the same incident, and keep their name.
 func (e *Evaluator) adopt(a *anew) []*event.Alert {
-	spans := map[string][2]int64{}
-	for _, al := range a.alerts {
-		span, known := spans[al.ID]
-		if !known {
-			span = [2]int64{al.From.UnixNano(), window.Never}
-		}
-		if al.State == event.StateResolved {
-			span[1] = al.Time.UnixNano()
-		}
-		spans[al.ID] = span
-	}
-	known := map[string]*told{}
-	for id, span := range spans {
-		known[id] = e.told.overlapping(a.key, span[0], span[1])
-	}
+	known := e.known(a)
 	var alerts []*event.Alert
 	for _, al := range a.alerts {
 		old := known[al.ID]
@@ -143,16 +112,54 @@ func (e *Evaluator) adopt(a *anew) []*event.Alert {
 			alerts = append(alerts, al)
 		}
 	}
-	var spell *engine.Spell
-	if open := a.engine.Open(a.key); open != nil {
-		if old := known[open.ID]; old != nil {
-			old.to = window.Never
-			spell = &engine.Spell{ID: old.id, Start: old.from, Text: old.text, First: old.first, Told: old.value, Severity: old.severity}
+	alerts = append(alerts, e.unfounded(a, known)...)
+	e.engine.Adopt(a.engine, a.unit, func(id string) *engine.Spell {
+		old := known[id]
+		if old == nil {
+			return nil
 		}
-	}
-	e.engine.Adopt(a.engine, a.key, spell)
+		old.to = window.Never
+		return &engine.Spell{ID: old.id, Start: old.from, Text: old.text, First: old.first, Told: old.value, Severity: old.severity}
+	})
 	for _, al := range alerts {
-		e.told.take(a.key, al)
+		e.told.take(a.unit, e.keyOf(al), al)
 	}
 	return alerts
+}
+
+// unfounded resolves what is open of a key and is nothing when it is evaluated anew.
+func (e *Evaluator) unfounded(a *anew, known map[string]*told) []*event.Alert {
+	var alerts []*event.Alert
+	for _, t := range e.told[a.unit] {
+		if t.to != window.Never || t.from <= a.quiet || slices.Contains(slices.Collect(maps.Values(known)), t) {
+			continue
+		}
+		spell := engine.Spell{ID: t.id, Start: t.from, Text: t.text, First: t.first, Told: t.value, Severity: t.severity}
+		alerts = append(alerts, e.engine.Unfounded(t.key, spell, e.done))
+	}
+	return alerts
+}
+
+// known gives, by id of the alerts of a key evaluated anew, those already told that are the same incident.
+func (e *Evaluator) known(a *anew) map[string]*told {
+	type span struct {
+		key      string
+		from, to int64
+	}
+	spans := map[string]span{}
+	for _, al := range a.alerts {
+		s, seen := spans[al.ID]
+		if !seen {
+			s = span{e.keyOf(al), al.From.UnixNano(), window.Never}
+		}
+		if al.State == event.StateResolved {
+			s.to = al.Time.UnixNano()
+		}
+		spans[al.ID] = s
+	}
+	known := map[string]*told{}
+	for id, s := range spans {
+		known[id] = e.told.overlapping(a.unit, s.key, s.from, s.to)
+	}
+	return known
 }

@@ -16,7 +16,7 @@ import (
 // ErrProgress is returned (wrapped) by Restore for bytes that are no progress of this rule as it is now.
 var ErrProgress = errors.New("not usable as progress of this rule")
 
-const progressMagic = "imwatch-query-1"
+const progressMagic = "imwatch-query-2"
 
 // Progress writes how far the evaluator has come and the state it has there.
 func (e *Evaluator) Progress() []byte {
@@ -33,6 +33,7 @@ func (e *Evaluator) Progress() []byte {
 		enc.String(key)
 		enc.Len(len(list))
 		for _, t := range list {
+			enc.String(t.key)
 			enc.String(t.id)
 			enc.Int(t.from)
 			enc.Int(t.to)
@@ -68,9 +69,9 @@ func Restore(r *rule.Rule, reader store.Reader, o Options, progress []byte) (*Ev
 	}
 	for range d.Len(2) {
 		key := d.String()
-		for range d.Len(6) {
+		for range d.Len(7) {
 			e.told[key] = append(e.told[key], &told{
-				id: d.String(), from: d.Int(), to: d.Int(), text: d.String(), first: d.String(), value: d.Float(), severity: d.String(),
+				key: d.String(), id: d.String(), from: d.Int(), to: d.Int(), text: d.String(), first: d.String(), value: d.Float(), severity: d.String(),
 			})
 		}
 	}

@@ -208,7 +208,7 @@ func TestQueryIsTheStream(t *testing.T) {
 		put(t, s, events...)
 		failing := rapid.Bool().Draw(t, "failing")
 		reader := flaky{s, func() bool { return failing && rapid.IntRange(0, 30).Draw(t, "fails") == 0 }}
-		o := query.Options{From: base}
+		o := query.Options{From: base, Most: rapid.SampledFrom([]int{0, 1, 7}).Draw(t, "most")}
 		q, err := query.New(r, reader, o)
 		if err != nil {
 			t.Fatal(err)
@@ -335,6 +335,43 @@ func TestLateDocuments(t *testing.T) {
 				t.Errorf("a third run gave %v, %v", brief(again), err)
 			}
 		})
+	}
+}
+
+// TestLateDocumentThatTakesBack: an event that arrives late shows that what was told is nothing.
+func TestLateDocumentThatTakesBack(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	defer s.Close()
+	put(t, s, connect(20, 21, "u1"), connect(22, 23, "u1"), connect(24, 25, "u1"))
+	q, err := query.New(parse(t, `
+id: r
+title: three in a row
+severity: warn
+where: 'event.action: connect'
+group_by: [user.id]
+detect: {consecutive: {count: 3, reset: 'event.action: disconnect', max_gap: 10m}}
+`), s, query.Options{From: base.Add(-time.Hour), LookBack: 30 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := newEvent(event.ActionDisconnect, base.Add(23*time.Second), "end")
+	end.SetText(event.FieldUserID, "u1")
+	end.SetTime(event.FieldEventIngested, base.Add(90*time.Second))
+	for i, want := range [][]string{
+		{"24s firing user.id=u1 3 from 24s"}, {"1m0s resolved user.id=u1 3 from 24s"}, nil,
+	} {
+		until := base.Add(time.Duration(i+1) * time.Minute)
+		alerts, _, err := q.Run(context.Background(), until, until.Add(10*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, brief(alerts)); diff != "" {
+			t.Errorf("run %d differs (-want +got):\n%s", i, diff)
+		}
+		if i == 0 {
+			put(t, s, end)
+		}
 	}
 }
 
