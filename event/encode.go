@@ -153,6 +153,10 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
+// Value gives the value as a keyword, or a list of them; null, [] and objects are none. It allocates nothing for a
+// plain string or number.
+func (x Extra) Value() (Value, bool) { return extraValue(x.Raw) }
+
 // extraValue reads a free field as keywords; objects have no value.
 func extraValue(raw string) (Value, bool) {
 	switch raw[0] {

@@ -103,6 +103,15 @@ func (e *Event) Get(id FieldID) (Value, bool) {
 	return Value{}, false
 }
 
+// At is Get without the copy: nil where the event lacks the field. The value is the event's, to be read only, until the
+// event is changed.
+func (e *Event) At(id FieldID) *Value {
+	if p := e.at[id]; p != 0 {
+		return &e.vals[p-1]
+	}
+	return nil
+}
+
 // Has says whether the event has the field.
 func (e *Event) Has(id FieldID) bool { return e.at[id] != 0 }
 

@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"strings"
 	"testing"
 
 	"imwatch/event"
@@ -9,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func field(t *testing.T, name string) filter.Field {
+func field(t testing.TB, name string) filter.Field {
 	t.Helper()
 	f, ok := event.FieldByName(name)
 	if !ok {
@@ -18,7 +19,7 @@ func field(t *testing.T, name string) filter.Field {
 	return filter.Field{Name: f.Name, ID: f.ID, Type: f.Type}
 }
 
-func value(t *testing.T, typ event.Type, s string) event.Value {
+func value(t testing.TB, typ event.Type, s string) event.Value {
 	t.Helper()
 	v, ok := event.Parse(typ, s)
 	if !ok {
@@ -97,4 +98,44 @@ func TestTokenize(t *testing.T) {
 			t.Errorf("%q: -want +got\n%s", s, diff)
 		}
 	}
+}
+
+// TestTokenizeAsElasticsearch has answers of the standard analyzer, for those who have no server at hand. The suite of
+// Elasticsearch's adapter compares all characters.
+func TestTokenizeAsElasticsearch(t *testing.T) {
+	for s, want := range map[string][]string{
+		"don't can''t 'x'":          {"don't", "can", "t", "x"},
+		"_a__b_ __ 1_2":             {"_a__b_", "1_2"},
+		"アイウあい漢字한글abc":              {"アイウ", "あ", "い", "漢", "字", "한글abc"},
+		"สวัสดีชาวโลก":              {"สวัสดีชาวโลก"},
+		`צה"ל ג' a"b`:               {`צה"ל`, "ג'", "a", "b"},
+		"👩‍💻 👍🏽 🇨🇳 1️⃣ #️⃣ ©":       {"👩‍💻", "👍🏽", "🇨🇳", "1️⃣", "#️⃣", "©"},
+		"a\u0301b a\u200bb ½ ٣":     {"a\u0301b", "a", "b", "٣"},
+		"ΣΑΣ İ ẞ":                   {"σασ", "i", "ß"},
+		strings.Repeat("a", 300):    {strings.Repeat("a", 255), strings.Repeat("a", 45)},
+		strings.Repeat("𐐷", 130):    {strings.Repeat("𐐷", 127), strings.Repeat("𐐷", 3)},
+		"v1.2.3-rc1 10,5 a.1 1:2":   {"v1.2.3", "rc1", "10,5", "a", "1", "1", "2"},
+		"/ws/connect?x=1&y=%20 a:b": {"ws", "connect", "x", "1", "y", "20", "a:b"},
+	} {
+		if diff := cmp.Diff(want, filter.Tokenize(s)); diff != "" {
+			t.Errorf("%q: -want +got\n%s", s, diff)
+		}
+	}
+}
+
+// FuzzTokenize wants words of any text that are not empty, in order and inside it.
+func FuzzTokenize(f *testing.F) {
+	for _, s := range []string{"", "a b", "צה\"ל", "👩‍💻\u200d", "1️⃣", "\xff\xfe", "สวัสดี\u0e31", "_\u0301_"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		rest := strings.ToLower(s)
+		for _, w := range filter.Tokenize(s) {
+			at := strings.Index(rest, w)
+			if w == "" || at < 0 {
+				t.Fatalf("%q: word %q is not in %q", s, w, rest)
+			}
+			rest = rest[at+len(w):]
+		}
+	})
 }

@@ -1,16 +1,17 @@
 package filter
 
 import (
-	"bytes"
-	"net/netip"
+	"cmp"
 	"slices"
-	"strings"
 
 	"imwatch/event"
 )
 
-// Compile makes the predicate of an expression. It is safe for concurrent use and allocates nothing when called,
-// but on text and free fields.
+// predicate says whether a condition holds for an event.
+type predicate = func(*event.Event) bool
+
+// Compile makes the predicate of an expression. It is safe for concurrent use. It allocates nothing when called, but
+// for words in capitals in texts and free fields with escapes or lists.
 func Compile(x Expr) func(*event.Event) bool {
 	switch x := x.(type) {
 	case And:
@@ -23,16 +24,19 @@ func Compile(x Expr) func(*event.Event) bool {
 	case None:
 		return func(*event.Event) bool { return false }
 	case Exists:
-		return func(e *event.Event) bool { _, ok := get(e, x.Field); return ok }
+		return has(x.Field)
 	case Equal:
-		return anyOf(x.Field, equal(x.Value))
+		return compileEqual(x)
 	case Range:
+		if x.Field.Type == event.Keyword && x.ends(event.Keyword) {
+			return anyText(x.Field, betweenTexts(x))
+		}
 		return anyOf(x.Field, inRange(x))
 	case Pattern:
 		if x.Field.Type == event.Text {
 			return anyOf(x.Field, hasWordLike(x.Parts))
 		}
-		return anyOf(x.Field, func(v event.Value) bool { return matchParts(v.Text, x.Parts) })
+		return anyText(x.Field, hasPattern(x.Parts))
 	case CIDR:
 		return anyOf(x.Field, inPrefix(x.Prefix))
 	case Words:
@@ -41,8 +45,17 @@ func Compile(x Expr) func(*event.Event) bool {
 	return func(*event.Event) bool { return true } // All, nil
 }
 
-func compileAnd(parts []Expr) func(*event.Event) bool {
-	fs := compileAll(parts)
+// compileAnd tries the cheap parts first.
+func compileAnd(parts And) predicate {
+	flat := flattened(parts, func(x Expr) []Expr { a, _ := x.(And); return a })
+	fs := compileAll(flat)
+	switch len(fs) {
+	case 1:
+		return fs[0]
+	case 2:
+		a, b := fs[0], fs[1]
+		return func(e *event.Event) bool { return a(e) && b(e) }
+	}
 	return func(e *event.Event) bool {
 		for _, f := range fs {
 			if !f(e) {
@@ -53,8 +66,13 @@ func compileAnd(parts []Expr) func(*event.Event) bool {
 	}
 }
 
-func compileOr(parts []Expr) func(*event.Event) bool {
-	fs := compileAll(parts)
+func compileOr(parts Or) predicate {
+	flat := flattened(parts, func(x Expr) []Expr { o, _ := x.(Or); return o })
+	fs, rest := sets(flat)
+	fs = append(fs, compileAll(rest)...)
+	if len(fs) == 1 {
+		return fs[0]
+	}
 	return func(e *event.Event) bool {
 		for _, f := range fs {
 			if f(e) {
@@ -65,142 +83,73 @@ func compileOr(parts []Expr) func(*event.Event) bool {
 	}
 }
 
-func compileAll(parts []Expr) []func(*event.Event) bool {
-	fs := make([]func(*event.Event) bool, len(parts))
+// flattened replaces parts of the same kind by their own parts.
+func flattened(parts []Expr, same func(Expr) []Expr) []Expr {
+	var flat []Expr
+	for _, p := range parts {
+		if inner := same(p); inner != nil {
+			flat = append(flat, flattened(inner, same)...)
+		} else {
+			flat = append(flat, p)
+		}
+	}
+	return flat
+}
+
+func compileAll(parts []Expr) []predicate {
+	slices.SortStableFunc(parts, func(a, b Expr) int { return cmp.Compare(cost(a), cost(b)) })
+	fs := make([]predicate, len(parts))
 	for i, p := range parts {
 		fs[i] = Compile(p)
 	}
 	return fs
 }
 
-// Value gives the field's value of an event, and whether it has one.
-func (f Field) Value(e *event.Event) (event.Value, bool) { return get(e, f) }
-
-func get(e *event.Event, f Field) (event.Value, bool) {
-	if f.ID != event.NoField {
-		return e.Get(f.ID)
-	}
-	return e.Lookup(f.Name)
-}
-
-func anyOf(f Field, ok func(event.Value) bool) func(*event.Event) bool {
-	return func(e *event.Event) bool {
-		v, has := get(e, f)
-		if !has {
-			return false
+// cost is about how many nanoseconds a condition takes.
+func cost(x Expr) int {
+	switch x := x.(type) {
+	case Not:
+		return cost(x.X)
+	case And:
+		return costOfAll(x)
+	case Or:
+		return costOfAll(x)
+	case Exists, Equal, Range, Pattern:
+		switch f := fieldOf(x); {
+		case f.ID == event.NoField:
+			return 20
+		case f.Type == event.IP:
+			return 15
+		case f.Type == event.Text:
+			return 500
 		}
-		if v.List == nil {
-			return ok(v)
-		}
-		return slices.ContainsFunc(v.List, ok)
-	}
-}
-
-func equal(want event.Value) func(event.Value) bool {
-	switch want.Type {
-	case event.Keyword, event.Text, event.Flattened, event.GeoPoint:
-		return func(v event.Value) bool { return v.Text == want.Text }
-	case event.IP:
-		a, _ := netip.ParseAddr(want.Text)
-		return func(v event.Value) bool {
-			b, err := netip.ParseAddr(v.Text)
-			return err == nil && a.Unmap() == b.Unmap()
-		}
-	}
-	return func(v event.Value) bool { return Compare(v, want) == 0 }
-}
-
-func inRange(r Range) func(event.Value) bool {
-	return func(v event.Value) bool {
-		if r.From != nil {
-			if c := Compare(v, *r.From); c < 0 || c == 0 && !r.FromClosed {
-				return false
-			}
-		}
-		if r.To != nil {
-			if c := Compare(v, *r.To); c > 0 || c == 0 && !r.ToClosed {
-				return false
-			}
-		}
-		return true
-	}
-}
-
-// Compare orders two values of one type: numbers by size, dates by instant, addresses as IPv6, the rest by bytes.
-func Compare(a, b event.Value) int {
-	switch a.Type {
-	case event.Long:
-		if b.Type == event.Long {
-			return order(a.Int(), b.Int())
-		}
-		return order(a.Float(), b.Float())
-	case event.Float:
-		return order(a.Float(), b.Float())
-	case event.Bool:
-		return order(b2i(a.Bool()), b2i(b.Bool()))
-	case event.Date:
-		return order(a.UnixNano(), b.UnixNano())
-	case event.IP:
-		x, errX := netip.ParseAddr(a.Text)
-		y, errY := netip.ParseAddr(b.Text)
-		if errX == nil && errY == nil {
-			xb, yb := x.As16(), y.As16()
-			return bytes.Compare(xb[:], yb[:])
-		}
-	}
-	return strings.Compare(a.Text, b.Text)
-}
-
-func order[T int64 | float64 | int](a, b T) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+		return 3
+	case CIDR:
+		return 15
+	case Words:
+		return 500
 	}
 	return 0
 }
 
-func b2i(b bool) int {
-	if b {
-		return 1
+func costOfAll(xs []Expr) int {
+	sum := 0
+	for _, x := range xs {
+		sum += cost(x)
 	}
-	return 0
+	return sum
 }
 
-func inPrefix(s string) func(event.Value) bool {
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return func(event.Value) bool { return false }
+func fieldOf(x Expr) Field {
+	switch x := x.(type) {
+	case Exists:
+		return x.Field
+	case Equal:
+		return x.Field
+	case Range:
+		return x.Field
+	case Pattern:
+		return x.Field
 	}
-	return func(v event.Value) bool {
-		a, err := netip.ParseAddr(v.Text)
-		if err != nil {
-			return false
-		}
-		if p.Addr().Is4() {
-			a = a.Unmap()
-		}
-		return p.Contains(a)
-	}
-}
-
-// matchParts matches s against parts joined by stars.
-func matchParts(s string, parts []string) bool {
-	if len(parts) == 1 {
-		return s == parts[0]
-	}
-	first, last := parts[0], parts[len(parts)-1]
-	if len(s) < len(first)+len(last) || !strings.HasPrefix(s, first) || !strings.HasSuffix(s, last) {
-		return false
-	}
-	s = s[len(first) : len(s)-len(last)]
-	for _, p := range parts[1 : len(parts)-1] {
-		i := strings.Index(s, p)
-		if i < 0 {
-			return false
-		}
-		s = s[i+len(p):]
-	}
-	return true
+	return Field{}
 }

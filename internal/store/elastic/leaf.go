@@ -227,8 +227,8 @@ func pattern(x filter.Pattern) clause {
 	return clause{obj{"wildcard": obj{x.Field.Name: obj{"value": text}}}, lower}
 }
 
-// prefix is a term query on an address range. An IPv4 address is no member of an IPv6 prefix to filter.Compile, while
-// Elasticsearch keeps it as one, so prefixes that hold the IPv4-mapped addresses are not exact.
+// prefix is a term query on an address range. Elasticsearch keeps an IPv4 address as the IPv6 one that maps it, and so
+// does filter.Compile; but it wants a network of such addresses written as one of IPv4.
 func prefix(x filter.CIDR) clause {
 	p, err := netip.ParsePrefix(x.Prefix)
 	if err != nil {
@@ -237,11 +237,11 @@ func prefix(x filter.CIDR) clause {
 	if typeOf(x.Field) != event.IP {
 		return having(x.Field)
 	}
-	mapped := netip.MustParsePrefix("::ffff:0:0/96")
-	if p.Overlaps(mapped) {
-		return having(x.Field)
+	const mapping = 96 // bits
+	if p = p.Masked(); p.Addr().Is4In6() && p.Bits() >= mapping {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapping)
 	}
-	return clause{obj{"term": obj{x.Field.Name: obj{"value": p.Masked().String()}}}, true}
+	return clause{obj{"term": obj{x.Field.Name: obj{"value": p.String()}}}, true}
 }
 
 // words asks for words as they stand in the index, without having Elasticsearch cut them again.
