@@ -72,6 +72,7 @@ type checkpoint struct {
 	positions bus.Position // offsets of the next messages
 	engine    []byte
 	rejected  []string // lines of the alerts about rules that were refused
+	health    []byte
 }
 
 func (c *checkpoint) encode() []byte {
@@ -88,6 +89,7 @@ func (c *checkpoint) encode() []byte {
 	for _, line := range c.rejected {
 		e.String(line)
 	}
+	e.Blob(c.health)
 	b := e.Bytes()
 	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 }
@@ -112,6 +114,9 @@ func decodeCheckpoint(b []byte) (*checkpoint, error) {
 	c.engine = []byte(d.String())
 	for range d.Len(1) {
 		c.rejected = append(c.rejected, d.String())
+	}
+	if d.Rest() > 0 { // one from before it was kept ends here
+		c.health = []byte(d.String())
 	}
 	if d.Err() != nil || d.Rest() > 0 {
 		return nil, fmt.Errorf("%w: its parts do not fit together", errCheckpoint)

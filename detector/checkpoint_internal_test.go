@@ -16,7 +16,7 @@ import (
 
 func TestCheckpointsAreReadBack(t *testing.T) {
 	t.Parallel()
-	c := &checkpoint{topic: "t", positions: bus.Position{0: 7, 5: 1 << 40}, engine: []byte("state"), rejected: []string{"a", ""}}
+	c := &checkpoint{topic: "t", positions: bus.Position{0: 7, 5: 1 << 40}, engine: []byte("state"), rejected: []string{"a", ""}, health: []byte("{}")}
 	b := c.encode()
 	got, err := decodeCheckpoint(b)
 	if err != nil {

@@ -12,6 +12,8 @@ type Config struct {
 	Checkpoint      string        `yaml:"checkpoint" doc:"file that the state is kept in; the query evaluator's stands beside it"`
 	CheckpointEvery time.Duration `yaml:"checkpoint_every" doc:"how often the state is written, at least; with much state less often, so that it takes 5 % of the time at most"`
 	ReloadEvery     time.Duration `yaml:"reload_every" doc:"how often rule files are looked at for changes; 0: never"`
+	BlindAfter      time.Duration `yaml:"blind_after" doc:"how far evaluation may lie behind the clock, and how long the broker or the store may not answer, until imwatch-detector-blind is raised; 0: never"`
+	PulseInterval   time.Duration `yaml:"pulse_interval" doc:"how often the detector tells alerting that it lives; 0: never, and alerting stops waiting for it"`
 	Query           QueryConfig   `yaml:"query"`
 }
 
@@ -28,6 +30,8 @@ func DefaultConfig() Config {
 		Checkpoint:      "detector.checkpoint",
 		CheckpointEvery: time.Second,
 		ReloadEvery:     2 * time.Second,
+		BlindAfter:      time.Minute,
+		PulseInterval:   time.Minute,
 		Query:           QueryConfig{Every: 10 * time.Second, Delay: 10 * time.Second, LookBack: time.Hour},
 	}
 }
@@ -57,6 +61,12 @@ func (c Config) Validate() error {
 		if d.value < d.least || d.value > d.most {
 			errs = append(errs, fmt.Errorf("%s: found %v, expected %v to %v", d.key, d.value, d.least, d.most))
 		}
+	}
+	if c.PulseInterval != 0 && (c.PulseInterval < time.Second || c.PulseInterval > time.Hour) {
+		errs = append(errs, fmt.Errorf("pulse_interval: found %v, expected 0 or 1s to 1h", c.PulseInterval))
+	}
+	if c.BlindAfter != 0 && (c.BlindAfter < time.Second || c.BlindAfter > 24*time.Hour) {
+		errs = append(errs, fmt.Errorf("blind_after: found %v, expected 0 or 1s to 24h", c.BlindAfter))
 	}
 	return errors.Join(errs...)
 }

@@ -40,6 +40,7 @@ type Detector struct {
 	signature string
 	reloads   chan struct{}
 	compare   *comparison
+	board     *board // what is told about rules
 
 	// What follows belongs to Run.
 
@@ -48,6 +49,8 @@ type Detector struct {
 	positions bus.Position
 	ends      ends
 	rejected  rejections
+	health    *health
+	published publisher
 	pending   []*event.Alert // made, not produced yet
 	saver     *saver
 	queries   *queries       // nil without a store
@@ -73,14 +76,14 @@ func New(cfg Config, deps Deps) (*Detector, error) {
 	if deps.Queries == nil {
 		deps.Queries = FileCheckpoint(cfg.Checkpoint + ".query")
 	}
-	m, err := newMetrics(deps.Registerer)
+	m, err := newMetrics(deps.Registerer, deps.Now)
 	if err != nil {
 		return nil, err
 	}
 	d := &Detector{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: m, topic: bus.TopicLifecycle, reloads: make(chan struct{}, 1),
 		book: rulebook{paths: cfg.Rules, shipped: deps.Shipped}, rejected: rejections{}, positions: bus.Position{},
-		compare: newComparison(m, deps.Log), overflow: map[string]int{},
+		compare: newComparison(m, deps.Log), board: newBoard(), health: newHealth(cfg, m), overflow: map[string]int{},
 	}
 	d.signature = d.book.signature()
 	d.book.load()
@@ -120,6 +123,7 @@ func (d *Detector) tellRules() {
 		d.metrics.rules.WithLabelValues(s).Set(float64(n))
 	}
 	d.metrics.refused.Set(float64(len(d.book.refused)))
+	d.board.loaded(d.book.running, d.book.refused, d.deps.Now())
 	for i := range d.book.refused {
 		f := &d.book.refused[i]
 		d.log.WithFields(logrus.Fields{"file": f.file, "rule": f.ruleID, "kept": f.kept, "reasons": f.reasons}).Error("rule was refused")
@@ -142,8 +146,10 @@ func (d *Detector) options() engine.Options {
 			d.metrics.overflow.WithLabelValues(r.ID).Inc()
 			d.overflow[r.ID]++
 		},
+		Stopwatch: func() int64 { return d.deps.Now().UnixNano() },
 		Fault: func(err error) {
 			d.metrics.texts.Inc()
+			d.board.failed(err, d.deps.Now())
 			d.log.WithError(err).Warn("alert goes out with the text as written in the rule")
 		},
 	}
@@ -182,13 +188,16 @@ func (d *Detector) restoreFrom(b []byte) error {
 	}
 	d.engine, d.positions = e, c.positions
 	d.rejected.restore(c.rejected)
+	if err := d.health.restore(c.health); err != nil {
+		d.log.WithError(err).Warn("what the detector knew of its own health is lost")
+	}
 	e.Resume(d.deps.Now().UnixNano())
 	return nil
 }
 
 // checkpoint gives the state as it is now.
 func (d *Detector) checkpoint() []byte {
-	c := checkpoint{topic: d.topic, positions: maps.Clone(d.positions), engine: d.engine.Snapshot(), rejected: d.rejected.lines()}
+	c := checkpoint{topic: d.topic, positions: maps.Clone(d.positions), engine: d.engine.Snapshot(), rejected: d.rejected.lines(), health: d.health.state()}
 	return c.encode()
 }
 

@@ -47,13 +47,15 @@ type site struct {
 	reg  *prometheus.Registry
 	ids  int
 	deps detector.Deps
+
+	detector *detector.Detector // the one started last
 }
 
 func newSite(t *testing.T, partitions int, rules string) *site {
 	t.Helper()
 	s := &site{t: t, bus: membus.New(), dir: t.TempDir()}
 	s.log, s.logs = test.NewNullLogger()
-	for _, topic := range []string{bus.TopicLifecycle, bus.TopicAlerts} {
+	for _, topic := range []string{bus.TopicLifecycle, bus.TopicAlerts, bus.TopicCanary} {
 		if err := s.bus.EnsureTopics(t.Context(), bus.TopicSpec{Name: topic, Partitions: partitions}); err != nil {
 			t.Fatal(err)
 		}
@@ -89,6 +91,7 @@ func (s *site) start() (stop func()) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.detector = d
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()

@@ -10,6 +10,7 @@ import (
 
 	"imwatch/detector/engine"
 	"imwatch/event"
+	"imwatch/event/canary"
 	"imwatch/internal/bus"
 )
 
@@ -21,6 +22,10 @@ func (d *Detector) observe(m *bus.Message, ev *event.Event, wall time.Time) {
 	if ev.Time().Sub(wall) > event.MaxAhead && !ev.IsWatermark() {
 		// It is a dead letter to the indexer too; here it would make everything that follows late.
 		d.metrics.rejected.WithLabelValues("ahead").Inc()
+		return
+	}
+	if canary.Is(ev) {
+		d.health.read(ev, m.Value)
 		return
 	}
 	switch d.engine.Observe(m.Partition, ev, wall.UnixNano()) {
@@ -49,6 +54,7 @@ func (d *Detector) evaluate(ctx context.Context) error {
 	for _, a := range d.pending {
 		d.metrics.alerts.WithLabelValues(a.RuleID, a.State).Inc()
 	}
+	d.board.told(d.pending)
 	d.compare.streamed(d.pending)
 	d.pending, d.dirty = nil, true
 	return nil

@@ -21,8 +21,9 @@ type queries struct {
 	running map[string]*querying // by rule id
 	kept    map[string][]byte    // progress by rule id, after what was told
 
-	mu    sync.Mutex
-	rules []*rule.Rule // guarded by mu: set by the loop, read by run
+	mu      sync.Mutex
+	rules   []*rule.Rule         // guarded by mu: set by the loop, read by run
+	failing map[string]time.Time // guarded by mu: since when each rule's query fails
 }
 
 type querying struct {
@@ -31,7 +32,7 @@ type querying struct {
 }
 
 func (d *Detector) newQueries() *queries {
-	q := &queries{d: d, cfg: d.cfg.Query, running: map[string]*querying{}, kept: map[string][]byte{}}
+	q := &queries{d: d, cfg: d.cfg.Query, running: map[string]*querying{}, kept: map[string][]byte{}, failing: map[string]time.Time{}}
 	q.set(d.book.running)
 	return q
 }
@@ -84,7 +85,9 @@ func (q *queries) round(ctx context.Context) {
 	wanted := map[string]bool{}
 	for _, r := range rules {
 		wanted[r.ID] = true
-		if err := q.one(ctx, r); err != nil && ctx.Err() == nil {
+		err := q.one(ctx, r)
+		q.ended(ctx, r.ID, err)
+		if err != nil && ctx.Err() == nil {
 			q.d.metrics.queries.WithLabelValues(r.ID, "failed").Inc()
 			q.d.log.WithError(err).WithField("rule", r.ID).Error("query failed: the next one makes it good")
 		}
@@ -112,6 +115,7 @@ func (q *queries) one(ctx context.Context, r *rule.Rule) error {
 		return err
 	}
 	alerts, cost, err := w.eval.Run(ctx, until, now)
+	q.count(r, QueryRun{At: now, Until: w.eval.Done(), Took: q.d.deps.Now().Sub(now), Cost: cost, Err: err})
 	if r.Mode == rule.ModeBoth {
 		q.d.compare.queried(r.ID, w.eval.Done(), alerts)
 	} else if len(alerts) > 0 {
@@ -122,6 +126,7 @@ func (q *queries) one(ctx context.Context, r *rule.Rule) error {
 		for _, a := range alerts {
 			q.d.metrics.alerts.WithLabelValues(a.RuleID, a.State).Inc()
 		}
+		q.d.board.told(alerts)
 	}
 	q.kept[r.ID] = w.eval.Progress()
 	if err != nil {

@@ -40,6 +40,8 @@ func (d *Detector) Run(ctx context.Context) error {
 	helpers.Go(func() { read(ctx, consumer, fetched) })
 	endsFound := make(chan ends)
 	helpers.Go(func() { d.watchEnds(ctx, endsFound) })
+	d.health.start(d.deps.Now())
+	helpers.Go(func() { d.sendCanaries(ctx) })
 	if d.deps.Store != nil {
 		d.queries = d.newQueries()
 		helpers.Go(func() { d.queries.run(ctx) })
@@ -208,10 +210,12 @@ func (d *Detector) take(ms []bus.Message) {
 func (d *Detector) tick(look *looks) {
 	now := d.deps.Now()
 	d.engine.Tick(now.UnixNano(), d.behind(now))
+	d.watchHealth(now)
 	if mark := d.engine.Watermark(); mark != window.None {
-		d.metrics.lag.Set(now.Sub(time.Unix(0, mark)).Seconds())
+		d.metrics.mark.Store(mark)
 		d.compare.judge(mark)
 	}
+	d.publish(now)
 	if !now.Before(d.tellAt) {
 		d.tellAt = now.Add(tellEvery)
 		d.tellKeys()

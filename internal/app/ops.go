@@ -15,7 +15,7 @@ import (
 
 // OpsConfig is the listener for those who run the program; it should not be reachable from outside.
 type OpsConfig struct {
-	Addr string `yaml:"addr" doc:"where /metrics, /healthz, /readyz and /debug/pprof are served; empty: nowhere"`
+	Addr string `yaml:"addr" doc:"where /metrics, /healthz, /readyz, /debug/pprof and, of the detector, /-/rules are served; empty: nowhere"`
 }
 
 // check says whether something that the process needs is there.
@@ -30,7 +30,13 @@ type opsServer struct {
 	server   *http.Server
 }
 
-func newOps(ctx context.Context, cfg OpsConfig, reg prometheus.Gatherer, checks []check) (*opsServer, error) {
+// page is what a stage shows on the listener.
+type page struct {
+	pattern string
+	handler http.Handler
+}
+
+func newOps(ctx context.Context, cfg OpsConfig, reg prometheus.Gatherer, checks []check, pages ...page) (*opsServer, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("listening for operations: %w", err)
@@ -39,6 +45,9 @@ func newOps(ctx context.Context, cfg OpsConfig, reg prometheus.Gatherer, checks 
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", readyz(checks))
+	for _, p := range pages {
+		mux.Handle(p.pattern, p.handler)
+	}
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

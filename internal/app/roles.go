@@ -84,7 +84,7 @@ func RunRole(ctx context.Context, name string, cfg Config, o RoleOptions, stream
 	}
 	var g group
 	if name != "im-server" && cfg.Ops.Addr != "" { // the server has its own
-		ops, err := newOps(ctx, cfg.Ops, s.reg, s.checks())
+		ops, err := newOps(ctx, cfg.Ops, s.reg, s.checks(), s.pages...)
 		if err != nil {
 			return err
 		}
@@ -145,6 +145,7 @@ func (s *site) detector() (actor, error) {
 	if err != nil {
 		return actor{}, fmt.Errorf("detector: %w", err)
 	}
+	s.pages = append(s.pages, page{"GET /-/rules", rulesPage(d.Rules)})
 	return actor{"detector", func(ctx context.Context) error {
 		hangup := make(chan os.Signal, 1)
 		signal.Notify(hangup, syscall.SIGHUP)

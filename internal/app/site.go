@@ -28,6 +28,7 @@ type site struct {
 	bus    bus.Bus     // nil until a role needs it
 	store  store.Store // nil until a role needs it
 	opened cleanups
+	pages  []page // of the stages that were built
 
 	brokerAddr string // of the embedded broker
 }

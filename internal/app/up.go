@@ -154,10 +154,18 @@ func up(ctx context.Context, cfg Config, streams Streams, ready func(addresses),
 	if err := s.openEmbedded(ctx); err != nil {
 		return err
 	}
+	var stages []actor
+	for _, build := range []func() (actor, error){s.alerting, s.detector, s.indexer, s.shipper} {
+		a, err := build()
+		if err != nil {
+			return err
+		}
+		stages = append(stages, a)
+	}
 	var g group
 	var at addresses
 	if cfg.Ops.Addr != "" {
-		ops, err := newOps(ctx, cfg.Ops, s.reg, s.checks())
+		ops, err := newOps(ctx, cfg.Ops, s.reg, s.checks(), s.pages...)
 		if err != nil {
 			return err
 		}
@@ -165,11 +173,7 @@ func up(ctx context.Context, cfg Config, streams Streams, ready func(addresses),
 		g.add("operations", ops.run)
 	}
 	g.add("retention", s.retention)
-	for _, build := range []func() (actor, error){s.alerting, s.detector, s.indexer, s.shipper} {
-		a, err := build()
-		if err != nil {
-			return err
-		}
+	for _, a := range stages {
 		g.add(a.name, a.run)
 	}
 	srv, err := s.newIMServer()

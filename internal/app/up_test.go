@@ -2,12 +2,17 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"imwatch/alerting/alertingtest/robot"
+	"imwatch/detector"
 	"imwatch/event"
 	"imwatch/internal/store"
 	"imwatch/sim"
@@ -64,6 +69,52 @@ func playUntilTold(ctx context.Context, t *testing.T, cfg Config, at addresses, 
 	if _, err := bot.Wait(ctx, func(ms []robot.Message) bool { return len(ms) > 0 }); err != nil {
 		t.Error(err)
 	}
+	checkRulesPage(ctx, t, at.ops)
+}
+
+// checkRulesPage asks over HTTP for the rules that run until what was told is found there.
+func checkRulesPage(ctx context.Context, t *testing.T, ops string) {
+	t.Helper()
+	defer http.DefaultClient.CloseIdleConnections()
+	for {
+		r, err := askForRule(ctx, "http://"+ops+"/-/rules", "handshake-failures-by-reason")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if r.Alerts[event.StateFiring] == 1 && r.LastAlert != nil && r.Events == 25 {
+			return
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			t.Errorf("found %+v", r)
+			return
+		}
+	}
+}
+
+func askForRule(ctx context.Context, url, id string) (detector.RuleStatus, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return detector.RuleStatus{}, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return detector.RuleStatus{}, err
+	}
+	defer resp.Body.Close()
+	var page detector.RulesStatus
+	dec := json.NewDecoder(resp.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&page); err != nil || resp.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+		return detector.RuleStatus{}, fmt.Errorf("%s: %v: %w", resp.Status, resp.Header, err)
+	}
+	i := slices.IndexFunc(page.Rules, func(r detector.RuleStatus) bool { return r.ID == id })
+	if i < 0 {
+		return detector.RuleStatus{}, fmt.Errorf("rule %s is not among %d", id, len(page.Rules))
+	}
+	return page.Rules[i], nil
 }
 
 // checkStored finds each of the 25 failures as one document, as an investigator would.
