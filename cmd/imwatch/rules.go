@@ -13,6 +13,7 @@ func ruleCommands() []command {
 		{"rules lint", "PATH…", "static checks of rule files", lintCommand},
 		{"rules test", "PATH…", "runs the tests inside the rules", testCommand},
 		{"rules backtest", "", "runs rules over past events: one alert state change a line, a summary on stderr", backtestCommand},
+		{"rules explain", "", "why a rule did or did not fire for a key at an instant: events, value, limit, what is missing", explainCommand},
 	}
 }
 
@@ -68,6 +69,42 @@ func backtestCommand(fs *flag.FlagSet, e environment) func(context.Context, []st
 			return err
 		}
 		return app.Backtest(ctx, cfg, o, app.Streams{In: e.in, Out: e.out, Err: e.err})
+	}
+}
+
+func explainCommand(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
+	load := configFlag(fs, e)
+	var o app.ExplainOptions
+	fs.StringVar(&o.Rules, "rules", "", "a rule file or folder, the `path`; without it the shipped rules")
+	fs.StringVar(&o.Rule, "rule", "", "the `id` of the rule")
+	fs.Func("key", "a `field=value` of the key, once for each field of group_by; _missing for a field that events lack", func(s string) error {
+		o.Key = append(o.Key, s)
+		return nil
+	})
+	at := fs.String("at", "", "the `time` asked about, RFC 3339, or now")
+	fs.StringVar(&o.Events, "events", "store", "`where` events come from: a file, - for standard input, kafka or store")
+	fs.StringVar(&o.Data, "data", "", "with kafka or store: the data `folder` of imwatch up, instead of the configured cluster")
+	fs.StringVar(&o.Format, "format", "text", "`text` or json")
+	return func(ctx context.Context, args []string) error {
+		if err := noArgs(args); err != nil {
+			return err
+		}
+		if o.Rule == "" || *at == "" {
+			return app.Usagef("--rule and --at are needed, as in --rule handshake-failures --key client.ip=192.0.2.1 --at 2026-11-21T10:00:00Z")
+		}
+		if o.Format != "text" && o.Format != "json" {
+			return app.Usagef("--format %s: allowed are text and json", o.Format)
+		}
+		var err error
+		if o.At, err = instant("--at", *at); err != nil {
+			return err
+		}
+		cfg, err := load(app.BacktestKeys(o.Events)...)
+		if err != nil {
+			return err
+		}
+		o.Alerting = func() (app.Config, error) { return load("alerting") }
+		return app.Explain(ctx, cfg, o, app.Streams{In: e.in, Out: e.out, Err: e.err})
 	}
 }
 

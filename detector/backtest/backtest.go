@@ -80,12 +80,21 @@ func nanos(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-func (r *run) observe(partition int, ev *event.Event) {
+var _ Sink = (*run)(nil)
+
+// Observe takes in one record.
+func (r *run) Observe(partition int, ev *event.Event) {
 	r.summary.count(r.engine.Observe(partition, ev, 0))
 	if r.against != nil {
 		r.against.Observe(partition, ev, 0)
 	}
 }
+
+// Hold tells the engines that a partition is going to be read.
+func (r *run) Hold(p int) { r.each(func(e *engine.Engine) { e.Hold(p) }) }
+
+// Release tells the engines that nothing more comes from a partition.
+func (r *run) Release(p int) { r.each(func(e *engine.Engine) { e.Release(p) }) }
 
 // each calls f for every engine.
 func (r *run) each(f func(*engine.Engine)) {
@@ -95,8 +104,8 @@ func (r *run) each(f func(*engine.Engine)) {
 	}
 }
 
-// advance evaluates what can be, and writes what no earlier line can follow.
-func (r *run) advance() error {
+// Advance evaluates what can be, and writes what no earlier line can follow.
+func (r *run) Advance() error {
 	if r.against != nil {
 		r.had = append(r.had, r.against.Advance()...)
 	}

@@ -44,11 +44,7 @@ func (l DiffLine) String() string {
 	if !l.To.IsZero() {
 		to = event.FormatTime(l.To)
 	}
-	key := l.Key
-	if key == "" {
-		key = "(one group)"
-	}
-	return fmt.Sprintf("%s %s %s %s..%s %s", l.Sign, l.RuleID, key, event.FormatTime(l.From), to, l.Text)
+	return fmt.Sprintf("%s %s %s %s..%s %s", l.Sign, l.RuleID, l.Key, event.FormatTime(l.From), to, l.Text)
 }
 
 // Counts gives how many alerts are added, removed and changed in all.

@@ -22,12 +22,7 @@ func File(ctx context.Context, src io.Reader, name string, o Options) (*Summary,
 	if err != nil {
 		return newSummary(name), err
 	}
-	err = eachLine(ctx, src, r.summary, func(events []event.Event) error {
-		for i := range events {
-			r.observe(0, &events[i])
-		}
-		return r.advance()
-	})
+	err = readLines(ctx, src, r.summary, r)
 	if err == nil {
 		err = r.finish()
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"imwatch/detector/engine"
 	"imwatch/event"
 	"imwatch/internal/bus"
 )
@@ -21,7 +20,7 @@ func Topic(ctx context.Context, b bus.Bus, topic string, o Options) (*Summary, e
 	if err != nil {
 		return newSummary(topic), err
 	}
-	err = r.topic(ctx, b, topic)
+	err = readTopic(ctx, b, topic, r.summary, r)
 	if err == nil {
 		err = r.finish()
 	}
@@ -29,7 +28,7 @@ func Topic(ctx context.Context, b bus.Bus, topic string, o Options) (*Summary, e
 	return r.summary, err
 }
 
-func (r *run) topic(ctx context.Context, b bus.Bus, topic string) error {
+func readTopic(ctx context.Context, b bus.Bus, topic string, s *Summary, sink Sink) error {
 	starts, err := b.Starts(ctx, topic)
 	if err != nil {
 		return fmt.Errorf("asking where %s begins: %w", topic, err)
@@ -43,7 +42,7 @@ func (r *run) topic(ctx context.Context, b bus.Bus, topic string) error {
 			delete(ends, p)
 			continue
 		}
-		r.each(func(e *engine.Engine) { e.Hold(p) })
+		sink.Hold(p)
 	}
 	if len(ends) == 0 {
 		return nil
@@ -59,17 +58,17 @@ func (r *run) topic(ctx context.Context, b bus.Bus, topic string) error {
 			return fmt.Errorf("reading %s: %w", topic, err)
 		}
 		for i := range ms {
-			r.message(&ms[i], ends)
+			takeMessage(&ms[i], ends, s, sink)
 		}
-		if err := r.advance(); err != nil {
+		if err := sink.Advance(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// message takes in one message, if it lies before the end of its partition, and ends the partition after its last.
-func (r *run) message(m *bus.Message, ends bus.Position) {
+// takeMessage takes in one message, if it lies before the end of its partition, and ends the partition after its last.
+func takeMessage(m *bus.Message, ends bus.Position, s *Summary, sink Sink) {
 	end, open := ends[m.Partition]
 	if !open {
 		return
@@ -78,16 +77,16 @@ func (r *run) message(m *bus.Message, ends bus.Position) {
 		var ev event.Event
 		place := fmt.Sprintf("partition %d offset %d", m.Partition, m.Offset)
 		if err := event.Decode(m.Value, &ev); err != nil {
-			r.summary.bad(place, err)
+			s.bad(place, err)
 		} else {
 			if ev.ID() == "" {
 				ev.SetText(event.FieldEventID, place)
 			}
-			r.observe(m.Partition, &ev)
+			sink.Observe(m.Partition, &ev)
 		}
 	}
 	if m.Offset+1 >= end {
-		r.each(func(e *engine.Engine) { e.Release(m.Partition) })
+		sink.Release(m.Partition)
 		delete(ends, m.Partition)
 	}
 }

@@ -1,6 +1,10 @@
 package rule
 
-import "imwatch/event/filter"
+import (
+	"fmt"
+
+	"imwatch/event/filter"
+)
 
 // NamedCondition is one of a rule's conditions on events and where it stands in the rule, as in
 // "detect.consecutive.reset".
@@ -20,8 +24,17 @@ func (r *Rule) Conditions() []NamedCondition {
 	if r.WhereText != "" {
 		add("where", r.Where)
 	}
-	if c := r.Detect.Consecutive; c != nil {
-		add("detect.consecutive.reset", c.Reset)
+	switch d := r.Detect; {
+	case d.Ratio != nil:
+		add("detect.ratio.of", d.Ratio.Of)
+	case d.Consecutive != nil:
+		add("detect.consecutive.reset", d.Consecutive.Reset)
+	case d.Sequence != nil:
+		for i, step := range d.Sequence.Steps {
+			add(fmt.Sprintf("detect.sequence.steps.%d.where", i), step.Where)
+		}
+	case d.Travel != nil:
+		add("detect.travel.ignore", d.Travel.Ignore)
 	}
 	return all
 }

@@ -114,7 +114,8 @@ func (p *probe) watch(sent []arrival, alerts []*event.Alert) {
 	for _, a := range alerts {
 		if a.State == event.StateFiring {
 			p.report.Fired = true
-			fired[a.KeyString()] = true
+			own := event.Alert{Key: a.Key[:min(len(a.Key), len(p.rule.GroupBy))]} // new_term adds the new value
+			fired[own.KeyString()] = true
 		}
 		for i, s := range p.report.Severities {
 			p.report.Severities[i].Seen = s.Seen || a.Severity == s.Severity

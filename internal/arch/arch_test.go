@@ -38,6 +38,7 @@ var may = map[string][]string{
 	"detector/window":             {"event", "event/filter", "detector/rule"},
 	"detector/ruletest":           {"event", "event/filter", "detector/"},
 	"detector/backtest":           {"event", "event/filter", "internal/bus", "internal/store", "detector/"},
+	"detector/explain":            {"event", "event/filter", "internal/bus", "internal/store", "detector/"},
 	"detector/query":              {"event", "event/filter", "internal/store", "detector/"},
 	"rules":                       nil,
 	"alerting":                    {"event", "event/filter", "event/deadletter", "event/canary", "internal/bus", "internal/store", "alerting/"},
