@@ -3,7 +3,6 @@ package engine
 import (
 	"strings"
 
-	"imwatch/detector/window"
 	"imwatch/event"
 )
 
@@ -36,7 +35,7 @@ func (e *Engine) Observe(partition int, ev *event.Event, wall int64) Outcome {
 	if e.options.From != 0 && at < e.options.From || e.options.To != 0 && at >= e.options.To {
 		return Ranged
 	}
-	if !e.seen.Add(at, window.HashID(ev.ID())) {
+	if !e.seen.Add(at, ev.ID()) {
 		return Repeat
 	}
 	e.epoch++
@@ -60,7 +59,7 @@ func (e *Engine) Observe(partition int, ev *event.Event, wall int64) Outcome {
 func (e *Engine) Take(ev *event.Event, keep func(key string) bool) Outcome {
 	at := ev.UnixNano()
 	e.greatest = max(e.greatest, at)
-	if !e.seen.Add(at, window.HashID(ev.ID())) {
+	if !e.seen.Add(at, ev.ID()) {
 		return Repeat
 	}
 	e.epoch++

@@ -1,102 +1,96 @@
 package window
 
-import "github.com/cespare/xxhash/v2"
-
-// ID is the hash of an event.id. 128 bits: two ids that hash alike would lose an event without a trace.
-type ID struct{ a, b uint64 }
-
-// HashID hashes an event.id.
-func HashID(id string) ID {
-	// FNV-1a beside xxHash: two unrelated functions, and both are fast on ids of some thirty bytes.
-	h := uint64(14695981039346656037)
-	for i := range len(id) {
-		h = (h ^ uint64(id[i])) * 1099511628211
-	}
-	return ID{xxhash.Sum64String(id), h}
-}
-
-// Seen remembers the ids of events for a span of event time, so that a repeat is known. Make it with NewSeen.
+// Seen remembers the ids of events for a span of event time, so that a repeat is known. Ids as our servers number them
+// (`<node>-<boot>-<sequence>`) take a bit each, all others a place in a table of hashes. Make it with NewSeen.
 type Seen struct {
-	keep  int64 // how long an id is remembered after its event's instant
-	ids   map[ID]struct{}
-	slots map[int64][]ID // by instant / slotWidth: ids are forgotten a slot at a time
-	first int64          // no slot lies before this one
+	keep     int64 // how long an id is remembered after its event's instant
+	numbered sequences
+	hashed   idTable
+	next     int64 // the slot at which ids are forgotten next
 }
 
-// slotWidth is how exactly ids are forgotten: never too early, up to this much too late.
+// slotWidth is how exactly the instants of ids are known.
 const slotWidth = int64(10e9)
+
+// forgetSteps is in how many steps a span's ids are forgotten: an id stays at most this part of the span too long, and
+// is looked at this often.
+const forgetSteps = 16
 
 // NewSeen makes an empty memory that keeps ids for the span keep.
 func NewSeen(keep int64) *Seen {
-	return &Seen{keep: keep, ids: map[ID]struct{}{}, slots: map[int64][]ID{}, first: Never}
+	return &Seen{keep: keep, numbered: newSequences(), next: None}
 }
 
 // Keep changes the span, when rules change.
-func (s *Seen) Keep(span int64) { s.keep = span }
+func (s *Seen) Keep(span int64) { s.keep, s.next = span, None }
 
-// Len gives how many ids are remembered.
-func (s *Seen) Len() int { return len(s.ids) }
+// Len gives how many ids are remembered. It counts them.
+func (s *Seen) Len() int { return s.numbered.count() + s.hashed.count() }
 
 // Add remembers the id of an event at an instant, and says whether it is new.
-func (s *Seen) Add(at int64, id ID) bool {
-	if _, there := s.ids[id]; there {
-		return false
+func (s *Seen) Add(at int64, id string) bool {
+	slot := slotOf(at)
+	prefix, number, numbered := splitID(id)
+	if !numbered {
+		return s.hashed.add(hashID(id), slot)
 	}
-	s.ids[id] = struct{}{}
-	n := at / slotWidth
-	s.slots[n] = append(s.slots[n], id)
-	s.first = min(s.first, n)
-	return true
+	q := s.numbered.of(prefix)
+	if s.hashed.used > 0 { // it may have been taken there while there was no room here
+		h := hashID(id)
+		if q == nil {
+			return s.hashed.add(h, slot)
+		}
+		if s.hashed.has(h) {
+			return false
+		}
+	} else if q == nil {
+		return s.hashed.add(hashID(id), slot)
+	}
+	return q.add(number, slot)
 }
 
-// Forget drops the ids of events that lie more than the span before the instant now.
+// Forget drops the ids of events that lie more than the span before the instant now, never one too early.
 func (s *Seen) Forget(now int64) {
-	if now == None {
+	if now == None || now == Never {
 		return
 	}
 	last := Add(now, -s.keep)/slotWidth - 2 // rounding is towards zero: one slot of slack on either side of 1970
-	if s.first > last {
+	if last < s.next {
 		return
 	}
-	next := Never
-	for n, ids := range s.slots {
-		if n > last {
-			next = min(next, n)
-			continue
-		}
-		for _, id := range ids {
-			delete(s.ids, id)
-		}
-		delete(s.slots, n)
+	s.next = Add(last, max(1, s.keep/slotWidth/forgetSteps))
+	s.numbered.forget(slotOf(last * slotWidth))
+	s.hashed.forget(slotOf(last * slotWidth))
+}
+
+// slotOf gives the slot of an instant: all instants there are fit.
+func slotOf(at int64) int32 { return int32(at / slotWidth) } //nolint:gosec // 2^63 ns are less than 2^30 slots
+
+// splitID takes an id apart that ends with a sequence of ten digits, as the event contract has it.
+func splitID(id string) (prefix string, number uint64, ok bool) {
+	const digits = 10
+	cut := len(id) - digits
+	if cut < 1 || id[cut-1] != '-' {
+		return "", 0, false
 	}
-	s.first = next
+	for i := cut; i < len(id); i++ {
+		c := id[i] - '0'
+		if c > 9 {
+			return "", 0, false
+		}
+		number = number*10 + uint64(c)
+	}
+	return id[:cut], number, true
 }
 
 // Encode writes the memory.
 func (s *Seen) Encode(e *Encoder) {
-	e.Len(len(s.slots))
-	for n, ids := range s.slots {
-		e.Int(n)
-		e.Len(len(ids))
-		for _, id := range ids {
-			e.Fixed(id.a)
-			e.Fixed(id.b)
-		}
-	}
+	s.numbered.encode(e)
+	s.hashed.encode(e)
 }
 
 // Decode reads a memory that Encode wrote into an empty one.
 func (s *Seen) Decode(d *Decoder) {
-	for range d.Len(2) {
-		n := d.Int()
-		count := d.Len(16)
-		ids := make([]ID, 0, count)
-		for range count {
-			id := ID{d.Fixed(), d.Fixed()}
-			ids = append(ids, id)
-			s.ids[id] = struct{}{}
-		}
-		s.slots[n] = append(s.slots[n], ids...)
-		s.first = min(s.first, n)
-	}
+	s.numbered.decode(d)
+	s.hashed.decode(d)
 }

@@ -2,7 +2,6 @@ package window_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -221,40 +220,4 @@ func TestBufferSorts(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestSeen(t *testing.T) {
-	t.Parallel()
-	s := window.NewSeen(60 * sec)
-	id := window.HashID("a")
-	if !s.Add(1000*sec, id) || s.Add(1030*sec, id) {
-		t.Fatal("the first is new and the second is not")
-	}
-	s.Forget(1060 * sec)
-	if s.Add(1060*sec, id) {
-		t.Error("forgotten within the span")
-	}
-	var e window.Encoder
-	s.Encode(&e)
-	back := window.NewSeen(60 * sec)
-	d := window.NewDecoder(e.Bytes())
-	if back.Decode(d); d.Err() != nil || back.Add(1060*sec, id) {
-		t.Errorf("not remembered after reading back: %v", d.Err())
-	}
-	back.Forget(1100 * sec)
-	if back.Len() != 0 || !back.Add(2000*sec, id) {
-		t.Error("remembered for ever")
-	}
-}
-
-func TestHashesOfIDsDiffer(t *testing.T) {
-	t.Parallel()
-	seen := map[window.ID]string{}
-	for i := range 200_000 {
-		s := fmt.Sprintf("im-%d-%x-%010d", i%10, rand.Uint32()%5, i)
-		if other, clash := seen[window.HashID(s)]; clash {
-			t.Fatalf("%s and %s hash alike", s, other)
-		}
-		seen[window.HashID(s)] = s
-	}
 }
