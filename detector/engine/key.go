@@ -66,8 +66,9 @@ const maxKeys = 4096
 // them.
 type keyspace struct {
 	fields []filter.Field
-	index  map[string]uint32
+	index  keyIndex
 	keys   []string // by number
+	texts  keyTexts // their bytes
 	refs   []int32  // how many rules keep state for it
 	free   []uint32
 
@@ -81,12 +82,11 @@ type keyspace struct {
 	one     string
 	more    []string
 	cut     bool
-	values  [][]string // scratch
 	scratch []byte
 }
 
 func newKeyspace(fields []filter.Field) *keyspace {
-	return &keyspace{fields: fields, index: map[string]uint32{}, values: make([][]string, len(fields))}
+	return &keyspace{fields: fields}
 }
 
 // of gives the keys of an event: the first, and the others where a field is a list. cut says that there were too many.
@@ -150,7 +150,7 @@ func partsOf(f filter.Field, e *event.Event) []Part {
 
 // known gives the string of a key, the one in use if there is one.
 func (s *keyspace) known(key []byte) string {
-	if n, ok := s.index[string(key)]; ok {
+	if n, ok := s.index.findBytes(key, s.keys); ok {
 		return s.keys[n]
 	}
 	return string(key)
@@ -161,7 +161,7 @@ func (s *keyspace) find(key string) (uint32, bool) {
 	if s.lastKnown && s.last == key {
 		return s.lastNumber, true
 	}
-	n, ok := s.index[key]
+	n, ok := s.index.find(key, s.keys)
 	if ok {
 		s.last, s.lastNumber, s.lastKnown = s.keys[n], n, true
 	}
@@ -170,19 +170,19 @@ func (s *keyspace) find(key string) (uint32, bool) {
 
 // hold gives a key's number and keeps it from being used for another until drop is called as often.
 func (s *keyspace) hold(key string) uint32 {
-	n, ok := s.index[key]
+	n, ok := s.index.find(key, s.keys)
 	switch {
 	case ok:
 	case len(s.free) > 0:
 		n = s.free[len(s.free)-1]
 		s.free = s.free[:len(s.free)-1]
-		s.keys[n] = key
-		s.index[key] = n
+		s.keys[n] = s.texts.add(key)
+		s.index.insert(key, n)
 	default:
 		n = uint32(len(s.keys)) //nolint:gosec // memory ends before 2^32 keys
-		s.keys = append(s.keys, key)
+		s.keys = append(s.keys, s.texts.add(key))
 		s.refs = append(s.refs, 0)
-		s.index[key] = n
+		s.index.insert(key, n)
 	}
 	s.refs[n]++
 	return n
@@ -190,9 +190,13 @@ func (s *keyspace) hold(key string) uint32 {
 
 func (s *keyspace) drop(n uint32) {
 	if s.refs[n]--; s.refs[n] == 0 {
-		delete(s.index, s.keys[n])
+		key := s.keys[n]
+		s.index.remove(key, n)
 		s.lastKnown = false
 		s.keys[n] = ""
 		s.free = append(s.free, n)
+		if s.texts.drop(key) {
+			s.texts.renew(s.keys)
+		}
 	}
 }
