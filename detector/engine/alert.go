@@ -13,7 +13,7 @@ func (r *runner) emit(k *keyState, sp *spell, state string, m moment, value floa
 	a := r.newAlert(r.space.keys[k.key], sp, state, m, value)
 	since := k.condition.Since(m.at)
 	k.evidence.Trim(since)
-	a.EvidenceIDs = k.evidence.IDs()
+	a.EvidenceIDs = k.evidence.IDs(since, r.rule.Evidence.Keep)
 	for i, top := range r.rule.Evidence.Top {
 		if values := k.evidence.Top(since, uint8(i), top.N); len(values) > 0 { //nolint:gosec // a rule has few fields
 			if a.Top == nil {

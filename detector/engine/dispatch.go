@@ -28,21 +28,13 @@ func newDispatch(runners []*runner) dispatch {
 	return d
 }
 
-// each calls f for every rule that can have a use for an event.
-func (d *dispatch) each(ev *event.Event, f func(*runner)) {
+// of gives the rules that can have a use for an event.
+func (d *dispatch) of(ev *event.Event) [2][]*runner {
 	action, _ := ev.Get(event.FieldEventAction)
 	if action.List != nil {
-		for _, r := range d.all {
-			f(r)
-		}
-		return
+		return [2][]*runner{d.all}
 	}
-	for _, r := range d.by[action.Text] {
-		f(r)
-	}
-	for _, r := range d.always {
-		f(r)
-	}
+	return [2][]*runner{d.by[action.Text], d.always}
 }
 
 // actionsOf gives actions of which an event must have one for x to be true; named is false where x does not say.

@@ -41,7 +41,11 @@ type Engine struct {
 	epoch    uint64
 	tooLate  []bool // by lane, of the event at hand
 	scratch  []byte
-	sources  sources
+
+	witnesses window.Witnesses
+	atHand    *window.Witness // of the event at hand, when seenAt is its epoch
+	seenAt    uint64
+	sources   sources
 }
 
 // New makes an engine for rules. Disabled ones are left out. The error names a rule that has no evaluator.

@@ -62,19 +62,23 @@ func (e *Engine) States() []string {
 func (e *Engine) Preload(ev *event.Event, keep func(key string) bool) {
 	r := e.only()
 	e.epoch++
-	t, wanted := r.takes(ev, keep)
+	sight, wanted := r.kind.See(ev)
 	if !wanted {
 		return
 	}
 	at := ev.UnixNano()
-	it := &item{at: at, id: ev.ID(), weight: ev.Weight()}
-	for _, key := range append([]string{t.key}, t.more...) {
-		k := r.state(key, t.sight.Passive)
+	it := &item{event: e.witness(ev, at), weight: ev.Weight()}
+	if it.add(r, ev, sight, keep); len(it.takes) == 0 {
+		return
+	}
+	t, keys := &it.takes[0], &it.keys[0]
+	for _, key := range append([]string{keys.first}, keys.more...) {
+		k := r.state(key, sight.Passive)
 		if k == nil {
 			continue
 		}
-		k.condition.Enter(window.Observation{At: at, Weight: it.weight, Sight: t.sight})
-		r.witness(k, it, &t)
+		k.condition.Enter(window.Observation{At: at, Weight: it.weight, Sight: sight})
+		r.witness(k, it, t)
 		r.schedule(k)
 		r.watch(k, at)
 	}

@@ -6,11 +6,18 @@ import (
 
 // item is what is kept of an event until the watermark has passed it.
 type item struct {
-	at     int64
-	id     string
+	event  *window.Witness
 	text   string // letters of the instant where they are not the usual ones
 	weight float64
+	keys   []keys // by the fields that rules group by
 	takes  []take
+}
+
+// keys are those of an event under one group_by.
+type keys struct {
+	space *keyspace
+	first string
+	more  []string // where a field is a list
 }
 
 // lane evaluates the rules that have the same lateness and idle: they share watermark and buffer.
@@ -42,8 +49,9 @@ func (l *lane) newItem() *item {
 const maxSpare = 4096
 
 func (l *lane) release(it *item) {
+	clear(it.keys)
 	clear(it.takes)
-	*it = item{takes: it.takes[:0]}
+	*it = item{keys: it.keys[:0], takes: it.takes[:0]}
 	if len(l.spare) < maxSpare {
 		l.spare = append(l.spare, it)
 	}
@@ -87,8 +95,9 @@ func (l *lane) fire(t timer) {
 func (l *lane) enter(it *item) {
 	for i := range it.takes {
 		t := &it.takes[i]
-		t.run.timed(it, t, t.key)
-		for _, key := range t.more {
+		k := &it.keys[t.keys]
+		t.run.timed(it, t, k.first)
+		for _, key := range k.more {
 			t.run.timed(it, t, key)
 		}
 	}

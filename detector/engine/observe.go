@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
+	"imwatch/detector/window"
 	"imwatch/event"
 )
 
@@ -85,73 +87,86 @@ func (e *Engine) shipped(partition int, ev *event.Event, wall int64) Outcome {
 }
 
 func (e *Engine) late(l *lane, ev *event.Event, node string) {
-	l.dispatch.each(ev, func(r *runner) {
-		if _, wanted := r.kind.See(ev); !wanted {
-			return
+	for _, runners := range l.dispatch.of(ev) {
+		for _, r := range runners {
+			if _, wanted := r.kind.See(ev); !wanted {
+				continue
+			}
+			r.usage.Late++
+			if e.options.Late != nil {
+				e.options.Late(r.rule, node, ev.UnixNano())
+			}
 		}
-		r.usage.Late++
-		if e.options.Late != nil {
-			e.options.Late(r.rule, node, ev.UnixNano())
-		}
-	})
+	}
 }
 
 // buffer puts what the rules of a lane want of an event into its buffer.
 func (e *Engine) buffer(l *lane, ev *event.Event, at int64, keep func(string) bool) {
 	var it *item
-	l.dispatch.each(ev, func(r *runner) {
-		t, wanted := r.takes(ev, keep)
-		if !wanted {
-			return
+	for _, runners := range l.dispatch.of(ev) {
+		for _, r := range runners {
+			sight, wanted := r.kind.See(ev)
+			if !wanted {
+				continue
+			}
+			if it == nil {
+				it = l.newItem()
+				it.event, it.weight, it.text = e.witness(ev, at), ev.Weight(), e.letters(ev, at)
+			}
+			it.add(r, ev, sight, keep)
 		}
-		if it == nil {
-			it = l.newItem()
-			it.at, it.weight = at, ev.Weight()
-			it.id = strings.Clone(ev.ID()) // or it would hold the whole line
-			it.text = e.letters(ev, at)
-		}
-		it.takes = append(it.takes, t)
-	})
-	if it != nil {
-		l.buffer.Push(at, it.id, it)
+	}
+	switch {
+	case it == nil:
+	case len(it.takes) == 0:
+		l.release(it)
+	default:
+		l.buffer.Push(it.event, it)
 	}
 }
 
-// takes says what the rule takes of an event, and whether anything.
-func (r *runner) takes(ev *event.Event, keep func(string) bool) (take, bool) {
-	sight, wanted := r.kind.See(ev)
-	if !wanted {
-		return take{}, false
+// witness gives what evidence keeps of the event at hand, the same for all lanes.
+func (e *Engine) witness(ev *event.Event, at int64) *window.Witness {
+	if e.seenAt != e.epoch {
+		e.seenAt, e.atHand = e.epoch, e.witnesses.Of(at, ev.ID())
 	}
-	t := take{run: r, sight: sight}
-	var cut bool
-	t.key, t.more, cut = r.space.of(ev, r.engine.epoch)
+	return e.atHand
+}
+
+// add puts in what a rule takes of the event.
+func (it *item) add(r *runner, ev *event.Event, sight window.Sight, keep func(string) bool) {
+	place, cut := it.keysOf(r, ev, keep)
 	if cut {
 		r.overflow()
 	}
-	if keep != nil && !t.only(keep) {
-		return take{}, false
+	if place < 0 {
+		return
 	}
+	t := take{run: r, sight: sight, keys: place}
 	if !sight.Passive {
 		t.tags = r.tags(ev)
 	}
-	r.usage.took(ev.UnixNano())
-	return t, true
+	it.takes = append(it.takes, t)
+	r.usage.took(it.event.At())
 }
 
-// only leaves those keys that keep wants, and says whether there is one.
-func (t *take) only(keep func(string) bool) bool {
-	var kept []string
-	for _, key := range append([]string{t.key}, t.more...) {
-		if keep(key) {
-			kept = append(kept, key)
+// keysOf gives the place of the event's keys under a rule's group_by, -1 when keep wants none of them.
+func (it *item) keysOf(r *runner, ev *event.Event, keep func(string) bool) (place int, cut bool) {
+	for i := range it.keys {
+		if it.keys[i].space == r.space {
+			return i, r.space.cut
 		}
 	}
-	if len(kept) == 0 {
-		return false
+	first, more, cut := r.space.of(ev, r.engine.epoch)
+	if keep != nil {
+		kept := slices.DeleteFunc(append([]string{first}, more...), func(key string) bool { return !keep(key) })
+		if len(kept) == 0 {
+			return -1, cut
+		}
+		first, more = kept[0], kept[1:]
 	}
-	t.key, t.more = kept[0], kept[1:]
-	return true
+	it.keys = append(it.keys, keys{r.space, first, more})
+	return len(it.keys) - 1, cut
 }
 
 // letters gives an event's instant as it came, "" where it is printed like that anyway.

@@ -74,9 +74,9 @@ func (r *runner) decode(d *window.Decoder, tops []int, clock int64) {
 		}
 		k := r.add(key)
 		k.spell = decodeSpell(d)
-		state := window.NewDecoder([]byte(d.String()))
-		k.condition.Decode(state)
-		k.evidence.Decode(state, tops)
+		state := d.Within()
+		k.condition.Decode(&state)
+		k.evidence.Decode(&state, &r.engine.witnesses, tops)
 		if state.Err() != nil || state.Rest() > 0 {
 			d.Fail()
 		}
@@ -124,7 +124,7 @@ func (e *Engine) decodeLanes(d *window.Decoder, loads []load) (base *window.Wate
 		}
 		restored[l] = true
 		for range d.Len(5) {
-			l.decodeItem(d, loads)
+			l.decodeItem(d, &e.witnesses, loads)
 		}
 	}
 	return base, restored
@@ -137,23 +137,23 @@ func (l *lane) encode(enc *window.Encoder, places map[*runner]int) {
 	l.mark.Encode(enc)
 	enc.Len(l.buffer.Len())
 	l.buffer.Each(func(it *item) {
-		enc.Int(it.at)
-		enc.String(it.id)
+		it.event.Encode(enc)
 		enc.String(it.text)
 		enc.Float(it.weight)
 		enc.Len(len(it.takes))
 		for i := range it.takes {
-			it.takes[i].encode(enc, places)
+			it.takes[i].encode(enc, it, places)
 		}
 	})
 }
 
-func (t *take) encode(enc *window.Encoder, places map[*runner]int) {
+func (t *take) encode(enc *window.Encoder, it *item, places map[*runner]int) {
 	enc.Len(places[t.run])
 	encodeSight(enc, t.sight)
-	enc.String(t.key)
-	enc.Len(len(t.more))
-	for _, key := range t.more {
+	k := &it.keys[t.keys]
+	enc.String(k.first)
+	enc.Len(len(k.more))
+	for _, key := range k.more {
 		enc.String(key)
 	}
 	enc.Len(len(t.tags))
@@ -163,15 +163,15 @@ func (t *take) encode(enc *window.Encoder, places map[*runner]int) {
 	}
 }
 
-func (l *lane) decodeItem(d *window.Decoder, loads []load) {
-	it := &item{at: d.Int(), id: d.String(), text: d.String(), weight: d.Float()}
+func (l *lane) decodeItem(d *window.Decoder, witnesses *window.Witnesses, loads []load) {
+	it := &item{event: witnesses.Decode(d), text: d.String(), weight: d.Float()}
 	for range d.Len(4) {
 		place := d.Uint()
 		if place >= uint64(len(loads)) {
 			d.Fail()
 			return
 		}
-		t := decodeTake(d, &loads[place])
+		t := decodeTake(d, &loads[place], it)
 		if t.run != nil && t.run.lane != l {
 			d.Fail()
 			return
@@ -181,14 +181,15 @@ func (l *lane) decodeItem(d *window.Decoder, loads []load) {
 		}
 	}
 	if len(it.takes) > 0 && d.Err() == nil {
-		l.buffer.Push(it.at, it.id, it)
+		l.buffer.Push(it.event, it)
 	}
 }
 
-func decodeTake(d *window.Decoder, from *load) take {
-	t := take{run: from.run, sight: decodeSight(d), key: d.String()}
+func decodeTake(d *window.Decoder, from *load, it *item) take {
+	t := take{run: from.run, sight: decodeSight(d)}
+	k := keys{first: d.String()}
 	for range d.Len(1) {
-		t.more = append(t.more, d.String())
+		k.more = append(k.more, d.String())
 	}
 	if from.run != nil && len(from.run.rule.Evidence.Top) > 0 {
 		t.tags = []window.Tag{}
@@ -204,13 +205,26 @@ func decodeTake(d *window.Decoder, from *load) take {
 		}
 	}
 	if from.run != nil {
-		for _, key := range append([]string{t.key}, t.more...) {
+		for _, key := range append([]string{k.first}, k.more...) {
 			if _, ok := splitKey(key, len(from.run.space.fields)); !ok {
 				d.Fail()
 			}
 		}
+		k.space = from.run.space
+		t.keys = it.place(k)
 	}
 	return t
+}
+
+// place gives the place of keys that were read, where they stand for all rules that have them.
+func (it *item) place(k keys) int {
+	for i, other := range it.keys {
+		if other.space == k.space && other.first == k.first && slices.Equal(other.more, k.more) {
+			return i
+		}
+	}
+	it.keys = append(it.keys, k)
+	return len(it.keys) - 1
 }
 
 func (e *Engine) encodeSources(enc *window.Encoder) {

@@ -8,16 +8,6 @@ import (
 	"imwatch/event"
 )
 
-// keyState is what is kept of one key under one rule.
-type keyState struct {
-	condition window.Condition
-	spell     *spell // nil while nothing is pending or told
-	due       int64  // of its timer; Never: none
-	key       uint32
-	aged      bool // it stands in runner.aging
-	evidence  window.Evidence
-}
-
 // runner evaluates one rule.
 type runner struct {
 	engine      *Engine
@@ -28,9 +18,11 @@ type runner struct {
 	space       *keyspace
 	states      []*keyState // by key number
 	live        int
+	spare       []keyState // made, never used yet
+	dropped     *keyState  // to be used again, chained by next
 	usage       Usage
 	entered     uint64
-	aging       map[int64][]*keyState // by the instant at which to see whether they are as new
+	aging       map[int64]*keyState // chained by next; by the instant at which to see whether they are as new
 }
 
 func newRunner(e *Engine, l *lane, r *rule.Rule) (*runner, error) {
@@ -39,7 +31,7 @@ func newRunner(e *Engine, l *lane, r *rule.Rule) (*runner, error) {
 		return nil, err
 	}
 	return &runner{
-		engine: e, lane: l, rule: r, kind: kind, fingerprint: r.Fingerprint(), space: e.space(r.GroupBy), aging: map[int64][]*keyState{},
+		engine: e, lane: l, rule: r, kind: kind, fingerprint: r.Fingerprint(), space: e.space(r.GroupBy), aging: map[int64]*keyState{},
 		usage: Usage{LastEvent: window.None},
 	}, nil
 }
@@ -51,8 +43,7 @@ func (r *runner) adopt(to *rule.Rule) { r.rule = to }
 type take struct {
 	run   *runner
 	sight window.Sight
-	key   string
-	more  []string // further keys, where a field of group_by is a list
+	keys  int // place in item.keys
 	tags  []window.Tag
 }
 
@@ -79,24 +70,24 @@ func (r *runner) enter(it *item, t *take, key string) {
 		return
 	}
 	r.usage.Looks++
-	l := k.condition.Enter(window.Observation{At: it.at, Weight: it.weight, Sight: t.sight})
+	l := k.condition.Enter(window.Observation{At: it.event.At(), Weight: it.weight, Sight: t.sight})
 	r.witness(k, it, t)
 	if k.spell != nil || l.Holds {
-		r.look(k, moment{it.at, it.text, it.id}, l)
+		r.look(k, moment{it.event.At(), it.text, it.event}, l)
 	}
 	r.schedule(k)
-	r.watch(k, it.at)
+	r.watch(k, it.event.At())
 }
 
 // witness keeps what alerts of the key will tell of an event that has entered.
 func (r *runner) witness(k *keyState, it *item, t *take) {
-	if since := k.condition.Since(it.at); since == window.Never {
+	if since := k.condition.Since(it.event.At()); since == window.Never {
 		k.evidence.Clear()
 	} else {
 		k.evidence.Trim(since)
 	}
 	if !t.sight.Passive {
-		k.evidence.Add(it.at, it.id, it.weight, r.rule.Evidence.Keep, t.tags)
+		k.evidence.Add(it.event, it.weight, r.rule.Evidence.Keep, t.tags)
 	}
 }
 
@@ -124,17 +115,6 @@ func (r *runner) overflow() {
 	}
 }
 
-func (r *runner) add(key string) *keyState {
-	n := r.space.hold(key)
-	for int(n) >= len(r.states) {
-		r.states = append(r.states, nil)
-	}
-	k := &keyState{condition: r.kind.New(), due: window.Never, key: n}
-	r.states[n] = k
-	r.live++
-	return k
-}
-
 // settle looks at a key at an instant at which nothing more enters.
 func (r *runner) settle(k *keyState, at int64) {
 	r.usage.Looks++
@@ -150,14 +130,6 @@ func (r *runner) settle(k *keyState, at int64) {
 	r.watch(k, at)
 }
 
-// watch has a key looked at when it will have become as new, if that is not arranged.
-func (r *runner) watch(k *keyState, now int64) {
-	if !k.aged {
-		k.aged = true
-		r.age(k, now+1)
-	}
-}
-
 func (r *runner) schedule(k *keyState) {
 	due := r.due(k)
 	if due == k.due {
@@ -166,50 +138,6 @@ func (r *runner) schedule(k *keyState) {
 	k.due = due
 	if due != window.Never {
 		r.lane.timers.push(timer{due, r, k})
-	}
-}
-
-func (r *runner) drop(k *keyState) {
-	k.due = window.Never
-	r.states[k.key] = nil
-	r.space.drop(k.key)
-	r.live--
-}
-
-// agingSteps is into how many steps the time is cut after which a state is dropped: it stays at most this part too
-// long. The steps are instants of event time, so that what counts against limits.keys never depends on batches.
-const agingSteps = 16
-
-// age has a key looked at when it will have become as new, not before the instant from.
-func (r *runner) age(k *keyState, from int64) {
-	step := max(window.Add(r.kind.Span, int64(r.rule.Time.Lateness))/agingSteps, 1e9)
-	due := max(k.condition.Expiry(), from)
-	if over := due % step; over > 0 {
-		due = window.Add(due, step-over)
-	} else {
-		due -= over // before 1970 the rest is negative
-	}
-	list, there := r.aging[due]
-	if !there {
-		r.lane.timers.push(timer{due, r, nil})
-	}
-	r.aging[due] = append(list, k)
-}
-
-// expire drops the states that have become as new at an instant.
-func (r *runner) expire(at int64) {
-	list := r.aging[at]
-	delete(r.aging, at)
-	for _, k := range list {
-		switch {
-		case r.states[k.key] != k: // dropped already
-		case k.spell != nil || k.due != window.Never: // settle sees to it, when that has ended
-			k.aged = false
-		case k.condition.Expiry() <= at:
-			r.drop(k)
-		default:
-			r.age(k, at+1)
-		}
 	}
 }
 

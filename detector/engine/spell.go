@@ -31,8 +31,8 @@ type spell struct {
 // moment is an instant at which a key is looked at.
 type moment struct {
 	at   int64
-	text string // letters of the instant as they came, "" for the usual ones
-	id   string // the event that enters, "" if none does
+	text string          // letters of the instant as they came, "" for the usual ones
+	by   *window.Witness // the event that enters, nil if none does
 }
 
 // look takes what a look at a key's condition showed.
@@ -41,7 +41,7 @@ func (r *runner) look(k *keyState, m moment, l window.Look) {
 	switch {
 	case sp == nil:
 		if l.Holds {
-			k.spell = &spell{phase: pending, start: m.at, text: m.text, first: m.id}
+			k.spell = &spell{phase: pending, start: m.at, text: m.text, first: m.by.ID()}
 			if r.rule.For == 0 {
 				r.fire(k, m, l.Value)
 				r.cease(k, m)

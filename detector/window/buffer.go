@@ -1,6 +1,6 @@
 package window
 
-// Buffer puts things in order of (instant, id). What arrives in order costs nothing; what does not goes through a
+// Buffer puts things in order of their events' (instant, id). What arrives in order costs nothing; what does not goes through a
 // heap. The zero Buffer is empty and ready.
 type Buffer[T any] struct {
 	line []entry[T] // arrived in order, from head on
@@ -9,19 +9,19 @@ type Buffer[T any] struct {
 }
 
 type entry[T any] struct {
-	at int64
-	id string
+	at int64 // of w: most comparisons need no more
+	w  *Witness
 	v  T
 }
 
-func (a *entry[T]) before(b *entry[T]) bool { return a.at < b.at || a.at == b.at && a.id < b.id }
+func (a *entry[T]) before(b *entry[T]) bool { return a.at < b.at || a.at == b.at && a.w.before(b.w) }
 
 // Len gives how many things are held.
 func (b *Buffer[T]) Len() int { return len(b.line) - b.head + len(b.heap) }
 
 // Push takes a thing in.
-func (b *Buffer[T]) Push(at int64, id string, v T) {
-	e := entry[T]{at, id, v}
+func (b *Buffer[T]) Push(w *Witness, v T) {
+	e := entry[T]{w.at, w, v}
 	if n := len(b.line); n == b.head || !e.before(&b.line[n-1]) {
 		b.line = append(b.line, e)
 		return

@@ -140,9 +140,15 @@ func (d *Decoder) Bool() bool {
 }
 
 // String reads a string.
-func (d *Decoder) String() string {
+func (d *Decoder) String() string { return string(d.raw()) }
+
+// raw reads a string and lends its bytes.
+func (d *Decoder) raw() []byte {
 	n := d.Len(1)
-	s := string(d.b[:n])
+	b := d.b[:n]
 	d.b = d.b[n:]
-	return s
+	return b
 }
+
+// Within gives a decoder for what was written as a Blob.
+func (d *Decoder) Within() Decoder { return Decoder{b: d.raw()} }

@@ -21,21 +21,27 @@ func Size(c Condition) int64 {
 
 // Size gives the memory of the window.
 func (c *threshold) Size() int64 {
-	return int64(unsafe.Sizeof(*c)) + 8*int64(cap(c.at)+cap(c.weights))
+	n := int64(unsafe.Sizeof(*c)) + 8*int64(len(c.ring))
+	if c.weights != nil {
+		n += int64(unsafe.Sizeof(*c.weights)) + 8*int64(len(c.weights.ring))
+	}
+	return n
 }
 
 // Size gives the memory of the row.
 func (c *consecutive) Size() int64 { return int64(unsafe.Sizeof(*c)) }
 
-// idSize is what an event's id takes: <node>-<boot id>-<sequence>.
-const idSize = 40
-
-// Size gives the memory of the evidence beside the value itself. The values counted are shared by all keys.
+// Size gives the memory of the evidence beside the value itself, the last event included: most keys have it to
+// themselves. The values counted are shared by all keys.
 func (v *Evidence) Size() int64 {
-	n := int64(cap(v.ids))*int64(unsafe.Sizeof(mark{})) + int64(len(v.ids))*idSize
-	n += int64(cap(v.tags)) * int64(unsafe.Sizeof(tagged{}))
-	if len(v.tags) > 0 {
-		n += int64(len(v.tags)) * int64(cap(v.tags[len(v.tags)-1].tags)) * int64(unsafe.Sizeof(Tag{}))
+	n := int64(unsafe.Sizeof(Witness{}))
+	m := v.more
+	if m == nil {
+		return n
+	}
+	n += int64(unsafe.Sizeof(*m)) + 8*int64(cap(m.ids)) + int64(cap(m.tags))*int64(unsafe.Sizeof(tagged{}))
+	if len(m.tags) > 0 {
+		n += int64(len(m.tags)) * int64(cap(m.tags[len(m.tags)-1].tags)) * int64(unsafe.Sizeof(Tag{}))
 	}
 	return n
 }

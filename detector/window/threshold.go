@@ -18,16 +18,20 @@ func newThreshold(t *rule.Threshold, k *Kind) {
 	k.New = func() Condition { return &threshold{spec: spec} }
 }
 
-// threshold is the sum of the weights of the events in (t − length, t].
+// threshold is the sum of the weights of the events in (t − length, t]. There may be a million of them, so it is kept
+// small for a key with few events of weight 1.
 type threshold struct {
-	spec    *thresholdSpec
-	at      []int64   // instants of the events inside, oldest first, from head on
-	weights []float64 // beside at; nil while all are 1
-	head    int
-	whole   float64 // sum of the weights that are whole numbers: exact in any order
-	parts   int     // how many are not whole
-	minus   int     // how many are negative: such a one can make the condition true by leaving
-	holds   bool
+	spec     *thresholdSpec
+	instants          // of the events inside
+	weights  *weights // nil while all are 1
+}
+
+// weights stand beside the instants.
+type weights struct {
+	ring  []float64
+	whole float64 // sum of those that are whole numbers: exact in any order
+	parts int     // how many are not whole
+	minus int     // how many are negative: such a one can make the condition true by leaving
 }
 
 func (c *threshold) Enter(o Observation) Look {
@@ -42,130 +46,130 @@ func (c *threshold) Advance(at int64) Look {
 }
 
 func (c *threshold) Next() int64 {
-	if c.head == len(c.at) || !c.holds && !c.spec.everyLeave && c.minus == 0 {
+	if c.n == 0 || !c.spec.everyLeave && (c.weights == nil || c.weights.minus == 0) && !c.look().Holds {
 		return Never
 	}
-	return Add(c.at[c.head], c.spec.length)
+	return Add(c.first(), c.spec.length)
 }
 
 func (c *threshold) Since(at int64) int64 { return Add(at, 1-c.spec.length) }
 
 func (c *threshold) Expiry() int64 {
-	if c.head == len(c.at) {
+	if c.n == 0 {
 		return None
 	}
-	return Add(c.at[len(c.at)-1], c.spec.length)
+	return Add(c.last(), c.spec.length)
 }
 
 func (c *threshold) look() Look {
 	v := c.sum()
-	c.holds = c.spec.count.Holds(v)
-	return Look{v, c.holds}
+	return Look{v, c.spec.count.Holds(v)}
 }
 
 // sum adds what is not whole anew each time, oldest first: a running sum of fractions would depend on what was there
 // before, and so on when the detector was started.
 func (c *threshold) sum() float64 {
-	if c.parts == 0 {
-		return c.whole
+	switch {
+	case c.weights == nil:
+		return float64(c.n)
+	case c.weights.parts == 0:
+		return c.weights.whole
 	}
 	total := 0.0
-	for _, w := range c.weights[c.head:] {
-		total += w
+	for i := range int(c.n) {
+		total += c.weights.ring[c.index(i)]
 	}
 	return total
 }
 
 func (c *threshold) push(at int64, weight float64) {
-	if c.head > 0 && len(c.at) == cap(c.at) && c.head >= len(c.at)/2 {
-		c.compact()
+	if c.full() {
+		c.resize(max(1, 2*len(c.ring)))
 	}
 	if weight != 1 && c.weights == nil {
-		c.weights = make([]float64, len(c.at), cap(c.at)+1)
-		for i := range c.weights {
-			c.weights[i] = 1
+		c.weights = &weights{ring: make([]float64, len(c.ring)), whole: float64(c.n)}
+		for i := range c.weights.ring {
+			c.weights.ring[i] = 1
 		}
 	}
-	if c.at == nil {
-		c.at = make([]int64, 0, 4) // most keys never have more
-	}
-	c.at = append(c.at, at)
+	place := c.instants.push(at)
 	if c.weights != nil {
-		c.weights = append(c.weights, weight)
+		c.weights.ring[place] = weight
+		c.weights.add(weight, 1)
 	}
-	c.add(weight, 1)
+}
+
+// resize lays the rings out anew.
+func (c *threshold) resize(size int) {
+	if c.weights != nil {
+		c.weights.ring = unroll(&c.instants, c.weights.ring, size)
+	}
+	c.ring, c.head = unroll(&c.instants, c.ring, size), 0
+}
+
+func (c *threshold) leave(at int64) {
+	bound := Add(at, -c.spec.length)
+	if c.n == 0 || c.first() > bound {
+		return
+	}
+	for c.n > 0 && c.first() <= bound {
+		if c.weights != nil {
+			c.weights.add(c.weights.ring[c.head], -1)
+		}
+		c.pop()
+	}
+	if c.n == 0 {
+		c.weights = nil
+	}
+	if c.slack() {
+		c.resize(len(c.ring) / 4)
+	}
 }
 
 // add counts a weight in (by 1) or out (by -1).
-func (c *threshold) add(weight, by float64) {
+func (w *weights) add(weight, by float64) {
 	if weight < 0 {
-		c.minus += int(by)
+		w.minus += int(by)
 	}
 	if isWhole(weight) {
-		c.whole += by * weight
+		w.whole += by * weight
 	} else {
-		c.parts += int(by)
+		w.parts += int(by)
 	}
 }
 
 // isWhole says whether sums of such numbers are exact: below 2^31, so that 2^22 of them stay below 2^53.
 func isWhole(w float64) bool { return w == math.Trunc(w) && math.Abs(w) < 1<<31 }
 
-func (c *threshold) leave(at int64) {
-	bound := Add(at, -c.spec.length)
-	for c.head < len(c.at) && c.at[c.head] <= bound {
-		w := 1.0
-		if c.weights != nil {
-			w = c.weights[c.head]
-		}
-		c.add(w, -1)
-		c.head++
-	}
-	if c.head == len(c.at) {
-		c.at, c.head, c.weights = c.at[:0], 0, nil
-	}
-}
-
-func (c *threshold) compact() {
-	n := copy(c.at, c.at[c.head:])
-	c.at = c.at[:n]
-	if c.weights != nil {
-		copy(c.weights, c.weights[c.head:])
-		c.weights = c.weights[:n]
-	}
-	c.head = 0
-}
-
 func (c *threshold) Encode(e *Encoder) {
-	e.Bool(c.holds)
-	e.Len(len(c.at) - c.head)
+	e.Len(int(c.n))
 	last := int64(0)
-	for _, at := range c.at[c.head:] {
+	for i := range int(c.n) {
+		at := c.at(i)
 		e.Int(at - last)
 		last = at
 	}
 	e.Bool(c.weights != nil)
 	if c.weights != nil {
-		for _, w := range c.weights[c.head:] {
-			e.Float(w)
+		for i := range int(c.n) {
+			e.Float(c.weights.ring[c.index(i)])
 		}
 	}
 }
 
 func (c *threshold) Decode(d *Decoder) {
-	c.holds = d.Bool()
 	n, last := d.Len(1), int64(0)
-	at := make([]int64, 0, n)
+	c.resize(n)
 	for range n {
 		last += d.Int()
-		at = append(at, last)
+		c.push(last, 1)
 	}
-	weighted := d.Bool()
-	for _, t := range at {
-		w := 1.0
-		if weighted {
-			w = d.Float()
-		}
-		c.push(t, w)
+	if !d.Bool() {
+		return
+	}
+	c.weights = &weights{ring: make([]float64, n)}
+	for i := range n {
+		c.weights.ring[i] = d.Float()
+		c.weights.add(c.weights.ring[i], 1)
 	}
 }

@@ -190,6 +190,7 @@ func TestBufferSorts(t *testing.T) {
 			id string
 		}
 		var b window.Buffer[thing]
+		var ws window.Witnesses
 		var model []thing
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			if len(model) > 0 && rapid.IntRange(0, 2).Draw(t, "pop") == 0 {
@@ -203,7 +204,7 @@ func TestBufferSorts(t *testing.T) {
 				continue
 			}
 			x := thing{rapid.Int64Range(0, 20).Draw(t, "at"), fmt.Sprintf("%03d", len(model)*7%100)}
-			b.Push(x.at, x.id, x)
+			b.Push(ws.Of(x.at, x.id), x)
 			i, _ := slices.BinarySearchFunc(model, x, func(a, b thing) int {
 				if a.at != b.at {
 					return int(a.at - b.at)
