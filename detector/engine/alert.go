@@ -10,7 +10,7 @@ func alertID(ruleID, key string, start int64) string { return event.AlertID(rule
 
 // emit makes the line of a state change.
 func (r *runner) emit(k *keyState, sp *spell, state string, m moment, value float64) {
-	a := r.newAlert(r.space.keys[k.key], sp, state, m, value)
+	a := r.newAlert(r.space.texts.get(k.key), sp, state, m, value)
 	since := k.condition.Since(m.at)
 	k.evidence.Trim(since)
 	a.EvidenceIDs = k.evidence.IDs(since, r.rule.Evidence.Keep)

@@ -67,8 +67,7 @@ const maxKeys = 4096
 type keyspace struct {
 	fields []filter.Field
 	index  keyIndex
-	keys   []string // by number
-	texts  keyTexts // their bytes
+	texts  keyTexts // the keys, by number
 	refs   []int32  // how many rules keep state for it
 	free   []uint32
 
@@ -150,8 +149,8 @@ func partsOf(f filter.Field, e *event.Event) []Part {
 
 // known gives the string of a key, the one in use if there is one.
 func (s *keyspace) known(key []byte) string {
-	if n, ok := s.index.findBytes(key, s.keys); ok {
-		return s.keys[n]
+	if n, ok := s.index.findBytes(key, &s.texts); ok {
+		return s.texts.get(n)
 	}
 	return string(key)
 }
@@ -161,26 +160,26 @@ func (s *keyspace) find(key string) (uint32, bool) {
 	if s.lastKnown && s.last == key {
 		return s.lastNumber, true
 	}
-	n, ok := s.index.find(key, s.keys)
+	n, ok := s.index.find(key, &s.texts)
 	if ok {
-		s.last, s.lastNumber, s.lastKnown = s.keys[n], n, true
+		s.last, s.lastNumber, s.lastKnown = key, n, true
 	}
 	return n, ok
 }
 
 // hold gives a key's number and keeps it from being used for another until drop is called as often.
 func (s *keyspace) hold(key string) uint32 {
-	n, ok := s.index.find(key, s.keys)
+	n, ok := s.index.find(key, &s.texts)
 	switch {
 	case ok:
 	case len(s.free) > 0:
 		n = s.free[len(s.free)-1]
 		s.free = s.free[:len(s.free)-1]
-		s.keys[n] = s.texts.add(key)
+		s.texts.set(n, key)
 		s.index.insert(key, n)
 	default:
-		n = uint32(len(s.keys)) //nolint:gosec // memory ends before 2^32 keys
-		s.keys = append(s.keys, s.texts.add(key))
+		n = uint32(len(s.refs)) //nolint:gosec // memory ends before 2^32 keys
+		s.texts.set(n, key)
 		s.refs = append(s.refs, 0)
 		s.index.insert(key, n)
 	}
@@ -190,13 +189,11 @@ func (s *keyspace) hold(key string) uint32 {
 
 func (s *keyspace) drop(n uint32) {
 	if s.refs[n]--; s.refs[n] == 0 {
-		key := s.keys[n]
-		s.index.remove(key, n)
+		s.index.remove(s.texts.get(n), n)
 		s.lastKnown = false
-		s.keys[n] = ""
 		s.free = append(s.free, n)
-		if s.texts.drop(key) {
-			s.texts.renew(s.keys)
+		if s.texts.drop(n) {
+			s.texts.renew(func(n uint32) bool { return s.refs[n] > 0 })
 		}
 	}
 }

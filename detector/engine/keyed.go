@@ -51,7 +51,7 @@ func (e *Engine) States() []string {
 	keys := make([]string, 0, r.live)
 	for _, k := range r.states {
 		if k != nil {
-			keys = append(keys, r.space.keys[k.key])
+			keys = append(keys, r.space.texts.get(k.key))
 		}
 	}
 	return keys

@@ -18,14 +18,14 @@ var keySeed = maphash.MakeSeed() //nolint:gochecknoglobals // one for the proces
 
 func hashKey(key string) uint32 { return uint32(maphash.String(keySeed, key)) } //nolint:gosec // its lower half
 
-// find gives the number of a key among keys.
-func (x *keyIndex) find(key string, keys []string) (uint32, bool) {
+// find gives the number of a key.
+func (x *keyIndex) find(key string, texts *keyTexts) (uint32, bool) {
 	if x.used == 0 {
 		return 0, false
 	}
 	h := hashKey(key)
 	for i := x.home(h); x.places[i].number != 0; i = x.after(i) {
-		if p := x.places[i]; p.hash == h && keys[p.number-1] == key {
+		if p := x.places[i]; p.hash == h && texts.get(p.number-1) == key {
 			return p.number - 1, true
 		}
 	}
@@ -33,13 +33,13 @@ func (x *keyIndex) find(key string, keys []string) (uint32, bool) {
 }
 
 // findBytes is find for a key that is not a string yet.
-func (x *keyIndex) findBytes(key []byte, keys []string) (uint32, bool) {
+func (x *keyIndex) findBytes(key []byte, texts *keyTexts) (uint32, bool) {
 	if x.used == 0 {
 		return 0, false
 	}
 	h := uint32(maphash.Bytes(keySeed, key)) //nolint:gosec // its lower half
 	for i := x.home(h); x.places[i].number != 0; i = x.after(i) {
-		if p := x.places[i]; p.hash == h && keys[p.number-1] == string(key) {
+		if p := x.places[i]; p.hash == h && texts.get(p.number-1) == string(key) {
 			return p.number - 1, true
 		}
 	}

@@ -30,7 +30,7 @@ func TestKeyspaceIsAMap(t *testing.T) {
 				continue
 			}
 			for k, n := range model {
-				if found, ok := s.find(k); !ok || found != n || s.keys[n] != k || s.known([]byte(k)) != k {
+				if found, ok := s.find(k); !ok || found != n || s.texts.get(n) != k || s.known([]byte(k)) != k {
 					t.Fatalf("a key of %d bytes has number %d, found %d %v", len(k), n, found, ok)
 				}
 			}

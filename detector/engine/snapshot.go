@@ -116,7 +116,7 @@ func (r *runner) encode(enc *window.Encoder) {
 		if k == nil {
 			continue
 		}
-		enc.String(r.space.keys[k.key])
+		enc.String(r.space.texts.get(k.key))
 		encodeSpell(enc, k.spell)
 		state.Reset()
 		k.condition.Encode(&state)

@@ -106,7 +106,7 @@ func (r *runner) due(k *keyState) int64 {
 func (r *runner) fire(k *keyState, m moment, value float64) {
 	sp := k.spell
 	sp.phase = firing
-	sp.id = alertID(r.rule.ID, r.space.keys[k.key], sp.start)
+	sp.id = alertID(r.rule.ID, r.space.texts.get(k.key), sp.start)
 	sp.told, sp.severity = value, r.rule.SeverityAt(value)
 	r.emit(k, sp, event.StateFiring, m, value)
 }

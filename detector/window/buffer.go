@@ -8,6 +8,9 @@ type Buffer[T any] struct {
 	heap []entry[T]
 }
 
+// maxIdle is for how many things memory is kept while there are none.
+const maxIdle = 4096
+
 type entry[T any] struct {
 	at int64 // of w: most comparisons need no more
 	w  *Witness
@@ -47,6 +50,9 @@ func (b *Buffer[T]) Pop() T {
 	v := b.line[b.head].v
 	b.line[b.head] = entry[T]{}
 	b.head++
+	if b.head == len(b.line) && cap(b.line) > maxIdle {
+		b.line, b.head = nil, 0 // a burst is over
+	}
 	if b.head > 64 && b.head > len(b.line)/2 {
 		n := copy(b.line, b.line[b.head:])
 		clear(b.line[n:])
