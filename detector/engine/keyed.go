@@ -123,15 +123,15 @@ func (e *Engine) Quiet(pendingAfter int64) {
 func (e *Engine) Adopt(from *Engine, unit string, told func(id string) *Spell) {
 	r, other := e.only(), from.only()
 	for _, k := range r.states {
-		if k != nil && r.unit(r.space.keys[k.key]) == unit {
+		if k != nil && r.unit(r.space.texts.get(k.key)) == unit {
 			r.drop(k)
 		}
 	}
 	for _, state := range other.states {
-		if state == nil || r.unit(other.space.keys[state.key]) != unit {
+		if state == nil || r.unit(other.space.texts.get(state.key)) != unit {
 			continue
 		}
-		k := r.add(other.space.keys[state.key])
+		k := r.add(other.space.texts.get(state.key))
 		k.condition, k.evidence, k.spell = state.condition, state.evidence, state.spell
 		if sp := k.spell; sp != nil && sp.phase != pending {
 			sp.rename(told(sp.id))

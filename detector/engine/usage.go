@@ -82,9 +82,9 @@ func (r *runner) timed(it *item, t *take, key string) {
 const sampled = 64
 
 // What a key costs beside what its condition and its evidence hold: its state and the entries in the lists of the
-// rule and of the keyspace, a map's share included.
+// rule and of the keyspace, the share of its index included.
 const (
-	keyBytes   = int64(unsafe.Sizeof(keyState{})) + 8 + 16 + 48
+	keyBytes   = int64(unsafe.Sizeof(keyState{})) + 8 + 8 + 12
 	spellBytes = int64(unsafe.Sizeof(spell{}))
 )
 
@@ -108,7 +108,7 @@ func (r *runner) stateBytes() int64 {
 }
 
 func (r *runner) sizeOf(k *keyState) int64 {
-	n := keyBytes + int64(len(r.space.keys[k.key])) + window.Size(k.condition) + k.evidence.Size()
+	n := keyBytes + int64(len(r.space.texts.get(k.key))) + window.Size(k.condition) + k.evidence.Size()
 	if k.spell != nil {
 		n += spellBytes
 	}
