@@ -52,6 +52,7 @@ type Alerter struct {
 	renderer  *render.Renderer
 	receivers map[string]*receiver
 	repeats   *repeats
+	watchman  *watchman
 	metrics   *metrics
 	line      Line
 	state     atomic.Pointer[string] // why it is not ready; nil: it is
@@ -81,7 +82,9 @@ func New(cfg Config, deps Deps) (*Alerter, error) {
 	a := &Alerter{
 		cfg: cfg, bus: deps.Bus, store: deps.Store, ledger: outbox.New(deps.Store), log: deps.Log, now: deps.Now,
 		receivers: map[string]*receiver{}, repeats: newRepeats(), metrics: newMetrics(),
+		watchman: newWatchman(deps.Now()),
 	}
+	a.metrics.ages(a.watchman, deps.Now)
 	a.notReady("not started")
 	tree := cfg.Route
 	if tree.IsZero() {

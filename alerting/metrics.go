@@ -3,6 +3,8 @@ package alerting
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -14,6 +16,7 @@ type metrics struct {
 	notifications *prometheus.CounterVec
 	retries       *prometheus.CounterVec
 	latency       *prometheus.HistogramVec
+	canary        prometheus.Histogram
 	all           []prometheus.Collector
 }
 
@@ -45,14 +48,30 @@ func newMetrics() *metrics {
 			Buckets: []float64{0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 900, 3600},
 		}, []string{"channel"}),
 	}
+	m.canary = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "im_alerting_canary_latency_seconds",
+		Help:    "Time that canaries take the whole way, from the shipper through evaluation to alerting.",
+		Buckets: []float64{0.25, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 7.5, 10, 20, 30, 60, 120, 300},
+	})
 	for _, reason := range []string{"shadow", "outdated", "unrouted", "unreadable", "refused"} {
 		m.dropped.WithLabelValues(reason)
 	}
 	for _, state := range []string{"firing", "updated", "resolved"} {
 		m.alerts.WithLabelValues(state)
 	}
-	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.latency}
+	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.latency, m.canary}
 	return m
+}
+
+// ages adds the gauges of how long ago something was heard of.
+func (m *metrics) ages(w *watchman, now func() time.Time) {
+	age := func(name, help string, since *atomic.Int64) {
+		m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			return now().Sub(time.Unix(0, since.Load())).Seconds()
+		}))
+	}
+	age("im_alerting_canary_age_seconds", "How long ago the newest canary was sent that has come the whole way; before the first, how long the process has been running.", &w.canary)
+	age("im_alerting_detector_age_seconds", "How long ago a detector was last heard of; before the first time, how long the process has been running.", &w.pulse)
 }
 
 // pending adds the gauge of one receiver's waiting notifications.

@@ -42,6 +42,7 @@ func (a *Alerter) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { a.runSweeps(ctx) })
 	wg.Go(func() { a.runRepeats(ctx) })
+	wg.Go(func() { a.runCanaries(ctx) })
 	return a.consume(ctx)
 }
 
@@ -65,11 +66,19 @@ func (a *Alerter) restore(ctx context.Context) error {
 	if err := a.findPending(ctx); err != nil {
 		return err
 	}
-	return a.findFiring(ctx)
+	if err := a.findFiring(ctx); err != nil {
+		return err
+	}
+	return a.findDeadMan(ctx)
 }
 
 // insist calls do until it succeeds, with growing pauses; false: ctx has ended.
 func (a *Alerter) insist(ctx context.Context, doing string, do func(context.Context) error) bool {
+	return a.again(ctx, doing, func() { a.notReady(doing + " fails") }, do)
+}
+
+// again is insist for what says nothing about readiness: failed is called at each failure, if it is not nil.
+func (a *Alerter) again(ctx context.Context, doing string, failed func(), do func(context.Context) error) bool {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		err := do(ctx)
 		if err == nil {
@@ -78,7 +87,9 @@ func (a *Alerter) insist(ctx context.Context, doing string, do func(context.Cont
 		if ctx.Err() != nil {
 			return false
 		}
-		a.notReady(doing + " fails")
+		if failed != nil {
+			failed()
+		}
 		a.log.WithError(err).Errorf("%s failed, trying again in %v", doing, pause)
 		t := time.NewTimer(pause)
 		select {
@@ -88,6 +99,25 @@ func (a *Alerter) insist(ctx context.Context, doing string, do func(context.Cont
 		case <-t.C:
 		}
 	}
+}
+
+// decide runs the line on the items of a batch; false: ctx has ended.
+func (a *Alerter) decide(ctx context.Context, items []Item) bool {
+	select {
+	case a.watchman.turn <- struct{}{}:
+		defer func() { <-a.watchman.turn }()
+	case <-ctx.Done():
+		return false
+	}
+	for _, round := range rounds(items) {
+		if !a.insist(ctx, "deciding about alerts", func(ctx context.Context) error {
+			_, err := a.line.Exec(ctx, append([]Item(nil), round...))
+			return err
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 func (a *Alerter) consume(ctx context.Context) error {
@@ -108,13 +138,8 @@ func (a *Alerter) consume(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("reading %s: %w", bus.TopicAlerts, err)
 		}
-		for _, round := range rounds(a.read(ctx, ms)) {
-			if !a.insist(ctx, "deciding about alerts", func(ctx context.Context) error {
-				_, err := a.line.Exec(ctx, append([]Item(nil), round...))
-				return err
-			}) {
-				return nil
-			}
+		if !a.decide(ctx, a.read(ctx, ms)) {
+			return nil
 		}
 		// What is not committed comes again, and changes nothing then.
 		if err := consumer.Commit(ctx, ms...); err != nil && ctx.Err() == nil && !errors.Is(err, bus.ErrClosed) {
