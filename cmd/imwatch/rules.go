@@ -14,6 +14,7 @@ func ruleCommands() []command {
 		{"rules test", "PATH…", "runs the tests inside the rules", testCommand},
 		{"rules backtest", "", "runs rules over past events: one alert state change a line, a summary on stderr", backtestCommand},
 		{"rules explain", "", "why a rule did or did not fire for a key at an instant: events, value, limit, what is missing", explainCommand},
+		{"rules import-sigma", "FILE…", "turns Sigma rules and correlations into rules, with an error where they cannot be expressed", sigmaCommand},
 	}
 }
 
@@ -105,6 +106,21 @@ func explainCommand(fs *flag.FlagSet, e environment) func(context.Context, []str
 		}
 		o.Alerting = func() (app.Config, error) { return load("alerting") }
 		return app.Explain(ctx, cfg, o, app.Streams{In: e.in, Out: e.out, Err: e.err})
+	}
+}
+
+func sigmaCommand(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
+	var o app.SigmaOptions
+	fs.StringVar(&o.Map, "map", "", "a `file` that maps Sigma's fields and log sources to those of events")
+	fs.StringVar(&o.Out, "out", "", "write the rules to this `file`; without it to standard output")
+	fs.StringVar(&o.Window, "window", "1m", "`time` without an event after which the alert of a single event is resolved")
+	fs.BoolVar(&o.Strict, "strict", false, "take warnings as errors, such as that Sigma compares without regard to case")
+	fs.StringVar(&o.Format, "format", "text", "`text` or json, of what is said about the files")
+	return func(_ context.Context, args []string) error {
+		if o.Format != "text" && o.Format != "json" {
+			return app.Usagef("--format %s: allowed are text and json", o.Format)
+		}
+		return app.ImportSigma(args, o, app.Streams{Out: e.out, Err: e.err})
 	}
 }
 

@@ -39,6 +39,7 @@ var may = map[string][]string{
 	"detector/ruletest":           {"event", "event/filter", "detector/"},
 	"detector/backtest":           {"event", "event/filter", "internal/bus", "internal/store", "detector/"},
 	"detector/explain":            {"event", "event/filter", "internal/bus", "internal/store", "detector/"},
+	"detector/sigma":              {"event", "event/filter", "detector/"},
 	"detector/query":              {"event", "event/filter", "internal/store", "detector/"},
 	"rules":                       nil,
 	"alerting":                    {"event", "event/filter", "event/deadletter", "event/canary", "internal/bus", "internal/store", "alerting/"},
@@ -94,7 +95,7 @@ var owner = map[string][]string{
 	"github.com/gorilla/websocket":  {"im-server", "client", "sim"},
 	"github.com/golang-jwt/jwt":     {"im-server", "sim"},
 	"github.com/wneessen/go-mail":   {"alerting/email"},
-	"go.yaml.in/yaml":               {"internal/config", "detector/rule", "detector/ruletest"},
+	"go.yaml.in/yaml":               {"internal/config", "detector/rule", "detector/ruletest", "detector/sigma"},
 }
 
 func TestImportsGoOnlyDown(t *testing.T) {
