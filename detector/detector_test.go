@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -327,6 +328,35 @@ func TestRulesAreReloaded(t *testing.T) {
 		if last := s.alerts(); !strings.HasPrefix(strings.Join(last, "\n"), "imwatch-rule-rejected") && !strings.Contains(strings.Join(last, "\n"), "imwatch-rule-rejected resolved") {
 			t.Errorf("found %v, expected the refusal to be resolved", last)
 		}
+	})
+}
+
+const silentNodes = `id: silent
+title: A node is silent
+severity: warn
+group_by: [service.node.name]
+detect: {absence: {window: 5s, expect: ../nodes.txt}}
+`
+
+// A file of expected keys is looked at like the rules, also one that was not there yet.
+func TestAFileOfExpectedKeysIsReloaded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 1, silentNodes)
+		defer s.bus.Close()
+		stop := s.start()
+		defer stop()
+		s.pass(3*time.Second, "n1")
+		if got := s.alerts(); len(got) != 1 || !strings.HasPrefix(got[0], "imwatch-rule-rejected firing") {
+			t.Fatalf("found %v, expected a rule without its file to be refused", got)
+		}
+		s.write("../nodes.txt", "n1\n")
+		s.pass(3*time.Second, "n1")
+		s.write("../nodes.txt", "n1\nn2\n")
+		s.produce(s.failed("n1", "192.0.2.1"))
+		s.pass(20*time.Second, "n1")
+		silent := slices.DeleteFunc(s.alerts(), func(line string) bool { return !strings.HasPrefix(line, "silent") })
+		want(t, silent, "silent firing service.node.name=n1 5", "silent firing service.node.name=n2 5")
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type rulebook struct {
 	paths   []string
 	shipped fs.FS // without paths
 	running []*rule.Rule
+	besides []string // what else rules were read from
 	refused []refusal
 }
 
@@ -41,8 +43,12 @@ func (b *rulebook) load() {
 	case b.shipped != nil:
 		loaded, findings = rule.LoadFS(b.shipped)
 	}
-	b.refused = nil
+	b.refused, b.besides = nil, nil
+	for _, r := range loaded {
+		b.besides = append(b.besides, r.Files...)
+	}
 	for _, f := range findings {
+		b.besides = append(b.besides, f.Besides...)
 		if f.Severity == rule.FindingError {
 			b.refuse(f.File, f.RuleID, fmt.Sprintf("%d:%d: %s", f.Line, f.Column, f.Message))
 		}
@@ -93,10 +99,10 @@ func (b *rulebook) keep(next []*rule.Rule, good map[string]bool) []*rule.Rule {
 	return next
 }
 
-// signature changes when a rule file changes.
+// signature changes when a rule file changes, or another that a rule was read from.
 func (b *rulebook) signature() string {
 	h := sha256.New()
-	for _, root := range b.paths {
+	for _, root := range slices.Concat(b.paths, b.besides) {
 		_ = filepath.WalkDir(root, func(path string, _ fs.DirEntry, _ error) error {
 			if info, err := os.Stat(path); err != nil { // follows links, as a ConfigMap has them
 				fmt.Fprintf(h, "%q gone\n", path)

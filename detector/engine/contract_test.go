@@ -161,6 +161,39 @@ func TestSentences(t *testing.T) {
 		"weights do not count in a row": {
 			"detect: {consecutive: {count: 2}}\n", []string{"0 im.sample.weight=5"}, "", nil,
 		},
+		"heartbeats spaced exactly one window never raise absence": {
+			"detect: {absence: {window: 10s}}\n", []string{"0", "10", "20", "30"}, "39.999", nil,
+		},
+		"absence fires at the last event + window with the seconds of silence, and holds until the next": {
+			"detect: {absence: {window: 10s}}\n", []string{"0", "3", "20"}, "", []string{
+				"13s firing [] value 10 from 13s first \"\" warn", "20s resolved [] value 0 from 13s first \"\" warn",
+			},
+		},
+		"an expected key never seen is due at the stream's start + window; a key not expected: never": {
+			"where: 'event.action: connect'\ngroup_by: [user.id]\ndetect: {absence: {window: 10s, expect: [a, b]}}\n",
+			[]string{"2 event.action=other user.id=z", "3 user.id=c", "4 user.id=a"},
+			"30",
+			[]string{"12s firing [/b] value 10 from 12s first \"\" warn", "14s firing [/a] value 10 from 14s first \"\" warn"},
+		},
+		"expect is a list of maps for several key fields": {
+			"group_by: [user.id, device.id]\ndetect: {absence: {window: 10s, expect: [{user.id: a, device.id: d}]}}\n",
+			[]string{"0 user.id=a device.id=d", "5 user.id=d device.id=a"}, "10", []string{"10s firing [/a/d] value 10 from 10s first \"\" warn"},
+		},
+		"expect: {learn: 24h} expects every key seen in the last 24 h": {
+			"group_by: [user.id]\ndetect: {absence: {window: 1h, expect: {learn: 24h}}}\n",
+			[]string{"0 user.id=a"}, "90000", []string{
+				"1h0m0s firing [/a] value 3600 from 1h0m0s first \"\" warn", "24h0m0s resolved [/a] value 86400 from 1h0m0s first \"\" warn",
+			},
+		},
+		"absence with for fires at begin + for": {
+			"detect: {absence: {window: 10s}}\nfor: 5s\n", []string{"0", "15"}, "30", []string{"30s firing [] value 15 from 25s first \"\" warn"},
+		},
+		"the severity of a silence rises when it has lasted": {
+			"detect: {absence: {window: 10s}}\nseverity_when: {high: '>= 30', critical: '> 60'}\n", []string{"0"}, "90", []string{
+				"10s firing [] value 10 from 10s first \"\" warn", "30s updated [] value 30 from 10s first \"\" high",
+				"1m0.000000001s updated [] value 60.000000001 from 10s first \"\" critical",
+			},
+		},
 		"disabled rules are not evaluated": {
 			threshold3 + "status: disabled\n", []string{"0", "1", "2"}, "", nil,
 		},

@@ -26,6 +26,10 @@ type Options struct {
 	Overflow func(r *rule.Rule)                        // an event that is not counted because the rule has too many keys
 	Fault    func(error)                               // an alert whose texts could not be made, a *RuleError; it goes out without them
 
+	// Owns says whether this engine is the one that looks after a key, where several share a rule: it expects only such
+	// keys to have events. nil: all.
+	Owns func(r *rule.Rule, key string) bool
+
 	// Stopwatch gives nanoseconds of a clock that only goes forward; nil: what rules cost is not measured.
 	Stopwatch func() int64
 }
@@ -83,6 +87,9 @@ func (e *Engine) SetRules(rules []*rule.Rule) error {
 	}
 	e.lanes = plan.lanes
 	e.forgetRetired(plan.kept)
+	for _, l := range e.lanes {
+		l.catchUp()
+	}
 	e.seen.Keep(longest(rules))
 	return nil
 }
@@ -139,11 +146,11 @@ func (e *Engine) laneFor(p *plan, lateness, idle int64) *lane {
 	if i := slices.IndexFunc(e.lanes, same); i >= 0 {
 		l = e.lanes[i]
 	} else {
-		mark := window.NewWatermark(lateness, idle)
 		if len(e.lanes) > 0 {
-			mark = e.lanes[0].mark.Like(lateness, idle)
+			l = e.lanes[0].like(lateness, idle)
+		} else {
+			l = newLane(lateness, idle, window.NewWatermark(lateness, idle))
 		}
-		l = newLane(lateness, idle, mark)
 	}
 	p.lanes = append(p.lanes, l)
 	return l

@@ -19,7 +19,8 @@ type Inspection struct {
 
 // OpenSpell is a spell that has begun and is not resolved.
 type OpenSpell struct {
-	Phase    string    // "pending": it holds, but not for long enough; "firing"; "ceased": told, no longer true, not resolved
+	Phase string // "pending": it holds, but not for long enough; "firing"; "ceased": told, no longer true, not resolved;
+	// "muted": it holds, but was to fire outside the rule's calendar
 	ID       string    // of the alert, "" while pending
 	Start    time.Time // since when the condition held
 	First    string    // the event that made it true, "" if none did
@@ -41,7 +42,7 @@ func (e *Engine) Inspect(key string, at time.Time) Inspection {
 	in := Inspection{Known: true, Value: l.Value, Holds: l.Holds, Since: known(k.condition.Since(now)), Next: known(k.condition.Next())}
 	if sp := k.spell; sp != nil {
 		in.Spell = &OpenSpell{
-			Phase: [...]string{pending: "pending", firing: "firing", ceased: "ceased"}[sp.phase], ID: sp.id, Start: instant(sp.start), First: sp.first,
+			Phase: [...]string{pending: "pending", firing: "firing", ceased: "ceased", muted: "muted"}[sp.phase], ID: sp.id, Start: instant(sp.start), First: sp.first,
 			Told: sp.told, Severity: sp.severity,
 		}
 		switch sp.phase {
@@ -49,7 +50,7 @@ func (e *Engine) Inspect(key string, at time.Time) Inspection {
 			in.Spell.FiresAt = known(r.firesAt(sp))
 		case ceased:
 			in.Spell.ResolvedAt = known(r.resolvedAt(sp))
-		case firing:
+		case firing, muted:
 		}
 	}
 	return in

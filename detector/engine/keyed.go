@@ -111,7 +111,7 @@ func (e *Engine) Trim() {
 func (e *Engine) Quiet(pendingAfter int64) {
 	r := e.only()
 	for _, k := range r.states {
-		if k != nil && k.spell != nil && (k.spell.phase != pending || k.spell.start <= pendingAfter) {
+		if k != nil && k.spell != nil && (k.spell.open() || k.spell.start <= pendingAfter) {
 			k.spell = nil
 			r.schedule(k)
 		}
@@ -133,7 +133,7 @@ func (e *Engine) Adopt(from *Engine, unit string, told func(id string) *Spell) {
 		}
 		k := r.add(other.space.texts.get(state.key))
 		k.condition, k.evidence, k.spell = state.condition, state.evidence, state.spell
-		if sp := k.spell; sp != nil && sp.phase != pending {
+		if sp := k.spell; sp != nil && sp.open() {
 			sp.rename(told(sp.id))
 		}
 		r.schedule(k)

@@ -29,11 +29,12 @@ type lane struct {
 	runners        []*runner
 	dispatch       dispatch // of the runners
 	clock          int64    // everything before it is evaluated
+	start          int64    // the stream's beginning, window.Never before the first event; settled once clock has passed it
 	spare          []*item
 }
 
 func newLane(lateness, idle int64, mark *window.Watermark) *lane {
-	return &lane{lateness: lateness, idle: idle, mark: mark, clock: window.None}
+	return &lane{lateness: lateness, idle: idle, mark: mark, clock: window.None, start: window.Never}
 }
 
 func (l *lane) newItem() *item {
@@ -63,6 +64,7 @@ func (l *lane) run(bound int64) {
 	if bound <= l.clock {
 		return
 	}
+	l.begin(bound)
 	for {
 		at, due := l.buffer.Next(), window.Never
 		if len(l.timers) > 0 {

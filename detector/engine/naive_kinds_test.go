@@ -22,21 +22,29 @@ type naiveKind struct {
 	after func(r *rule.Rule) []time.Duration
 	// ends says that something ends at t with a look of its own, though events have come at t; nil: never.
 	ends func(r *rule.Rule, events []*event.Event, t int64) bool
+	// idle says that nothing is looked at, at an instant at which nothing enters; nil: always something is.
+	idle func(r *rule.Rule, events []*event.Event, t int64) bool
+	// expected gives the keys that are looked at without an event, after the stream's start too; nil: none.
+	expected func(r *rule.Rule) []string
+	start    int64 // the stream's
 }
 
-func naiveKindOf(r *rule.Rule) naiveKind {
+func naiveKindOf(r *rule.Rule, start int64) naiveKind {
 	switch d := r.Detect; {
 	case d.Threshold != nil:
 		return naiveThreshold()
 	case d.Consecutive != nil:
 		return naiveConsecutive()
 	}
+	if r.Detect.Absence != nil {
+		return naiveAbsence(r, start)
+	}
 	panic("no naive evaluator for " + r.Detect.Type)
 }
 
 // draws gives for each type what draws one, as the value of detect.
 func draws() []func(*rapid.T) string {
-	return []func(*rapid.T) string{drawThreshold, drawConsecutive}
+	return []func(*rapid.T) string{drawThreshold, drawConsecutive, drawAbsence}
 }
 
 func matches(r *rule.Rule, e *event.Event) bool { return filter.Compile(r.Where)(e) }

@@ -42,9 +42,21 @@ func naive(r *rule.Rule, events []*event.Event, end time.Time) []change {
 			byKey[k] = append(byKey[k], e)
 		}
 	}
+	start := int64(1 << 62)
+	if len(events) > 0 {
+		start = events[0].UnixNano()
+	}
+	kind := naiveKindOf(r, start)
+	if kind.expected != nil {
+		only := map[string][]*event.Event{}
+		for _, key := range kind.expected(r) {
+			only[key] = byKey[key]
+		}
+		byKey = only
+	}
 	var all []change
 	for key, own := range byKey {
-		n := &naiveKey{kind: naiveKindOf(r), rule: r, key: key, events: own, end: end.UnixNano()}
+		n := &naiveKey{kind: kind, rule: r, key: key, events: own, end: end.UnixNano()}
 		n.run()
 		all = append(all, n.changes...)
 	}
@@ -112,7 +124,8 @@ func (n *naiveKey) at(t int64) {
 		}
 	}
 	v, holds := n.kind.truth(n.rule, n.until(t), t, true)
-	if !entered || n.kind.ends != nil && n.kind.ends(n.rule, n.until(t), t) {
+	idle := n.kind.idle != nil && n.kind.idle(n.rule, n.until(t), t)
+	if !entered && !idle || n.kind.ends != nil && n.kind.ends(n.rule, n.until(t), t) {
 		n.look(t, v, holds, "")
 	}
 	n.deadlines(t, v)
@@ -139,6 +152,11 @@ func (n *naiveKey) nextInstant(t int64) int64 {
 		consider(e.UnixNano())
 		for _, after := range n.kind.after(n.rule) {
 			consider(e.UnixNano() + int64(after))
+		}
+	}
+	if n.kind.expected != nil {
+		for _, after := range n.kind.after(n.rule) {
+			consider(n.kind.start + int64(after))
 		}
 	}
 	if n.firesAt != 0 {

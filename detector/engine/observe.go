@@ -48,6 +48,7 @@ func (e *Engine) Observe(partition int, ev *event.Event, wall int64) Outcome {
 			continue
 		}
 		all = false
+		l.sees(at)
 		e.buffer(l, ev, at, nil)
 	}
 	if all {
@@ -66,6 +67,7 @@ func (e *Engine) Take(ev *event.Event, keep func(key string) bool) Outcome {
 	}
 	e.epoch++
 	for _, l := range e.lanes {
+		l.sees(at)
 		e.buffer(l, ev, at, keep)
 	}
 	return Taken

@@ -29,6 +29,8 @@ func parse(t interface{ Fatalf(string, ...any) }, yaml string) []*rule.Rule {
 // drawRule makes a rule on events with the actions connect and disconnect.
 func drawRule(t *rapid.T, id string) string {
 	detect := rapid.SampledFrom(draws()).Draw(t, "type")(t)
+	group := rapid.SampledFrom([]string{"", "user.id", "event.type", "event.type, user.id"}).Draw(t, "group")
+	detect = strings.Replace(detect, "EXPECT", drawExpect(t, group), 1)
 	return fmt.Sprintf(`
 id: %s
 title: a rule
@@ -44,8 +46,7 @@ evidence: {keep: %d, top: {client.ip: 3}}
 annotations: {summary: '{{.State}} {{.Value}} of {{.Limit}} {{.Top "client.ip"}}'}
 `, id,
 		rapid.SampledFrom([]string{"", "where: 'event.action: connect'", "where: 'event.action: (connect or disconnect)'"}).Draw(t, "where"),
-		rapid.SampledFrom([]string{"", "user.id", "event.type", "event.type, user.id"}).Draw(t, "group"),
-		detect, rapid.IntRange(0, 4).Draw(t, "for"), rapid.IntRange(0, 5).Draw(t, "after"), rapid.IntRange(0, 5).Draw(t, "lateness"),
+		group, detect, rapid.IntRange(0, 4).Draw(t, "for"), rapid.IntRange(0, 5).Draw(t, "after"), rapid.IntRange(0, 5).Draw(t, "lateness"),
 		rapid.IntRange(0, 3).Draw(t, "keep"))
 }
 

@@ -94,7 +94,7 @@ func (e *Engine) decodeGone(d *window.Decoder, h *head, clock int64) {
 	for range d.Len(3) {
 		key, sp := d.String(), decodeSpell(d)
 		_ = d.String() // what its condition remembered
-		if sp == nil || sp.phase == pending || d.Err() != nil {
+		if sp == nil || !sp.open() || d.Err() != nil {
 			continue
 		}
 		a, ok := h.farewell(key, sp, max(clock, sp.start))
@@ -107,20 +107,20 @@ func (e *Engine) decodeGone(d *window.Decoder, h *head, clock int64) {
 }
 
 // decodeLanes gives the clocks as one lane knew them, for lanes that were not there, and the lanes that were.
-func (e *Engine) decodeLanes(d *window.Decoder, loads []load) (base *window.Watermark, restored map[*lane]bool) {
+func (e *Engine) decodeLanes(d *window.Decoder, loads []load) (base *lane, restored map[*lane]bool) {
 	restored = map[*lane]bool{}
-	for range d.Len(4) {
-		lateness, idle, clock := d.Int(), d.Int(), d.Int()
+	for range d.Len(5) {
+		lateness, idle, clock, start := d.Int(), d.Int(), d.Int(), d.Int()
 		mark := window.NewWatermark(lateness, idle)
 		mark.Decode(d)
-		if base == nil {
-			base = mark
-		}
 		i := slices.IndexFunc(e.lanes, func(l *lane) bool { return l.lateness == lateness && l.idle == idle })
 		l := newLane(lateness, idle, mark)
 		if i >= 0 {
 			l = e.lanes[i]
-			l.mark, l.clock = mark, clock
+			l.mark = mark
+		}
+		if l.clock, l.start = clock, start; base == nil {
+			base = l
 		}
 		restored[l] = true
 		for range d.Len(5) {
@@ -134,6 +134,7 @@ func (l *lane) encode(enc *window.Encoder, places map[*runner]int) {
 	enc.Int(l.lateness)
 	enc.Int(l.idle)
 	enc.Int(l.clock)
+	enc.Int(l.start)
 	l.mark.Encode(enc)
 	enc.Len(l.buffer.Len())
 	l.buffer.Each(func(it *item) {
@@ -232,6 +233,10 @@ func (e *Engine) encodeSources(enc *window.Encoder) {
 	for name, s := range e.sources {
 		enc.String(name)
 		enc.Int(s.start)
+		enc.Bool(s.told)
+		enc.Bool(s.held)
+		enc.Int(s.idle)
+		encodeChange(enc, s.last)
 		enc.Len(len(s.parts))
 		for p := range s.parts {
 			enc.Len(p)
@@ -243,12 +248,24 @@ func (e *Engine) decodeSources(d *window.Decoder) {
 	for range d.Len(3) {
 		s := &source{parts: map[int]bool{}}
 		name := d.String()
-		s.start = d.Int()
+		s.start, s.told, s.held, s.idle, s.last = d.Int(), d.Bool(), d.Bool(), d.Int(), decodeChange(d)
+		s.last.Node = name
 		for range d.Len(1) {
 			s.parts[int(d.Uint())] = true //nolint:gosec // only compared
 		}
 		e.sources[name] = s
 	}
+}
+
+func encodeChange(enc *window.Encoder, c window.Change) {
+	enc.Bool(c.Out)
+	enc.Bool(c.Silent)
+	enc.Int(c.At)
+	enc.Int(c.Lag)
+}
+
+func decodeChange(d *window.Decoder) window.Change {
+	return window.Change{Out: d.Bool(), Silent: d.Bool(), At: d.Int(), Lag: d.Int()}
 }
 
 func encodeSight(enc *window.Encoder, s window.Sight) {

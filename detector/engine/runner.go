@@ -37,7 +37,17 @@ func newRunner(e *Engine, l *lane, r *rule.Rule) (*runner, error) {
 }
 
 // adopt takes a rule with the same fingerprint: other texts, the same decisions.
-func (r *runner) adopt(to *rule.Rule) { r.rule = to }
+func (r *runner) adopt(to *rule.Rule) {
+	r.rule = to
+	if to.Detect.Absence == nil {
+		return
+	}
+	for _, k := range r.states {
+		if k != nil {
+			r.schedule(k) // a severity may be reached at another instant
+		}
+	}
+}
 
 // take is what one rule takes of one event.
 type take struct {
@@ -93,11 +103,10 @@ func (r *runner) witness(k *keyState, it *item, t *take) {
 
 // state gives a key's state, a new one if need be. A passive event needs none: there is nothing for it to end.
 func (r *runner) state(key string, passive bool) *keyState {
-	n, known := r.space.find(key)
-	if known && int(n) < len(r.states) && r.states[n] != nil {
-		return r.states[n]
+	if k := r.known(key); k != nil {
+		return k
 	}
-	if passive {
+	if passive || r.names() {
 		return nil
 	}
 	if r.live >= r.rule.Limits.Keys {
@@ -105,6 +114,14 @@ func (r *runner) state(key string, passive bool) *keyState {
 		return nil
 	}
 	return r.add(key)
+}
+
+// known gives a key's state, nil if it has none.
+func (r *runner) known(key string) *keyState {
+	if n, ok := r.space.find(key); ok && int(n) < len(r.states) {
+		return r.states[n]
+	}
+	return nil
 }
 
 // overflow counts an event that finds no room.
@@ -144,15 +161,8 @@ func (r *runner) schedule(k *keyState) {
 // retire resolves what the rule has told: it is gone, and nobody else would.
 func (r *runner) retire() {
 	for _, k := range r.states {
-		if k != nil && k.spell != nil && k.spell.phase != pending {
-			at := max(r.lane.clock, k.spell.start)
-			l := k.condition.Advance(at)
-			r.emit(k, k.spell, event.StateResolved, moment{at: at}, l.Value)
-		}
-	}
-	for _, k := range r.states {
 		if k != nil {
-			r.drop(k)
+			r.dismiss(k)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 // fingerprint, so that it goes only to a rule that decides the same.
 const (
 	magic   = "imdet"
-	version = 2
+	version = 3
 )
 
 // ErrSnapshot is returned (wrapped) by Restore for bytes that are no snapshot of this version, or a damaged one.
@@ -63,8 +63,10 @@ func Restore(rules []*rule.Rule, o Options, snapshot []byte) (*Engine, error) {
 	}
 	for _, l := range e.lanes {
 		if base != nil && !restored[l] { // spans that no rule had then
-			l.mark = base.Like(l.lateness, l.idle)
+			fresh := base.like(l.lateness, l.idle)
+			l.mark, l.start = fresh.mark, fresh.start
 		}
+		l.catchUp()
 	}
 	return e, nil
 }
@@ -169,7 +171,7 @@ func decodeSpell(d *window.Decoder) *spell {
 		phase: phase(d.Uint()), start: d.Int(), text: d.String(), first: d.String(), id: d.String(), //nolint:gosec // checked below
 		ceased: d.Int(), told: d.Float(), severity: d.String(),
 	}
-	if sp.phase > ceased {
+	if sp.phase > muted {
 		d.Fail()
 	}
 	return sp

@@ -14,7 +14,11 @@ const (
 	pending phase = iota // the condition holds, but not yet for long enough
 	firing               // told, and it holds
 	ceased               // told, it does not hold, and the time until it is resolved runs
+	muted                // it holds, but was to fire outside the rule's calendar: it is not told until it holds anew
 )
+
+// open says whether the spell was told and is not resolved.
+func (sp *spell) open() bool { return sp.phase == firing || sp.phase == ceased }
 
 // spell is one alert from its begin until it is resolved.
 type spell struct {
@@ -47,7 +51,7 @@ func (r *runner) look(k *keyState, m moment, l window.Look) {
 				r.cease(k, m)
 			}
 		}
-	case sp.phase == pending:
+	case !sp.open():
 		if !l.Holds {
 			k.spell = nil
 		}
@@ -98,6 +102,8 @@ func (r *runner) due(k *keyState) int64 {
 		case ceased:
 			next = min(next, r.resolvedAt(sp))
 		case firing:
+			next = min(next, r.rises(k))
+		case muted:
 		}
 	}
 	return next

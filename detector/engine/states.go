@@ -75,6 +75,10 @@ const agingSteps = 16
 func (r *runner) age(k *keyState, from int64) {
 	step := max(window.Add(r.kind.Span, int64(r.rule.Time.Lateness))/agingSteps, 1e9)
 	due := max(k.condition.Expiry(), from)
+	if due == window.Never {
+		k.aged = false // it is there to stay
+		return
+	}
 	if over := due % step; over > 0 {
 		due = window.Add(due, step-over)
 	} else {

@@ -84,6 +84,9 @@ func (x *explanation) verdict(in engine.Inspection) (verdict, why string) {
 	case sp.Phase == "pending":
 		return Pending, fmt.Sprintf("not yet: the condition holds since %s (%s), but must hold for %s, until %s",
 			stamp(sp.Start), value, x.out.Settings.For, stamp(sp.FiresAt))
+	case sp.Phase == "muted":
+		return Quiet, fmt.Sprintf("no: the condition holds since %s (%s), but was to fire at an instant outside the rule's calendar, which is not made good later",
+			stamp(sp.Start), value)
 	case sp.Phase == "ceased":
 		return Ceased, fmt.Sprintf("an alert is open since %s; its condition no longer holds (%s), and it is resolved at %s unless it holds again",
 			stamp(sp.Start), value, stamp(sp.ResolvedAt))

@@ -20,6 +20,7 @@ type decoder struct {
 	path     []string              // of the mapping that is being read
 	expected *yaml.Node            // the list of an absence rule, read when group_by is known
 	folder   opener                // nil: there are no files beside the rule
+	besides  []string              // other files that the rule was read from
 }
 
 func (d *decoder) note(severity string, p place, format string, args ...any) {

@@ -22,6 +22,8 @@ type Finding struct {
 	Severity string `json:"severity"`
 	RuleID   string `json:"rule_id,omitempty"` // "" where the rule has none that could be read
 	Message  string `json:"message"`
+	// Besides are the other files that the rule was read from, or would be were they there: what to watch for a repair.
+	Besides []string `json:"-"`
 }
 
 // String prints the finding in one line: file:line:column: error: message [rule].

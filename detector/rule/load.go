@@ -137,8 +137,11 @@ func (l *loader) file(name string, src []byte, folder opener) {
 		d := &decoder{file: name, doc: doc, nodes: map[string]*yaml.Node{}, folder: folder}
 		if syntax != nil {
 			d.note(FindingError, place{syntax.line, syntax.column}, "%s", syntax.message)
-		} else if r := d.rule(content); r != nil && l.fresh(d, r) {
-			l.rules = append(l.rules, r)
+		} else if r := d.rule(content); r != nil {
+			if l.fresh(d, r) {
+				l.rules = append(l.rules, r)
+			}
+			d.besides = r.Files
 		}
 		l.take(d)
 	}
@@ -168,7 +171,7 @@ func (l *loader) take(d *decoder) {
 		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
 	})
 	for i := range d.findings {
-		d.findings[i].RuleID = d.ruleID
+		d.findings[i].RuleID, d.findings[i].Besides = d.ruleID, d.besides
 	}
 	l.findings = append(l.findings, d.findings...)
 }

@@ -31,6 +31,9 @@ type Kind struct {
 	Selects filter.Expr
 	// Span is how long an event can matter, lateness not included.
 	Span int64
+	// Lookback is how long before an instant the events lie that decide what holds then, at least Span: what has to be
+	// read to begin in the middle.
+	Lookback int64
 	// Instant: it holds at instants only, so what it raises has last held when it fired.
 	Instant bool
 }
@@ -43,9 +46,12 @@ func NewKind(r *rule.Rule) (Kind, error) {
 		newThreshold(t.Threshold, &k)
 	case t.Consecutive != nil:
 		newConsecutive(r, &k)
+	case t.Absence != nil:
+		newAbsence(t.Absence, &k)
 	default:
 		return k, fmt.Errorf("rule %s: no evaluator for type %q", r.ID, r.Detect.Type)
 	}
+	k.Lookback = max(k.Lookback, k.Span)
 	if k.See == nil {
 		where := filter.Compile(r.Where)
 		k.See = func(ev *event.Event) (Sight, bool) { return Sight{}, where(ev) }
