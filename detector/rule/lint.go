@@ -21,6 +21,7 @@ func (d *decoder) check(r *Rule) {
 	d.checkAnomaly(r)
 	d.checkFor(r)
 	d.checkTests(r)
+	d.checkReach(r)
 	if !HasErrors(d.findings) { // a template needs a rule that is sound otherwise
 		d.checkAnnotations(r)
 	}
@@ -39,15 +40,29 @@ func (d *decoder) checkTimes(r *Rule) {
 
 // checkKeys warns of keys that are another for nearly every event.
 func (d *decoder) checkKeys(r *Rule) {
-	endless := []event.FieldID{
-		event.FieldTimestamp, event.FieldEventID, event.FieldEventIngested, event.FieldMessage, event.FieldErrorMessage, event.FieldTraceID,
-		event.FieldSpanID, event.FieldParentID, event.FieldLogOffset, event.FieldMessageID, event.FieldEventDuration,
-	}
 	for i, f := range r.GroupBy {
-		if slices.Contains(endless, f.ID) {
+		if endless(f) {
 			d.warnAt(fmt.Sprintf("group_by.%d", i), "%s is another value for nearly every event, so that no group ever has many", f.Name)
 		}
 	}
+}
+
+// endless says whether a field is another value for nearly every event: ids of single things, texts, and what is
+// measured.
+func endless(f filter.Field) bool {
+	switch f.Type {
+	case event.Date, event.Text, event.Float:
+		return true
+	case event.Long:
+		return !slices.Contains([]event.FieldID{
+			event.FieldHTTPStatus, event.FieldCloseCode, event.FieldClosePeerCode, event.FieldDestinationPort, event.FieldClientPort, event.FieldClientASNumber,
+			event.FieldConnAttempt, event.FieldHeartbeatMissed, event.FieldHeartbeatInterval, event.FieldMessageAttempt,
+		}, f.ID)
+	case event.Keyword, event.IP, event.Bool, event.GeoPoint, event.Flattened:
+	}
+	return slices.Contains([]event.FieldID{
+		event.FieldEventID, event.FieldTraceID, event.FieldSpanID, event.FieldParentID, event.FieldMessageID,
+	}, f.ID)
 }
 
 func (d *decoder) checkSeverities(r *Rule) {
