@@ -21,6 +21,7 @@ const DeadManRule = "imwatch-dead-man"
 // watchman watches, beside the alerts, whether a detector lives and whether the whole way is open. Its switch belongs
 // to runCanaries once that runs.
 type watchman struct {
+	made   time.Time
 	man    canary.DeadMan // of the detectors' pulses
 	way    canary.DeadMan // knows the canaries; the detector raises the alert about them
 	passed chan time.Time // when canaries were sent that wait for their turn
@@ -30,7 +31,7 @@ type watchman struct {
 }
 
 func newWatchman(now time.Time) *watchman {
-	w := &watchman{passed: make(chan time.Time, 64), turn: make(chan struct{}, 1), man: canary.DeadMan{
+	w := &watchman{made: now, passed: make(chan time.Time, 64), turn: make(chan struct{}, 1), man: canary.DeadMan{
 		RuleID: DeadManRule, Title: "No detector lives", Back: "a detector lives again",
 		Lost: "no detector has been heard of: it is dead, or Kafka is away, and no rule is evaluated",
 	}}
@@ -146,7 +147,6 @@ func (a *Alerter) takeCanaries(ctx context.Context, ms []bus.Message) {
 // come through.
 func (a *Alerter) passCanaries(ctx context.Context) {
 	w := a.watchman
-	started := a.now()
 	for {
 		select {
 		case sent := <-w.passed:
@@ -158,7 +158,7 @@ func (a *Alerter) passCanaries(ctx context.Context) {
 			}
 			now := a.now()
 			w.canary.Store(max(w.canary.Load(), sent.UnixNano()))
-			if !sent.Before(started) { // those from before were on their way while nobody was here
+			if !sent.Before(w.made) { // those from before were on their way while nobody was here
 				a.metrics.canary.Observe(max(0, now.Sub(sent).Seconds()))
 			}
 		case <-ctx.Done():

@@ -213,7 +213,7 @@ func TestCanariesAreTimed(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- a.Run(ctx) }()
 		pass(time.Second)
-		r.sing(canary.Shipper, time.Minute, time.Now().Add(-500*time.Millisecond)) // one before the start of the rig's watch
+		r.sing(canary.Shipper, time.Minute, time.Now().Add(-500*time.Millisecond))
 		r.sing(canary.Shipper, time.Minute, time.Now())
 		pass(time.Second)
 		n, sum, age := timed(t, reg)

@@ -8,6 +8,7 @@ import (
 	"imwatch/detector/rule"
 	"imwatch/detector/window"
 	"imwatch/event"
+	"imwatch/event/canary"
 )
 
 // DetectorBlind is the rule id of the alert that the detector does not see what happens now.
@@ -41,7 +42,7 @@ func (b *blindness) tick(now time.Time, v vitals) []*event.Alert {
 		b.open = nil
 		end.State, end.Time, end.Value = event.StateResolved, now.UTC(), 0
 		end.To = end.Time
-		end.Annotations = map[string]string{"summary": "the detector on " + b.host + " sees what happens again"}
+		end.Annotations = map[string]string{"summary": "the detector on " + b.host + " sees what happens again", "runbook": canary.Runbook}
 		return []*event.Alert{&end}
 	}
 	causes := b.causes(now, v, b.after)
@@ -91,6 +92,8 @@ func (b *blindness) alert(causes []cause) *event.Alert {
 		Time: first, From: first, ID: event.AlertID(DetectorBlind, "", first.UnixNano()), State: event.StateFiring,
 		RuleID: DetectorBlind, RuleName: "The detector is blind", Status: rule.StatusEnabled, Severity: "critical",
 		Value: b.after.Seconds(), Limit: fmt.Sprintf("> %vs", b.after.Seconds()),
-		Annotations: map[string]string{"summary": "the detector on " + b.host + " does not see what happens now: " + strings.Join(texts, "; ")},
+		Annotations: map[string]string{
+			"summary": "the detector on " + b.host + " does not see what happens now: " + strings.Join(texts, "; "), "runbook": canary.Runbook,
+		},
 	}
 }

@@ -23,6 +23,9 @@ const (
 // Missed is how many canaries in a row have to be missing until the way counts as cut.
 const Missed = 3
 
+// Runbook is the page for those who are told by one of the alerts about the pipeline's own health.
+const Runbook = "docs/runbooks/own-health.md"
+
 // Line makes the canary of a service on a node; every is the time until its next one. 0 says that it sends no more,
 // so that nobody waits for them.
 func Line(service, node string, every time.Duration, at time.Time) []byte {

@@ -99,7 +99,7 @@ func (d *DeadMan) Tick(now time.Time) []*event.Alert {
 		Time: at, From: at, ID: event.AlertID(d.RuleID, "", at.UnixNano()), State: event.StateFiring,
 		RuleID: d.RuleID, RuleName: d.Title, Status: "enabled", Severity: "critical",
 		Value: wait.Seconds(), Limit: fmt.Sprintf(">= %vs", wait.Seconds()), Window: wait.String(),
-		Annotations: map[string]string{"summary": fmt.Sprintf("%s for %v; the last was sent by %s at %s", d.Lost, wait, last.Node, event.FormatTime(last.At))},
+		Annotations: map[string]string{"summary": fmt.Sprintf("%s for %v; the last was sent by %s at %s", d.Lost, wait, last.Node, event.FormatTime(last.At)), "runbook": Runbook},
 	}
 	return []*event.Alert{d.open}
 }
@@ -111,7 +111,7 @@ func (d *DeadMan) resolve(at time.Time) *event.Alert {
 		at = end.From
 	}
 	end.State, end.Time, end.To, end.Value = event.StateResolved, at.UTC(), at.UTC(), 0
-	end.Annotations = map[string]string{"summary": d.Back}
+	end.Annotations = map[string]string{"summary": d.Back, "runbook": Runbook}
 	return &end
 }
 

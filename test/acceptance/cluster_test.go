@@ -53,7 +53,7 @@ func openCluster(t *testing.T, rules string) *site {
 		s.role(t, name)
 		s.start(t, name)
 	}
-	s.pipeline = s.specs["detect"].ops
+	s.pipeline, s.alerter = s.specs["detect"].ops, s.specs["alert"].ops
 	s.start(t, node1)
 	s.start(t, node2)
 	return s

@@ -28,7 +28,7 @@ func openEmbedded(t *testing.T, rules string) *site {
 	second := s.specs[node2]
 	second.env = append(second.env, "IMWATCH_IM_SERVER_LOG_PATH="+filepath.Join(s.logs, node2+".log"))
 	s.specs[node2] = second
-	s.pipeline = pipeline
+	s.pipeline, s.alerter = pipeline, pipeline
 	s.store = inside{filepath.Join(s.dir, "store")}
 	s.start(t, node1)
 	s.start(t, node2)

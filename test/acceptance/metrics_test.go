@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -53,4 +54,25 @@ func (s *site) logLate(t *testing.T) {
 	defer cancel()
 	late, err := metric(ctx, s.pipeline, "im_detector_late_events_total", "")
 	t.Logf("the detector has met %v late events since its last start (%v)", late, err)
+}
+
+// canaryPasses waits until a canary has come the whole way, and says how long it took.
+func (s *site) canaryPasses(t *testing.T) {
+	t.Helper()
+	const latency = "im_alerting_canary_latency_seconds"
+	waitFor(t, "a canary comes the whole way", 90*time.Second, func(ctx context.Context) error {
+		n, err := metric(ctx, s.alerter, latency+"_count", "")
+		if err != nil {
+			return err
+		}
+		sum, err := metric(ctx, s.alerter, latency+"_sum", "")
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errors.New("none has come")
+		}
+		t.Logf("%v canaries took %.3f s on average", n, sum/n)
+		return nil
+	})
 }

@@ -43,6 +43,7 @@ type site struct {
 	told      *receivers
 	targets   []string            // where clients connect, by node
 	pipeline  string              // the process whose metrics speak of the detector
+	alerter   string              // and that whose metrics speak of alerting
 	specs     map[string]spec     // by process
 	procs     map[string]*process // by process, those that run
 	servers   map[string]server   // by name: what is no process of ours

@@ -56,6 +56,7 @@ func TestWholeWay(t *testing.T) {
 			s.fatal(t)
 			waitFor(t, "everybody is told", time.Minute, func(context.Context) error { return missing(s.told.notices(t), len(expected)) })
 			s.logLate(t)
+			s.canaryPasses(t)
 			docs, letters := s.store.settled(t, s)
 
 			told := s.told.notices(t)
