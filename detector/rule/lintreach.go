@@ -34,9 +34,9 @@ func (d *decoder) checkParts(r *Rule) {
 	switch t := r.Detect; {
 	case t.Ratio != nil:
 		if why := never(r.Where, t.Ratio.Of); why != "" {
-			d.failAt("detect.ratio.of", "where leaves no event that satisfies this, so the share is always 0: %s", why)
+			d.warnAt("detect.ratio.of", "where leaves no event that satisfies this, so the share is always 0: %s", why)
 		} else if never(r.Where, filter.Not{X: t.Ratio.Of}) != "" {
-			d.failAt("detect.ratio.of", "every event that where takes satisfies this, so the share is always 1")
+			d.warnAt("detect.ratio.of", "every event that where takes satisfies this, so the share is always 1")
 		}
 	case t.Consecutive != nil && t.Consecutive.Reset != nil:
 		if never(r.Where, filter.Not{X: t.Consecutive.Reset}) != "" {
@@ -44,8 +44,12 @@ func (d *decoder) checkParts(r *Rule) {
 		}
 	case t.Sequence != nil:
 		for i, step := range t.Sequence.Steps {
+			note := d.failAt
+			if step.Not { // it can fire all the same
+				note = d.warnAt
+			}
 			if why := never(r.Where, step.Where); why != "" {
-				d.failAt(fmt.Sprintf("detect.sequence.steps.%d.where", i), "where leaves no event for this step: %s", why)
+				note(fmt.Sprintf("detect.sequence.steps.%d.where", i), "where leaves no event for this step: %s", why)
 			}
 		}
 	case t.Travel != nil && t.Travel.Ignore != nil:
@@ -140,7 +144,7 @@ func (d *decoder) checkValues(r *Rule) {
 		path := "severity_when." + e.Severity
 		switch {
 		case beyond(e.Is, high):
-			d.failAt(path, "%q can never hold: the value of this rule is at most %s", e.Is, printNumber(high))
+			d.warnAt(path, "%q can never hold: the value of this rule is at most %s", e.Is, printNumber(high))
 		case implied(r.Detect.limitComparison(), e.Is):
 			d.warnAt(path, "%q holds whenever the rule fires (%s), so its severity is never %s", e.Is, r.Detect.Limit(), r.Severity)
 		}

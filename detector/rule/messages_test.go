@@ -80,8 +80,7 @@ func messages(t *testing.T) (all []message) {
 			if !ok {
 				return true
 			}
-			sel, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok || !slices.Contains([]string{"fail", "failAt", "warnAt", "note", "noteAt"}, sel.Sel.Name) && !isErrorf(sel) {
+			if !reports(call.Fun) {
 				return true
 			}
 			for _, arg := range call.Args {
@@ -100,9 +99,17 @@ func messages(t *testing.T) (all []message) {
 	return all
 }
 
-func isErrorf(sel *ast.SelectorExpr) bool {
-	x, ok := sel.X.(*ast.Ident)
-	return ok && x.Name == "fmt" && sel.Sel.Name == "Errorf"
+// reports says whether a function that is called notes a fault.
+func reports(fun ast.Expr) bool {
+	known := []string{"fail", "failAt", "warnAt", "note", "noteAt"}
+	switch f := fun.(type) {
+	case *ast.Ident:
+		return slices.Contains(known, f.Name)
+	case *ast.SelectorExpr:
+		x, ok := f.X.(*ast.Ident)
+		return slices.Contains(known, f.Sel.Name) || ok && x.Name == "fmt" && f.Sel.Name == "Errorf"
+	}
+	return false
 }
 
 // literal gives a text that stands in the source, joined where it is cut.
