@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"imwatch/detector/query"
@@ -110,9 +111,7 @@ func (e *entry) status() RuleStatus {
 		at := time.Unix(0, u.LastEvent).UTC()
 		s.LastEvent = &at
 	}
-	for state, n := range e.alerts {
-		s.Alerts[state] = n
-	}
+	maps.Copy(s.Alerts, e.alerts)
 	if a := e.last; a != nil {
 		s.LastAlert = &LastAlert{a.ID, a.State, a.KeyString(), a.Time.UTC(), a.Value}
 	}

@@ -54,8 +54,13 @@ func TestDeadMan(t *testing.T) {
 	for name, steps := range map[string][]step{
 		"before the first nothing is expected": {{at: time.Hour}},
 		"after three missed, once, until one comes": {
-			{0, "a", 0, m, ""}, {3*m - 1, "", 0, 0, ""}, {3 * m, "", 0, 0, "firing 3m0s"}, {9 * m, "", 0, 0, ""},
-			{10 * m, "a", 10*m - time.Second, m, "resolved 9m59s"}, {11 * m, "a", 11 * m, m, ""}, {14 * m, "", 0, 0, "firing 14m0s"},
+			{0, "a", 0, m, ""},
+			{3*m - 1, "", 0, 0, ""},
+			{3 * m, "", 0, 0, "firing 3m0s"},
+			{9 * m, "", 0, 0, ""},
+			{10 * m, "a", 10*m - time.Second, m, "resolved 9m59s"},
+			{11 * m, "a", 11 * m, m, ""},
+			{14 * m, "", 0, 0, "firing 14m0s"},
 		},
 		"one of two is enough": {
 			{0, "a", 0, m, ""}, {2 * m, "b", 2 * m, m, ""}, {4 * m, "", 0, 0, ""}, {5 * m, "", 0, 0, "firing 5m0s"},
