@@ -33,6 +33,14 @@ func naiveKindOf(r *rule.Rule, start int64) naiveKind {
 	switch d := r.Detect; {
 	case d.Threshold != nil:
 		return naiveThreshold()
+	case d.Ratio != nil:
+		return naiveRatio()
+	case d.Metric != nil:
+		return naiveMetric()
+	case d.Cardinality != nil:
+		return naiveCardinality()
+	case d.Spike != nil:
+		return naiveSpike()
 	case d.Consecutive != nil:
 		return naiveConsecutive()
 	}
@@ -44,7 +52,7 @@ func naiveKindOf(r *rule.Rule, start int64) naiveKind {
 
 // draws gives for each type what draws one, as the value of detect.
 func draws() []func(*rapid.T) string {
-	return []func(*rapid.T) string{drawThreshold, drawConsecutive, drawAbsence}
+	return []func(*rapid.T) string{drawThreshold, drawRatio, drawMetric, drawCardinality, drawSpike, drawConsecutive, drawAbsence}
 }
 
 func matches(r *rule.Rule, e *event.Event) bool { return filter.Compile(r.Where)(e) }

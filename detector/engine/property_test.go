@@ -53,15 +53,23 @@ annotations: {summary: '{{.State}} {{.Value}} of {{.Limit}} {{.Top "client.ip"}}
 func drawEvents(t *rapid.T, nodes int) []*event.Event {
 	n := rapid.IntRange(1, 60).Draw(t, "events")
 	events := make([]*event.Event, n)
-	at := 0
+	at, long := 0, false
 	for i := range events {
-		at += rapid.SampledFrom([]int{0, 0, 250, 500, 1000, 1000, 2000, 7000}).Draw(t, "step") // milliseconds
+		step := rapid.SampledFrom([]int{0, 0, 250, 500, 1000, 1000, 2000, 7000, 45_000}).Draw(t, "step") // milliseconds
+		if step == 45_000 {
+			if long { // once: longer than anything is remembered
+				step = 0
+			}
+			long = true
+		}
+		at += step
 		e := newEvent(rapid.SampledFrom([]event.Action{event.ActionConnect, event.ActionConnect, event.ActionDisconnect}).Draw(t, "action"),
 			base.Add(time.Duration(at)*time.Millisecond))
 		e.SetText(event.FieldEventID, fmt.Sprintf("e%03d", rapid.IntRange(0, 9).Draw(t, "id")*100+i))
 		e.SetText(event.FieldServiceNode, fmt.Sprintf("n%d", rapid.IntRange(1, nodes).Draw(t, "node")))
 		e.SetText(event.FieldUserID, rapid.SampledFrom([]string{"", "u1", "u2"}).Draw(t, "user"))
 		e.SetText(event.FieldClientIP, rapid.SampledFrom([]string{"", "192.0.2.1", "192.0.2.2"}).Draw(t, "ip"))
+		drawNumbers(t, e)
 		e.SetList(event.FieldEventType, rapid.SampledFrom([][]string{nil, {"start"}, {"start", "info"}, {"info", "info"}}).Draw(t, "type")...)
 		if w := rapid.SampledFrom([]float64{1, 1, 1, 2, 0.5, 0.1, 0, -1}).Draw(t, "weight"); w != 1 {
 			e.SetFloat(event.FieldSampleWeight, w)

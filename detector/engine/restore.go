@@ -283,6 +283,10 @@ func encodeSight(enc *window.Encoder, s window.Sight) {
 	for _, text := range s.Extra.Texts {
 		enc.String(text)
 	}
+	enc.Len(len(s.Extra.Hashes))
+	for _, h := range s.Extra.Hashes {
+		enc.Fixed(h)
+	}
 }
 
 func decodeSight(d *window.Decoder) window.Sight {
@@ -296,6 +300,9 @@ func decodeSight(d *window.Decoder) window.Sight {
 	}
 	for range d.Len(1) {
 		s.Extra.Texts = append(s.Extra.Texts, d.String())
+	}
+	for range d.Len(8) {
+		s.Extra.Hashes = append(s.Extra.Hashes, d.Fixed())
 	}
 	return s
 }

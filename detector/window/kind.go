@@ -19,6 +19,7 @@ type Sight struct {
 type Extra struct {
 	Numbers []float64
 	Texts   []string
+	Hashes  []uint64
 }
 
 // Kind is what the type of a rule is made of.
@@ -44,6 +45,14 @@ func NewKind(r *rule.Rule) (Kind, error) {
 	switch t := r.Detect; {
 	case t.Threshold != nil:
 		newThreshold(t.Threshold, &k)
+	case t.Ratio != nil:
+		newRatio(r, &k)
+	case t.Metric != nil:
+		newMetric(r, &k)
+	case t.Cardinality != nil:
+		newCardinality(r, &k)
+	case t.Spike != nil:
+		newSpike(t.Spike, &k)
 	case t.Consecutive != nil:
 		newConsecutive(r, &k)
 	case t.Absence != nil:
