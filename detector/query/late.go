@@ -94,7 +94,7 @@ func (e *Evaluator) reach() int64 {
 	if e.filter != nil {
 		return e.filter.reach
 	}
-	return e.kind.Span
+	return e.kind.Lookback
 }
 
 // adopt takes over the state of a key evaluated anew and gives the state changes that nobody was told of: those of

@@ -36,7 +36,7 @@ func newPrefilter(r *rule.Rule, k window.Kind) *prefilter {
 			return nil // stores do not compare such values as a whole
 		}
 	}
-	p := &prefilter{reach: k.Span}
+	p := &prefilter{reach: k.Lookback}
 	switch d := r.Detect; {
 	case d.Threshold != nil:
 		p.add(windowed(k.Selects, d.Threshold.Window.Duration, above(d.Threshold.Count)))
@@ -45,7 +45,7 @@ func newPrefilter(r *rule.Rule, k window.Kind) *prefilter {
 	case d.Metric != nil:
 		p.add(metricPart(k.Selects, d.Metric))
 	case d.Cardinality != nil:
-		c := windowed(k.Selects, d.Cardinality.Window.Duration, above(d.Cardinality.Is))
+		c := windowed(k.Selects, d.Cardinality.Window.Duration, above(estimated(d.Cardinality.Is)))
 		c.value = &d.Cardinality.Field
 		p.add(c)
 	case d.Spike != nil:
@@ -81,6 +81,15 @@ func above(c rule.Comparison) func(float64) bool {
 		return func(sum float64) bool { return loose(sum) >= c.Limit }
 	}
 	return nil
+}
+
+// estimated lowers a limit on what is estimated beyond ExactValues by six times the standard error: an estimate may be
+// above what the store counts.
+func estimated(c rule.Comparison) rule.Comparison {
+	if c.Limit > window.ExactValues {
+		c.Limit = max(window.ExactValues, 0.95*c.Limit)
+	}
+	return c
 }
 
 func atLeast(least float64) func(float64) bool {
