@@ -116,8 +116,11 @@ func keyOf(values []string) string {
 func (r *runner) dismiss(k *keyState) {
 	if k.spell != nil && k.spell.open() {
 		at := max(r.lane.clock, k.spell.start)
-		l := k.condition.Advance(at)
-		r.emit(k, k.spell, event.StateResolved, moment{at: at}, l.Value)
+		value := k.condition.Advance(at).Value
+		if r.kind.Instant {
+			value = k.spell.told // nothing is compared at this instant
+		}
+		r.emit(k, k.spell, event.StateResolved, moment{at: at}, value)
 	}
 	r.drop(k)
 }

@@ -39,6 +39,19 @@ func splitKey(key string, n int) (parts []Part, ok bool) {
 	return parts, key == ""
 }
 
+// withoutLast gives the length of a key's parts but the last of n.
+func withoutLast(key string, n int) int {
+	at := 0
+	for range n - 1 {
+		u, size := uvarint(key[at:])
+		at += size
+		if u > 0 {
+			at += int(u - 1) //nolint:gosec // a length within the key
+		}
+	}
+	return at
+}
+
 func uvarint(s string) (uint64, int) {
 	var b [binary.MaxVarintLen64]byte
 	return binary.Uvarint(b[:copy(b[:], s)])

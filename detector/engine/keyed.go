@@ -2,7 +2,6 @@ package engine
 
 import (
 	"imwatch/detector/rule"
-	"imwatch/detector/window"
 	"imwatch/event"
 )
 
@@ -73,12 +72,10 @@ func (e *Engine) Preload(ev *event.Event, keep func(key string) bool) {
 	}
 	t, keys := &it.takes[0], &it.keys[0]
 	for _, key := range append([]string{keys.first}, keys.more...) {
-		k := r.state(key, sight.Passive)
+		k, _ := r.observe(it, t, key)
 		if k == nil {
 			continue
 		}
-		k.condition.Enter(window.Observation{At: at, Weight: it.weight, Sight: sight})
-		r.witness(k, it, t)
 		r.schedule(k)
 		r.watch(k, at)
 	}

@@ -161,7 +161,7 @@ func (it *item) keysOf(r *runner, ev *event.Event, keep func(string) bool) (plac
 	}
 	first, more, cut := r.space.of(ev, r.engine.epoch)
 	if keep != nil {
-		kept := slices.DeleteFunc(append([]string{first}, more...), func(key string) bool { return !keep(key) })
+		kept := slices.DeleteFunc(append([]string{first}, more...), func(key string) bool { return !keep(key[:r.grouped(key)]) })
 		if len(kept) == 0 {
 			return -1, cut
 		}

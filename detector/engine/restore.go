@@ -271,6 +271,7 @@ func decodeChange(d *window.Decoder) window.Change {
 func encodeSight(enc *window.Encoder, s window.Sight) {
 	enc.Uint(uint64(s.Bits))
 	enc.Bool(s.Passive)
+	enc.Bool(s.Follows)
 	enc.Bool(s.Extra != nil)
 	if s.Extra == nil {
 		return
@@ -290,7 +291,7 @@ func encodeSight(enc *window.Encoder, s window.Sight) {
 }
 
 func decodeSight(d *window.Decoder) window.Sight {
-	s := window.Sight{Bits: uint32(d.Uint()), Passive: d.Bool()} //nolint:gosec // it was encoded from as many bits
+	s := window.Sight{Bits: uint32(d.Uint()), Passive: d.Bool(), Follows: d.Bool()} //nolint:gosec // it was encoded from as many bits
 	if !d.Bool() {
 		return s
 	}

@@ -31,7 +31,7 @@ func newRunner(e *Engine, l *lane, r *rule.Rule) (*runner, error) {
 		return nil, err
 	}
 	return &runner{
-		engine: e, lane: l, rule: r, kind: kind, fingerprint: r.Fingerprint(), space: e.space(r.GroupBy), aging: map[int64]*keyState{},
+		engine: e, lane: l, rule: r, kind: kind, fingerprint: r.Fingerprint(), space: e.space(r.KeyFields()), aging: map[int64]*keyState{},
 		usage: Usage{LastEvent: window.None},
 	}, nil
 }
@@ -75,13 +75,10 @@ func (r *runner) tags(e *event.Event) []window.Tag {
 
 // enter lets an event enter under one of its keys.
 func (r *runner) enter(it *item, t *take, key string) {
-	k := r.state(key, t.sight.Passive)
+	k, l := r.observe(it, t, key)
 	if k == nil {
 		return
 	}
-	r.usage.Looks++
-	l := k.condition.Enter(window.Observation{At: it.event.At(), Weight: it.weight, Sight: t.sight})
-	r.witness(k, it, t)
 	if k.spell != nil || l.Holds {
 		r.look(k, moment{it.event.At(), it.text, it.event}, l)
 	}
@@ -89,10 +86,34 @@ func (r *runner) enter(it *item, t *take, key string) {
 	r.watch(k, it.event.At())
 }
 
+// observe shows an event to the condition of one of its keys. The state is nil where there is none that an alert could
+// be about.
+func (r *runner) observe(it *item, t *take, key string) (*keyState, window.Look) {
+	o := window.Observation{At: it.event.At(), Weight: it.weight, Sight: t.sight}
+	if r.kind.Values {
+		var wanted bool
+		if o.Bits, wanted = r.ofKey(key, o.At); !wanted {
+			return nil, window.Look{}
+		}
+	}
+	k := r.state(key, t.sight.Passive || t.sight.Follows)
+	if k == nil {
+		return nil, window.Look{}
+	}
+	r.usage.Looks++
+	l := k.condition.Enter(o)
+	r.witness(k, it, t)
+	return k, l
+}
+
 // witness keeps what alerts of the key will tell of an event that has entered.
 func (r *runner) witness(k *keyState, it *item, t *take) {
-	if since := k.condition.Since(it.event.At()); since == window.Never {
+	since := k.condition.Since(it.event.At())
+	if since == window.Never {
 		k.evidence.Clear()
+		if t.sight.Follows {
+			return // nothing counts after it, itself included
+		}
 	} else {
 		k.evidence.Trim(since)
 	}
@@ -101,12 +122,13 @@ func (r *runner) witness(k *keyState, it *item, t *take) {
 	}
 }
 
-// state gives a key's state, a new one if need be. A passive event needs none: there is nothing for it to end.
-func (r *runner) state(key string, passive bool) *keyState {
+// state gives a key's state, a new one if need be. An event that begins nothing needs none: there is nothing for it to
+// end or to go on with.
+func (r *runner) state(key string, beginsNothing bool) *keyState {
 	if k := r.known(key); k != nil {
 		return k
 	}
-	if passive || r.names() {
+	if beginsNothing || r.names() {
 		return nil
 	}
 	if r.live >= r.rule.Limits.Keys {

@@ -2,6 +2,7 @@ package window
 
 import (
 	"fmt"
+	"time"
 
 	"imwatch/detector/rule"
 	"imwatch/event"
@@ -12,6 +13,7 @@ import (
 type Sight struct {
 	Bits    uint32 // by type: the condition of a ratio, the steps of a sequence that match, a resetting event
 	Passive bool   // needs no state of its own and is no evidence: it only ends what others began
+	Follows bool   // needs no state of its own: it only goes on with what others began, and is evidence of it then
 	Extra   *Extra // nil where the type needs nothing further
 }
 
@@ -37,6 +39,11 @@ type Kind struct {
 	Lookback int64
 	// Instant: it holds at instants only, so what it raises has last held when it fired.
 	Instant bool
+	// Values: the last part of a key, beside those of group_by, is a value of the event.
+	Values bool
+	// Warms, with Values: for every event of a key of group_by its own condition is asked first, by the bit OfKey; while
+	// it holds, those of the values are told so by the bit Warming.
+	Warms bool
 }
 
 // NewKind gives what a rule's type is made of. The error is for a type that is not known.
@@ -55,6 +62,12 @@ func NewKind(r *rule.Rule) (Kind, error) {
 		newSpike(t.Spike, &k)
 	case t.Consecutive != nil:
 		newConsecutive(r, &k)
+	case t.Sequence != nil:
+		newSequence(r, &k)
+	case t.Travel != nil:
+		newTravel(r, &k)
+	case t.NewTerm != nil:
+		newNewTerm(r, &k)
 	case t.Absence != nil:
 		newAbsence(t.Absence, &k)
 	default:
@@ -68,12 +81,17 @@ func NewKind(r *rule.Rule) (Kind, error) {
 	return k, nil
 }
 
-// Span gives how long an event can matter to a rule: how far apart two copies of it may come and still have to be
-// known as one.
+// Span gives for how long the ids of a rule's events must be known: how far apart two copies of one may come and still
+// count once. Types that remember what they have seen for days hold it for an hour only: a copy has the instant of the
+// first one, so by then it is late.
 func Span(r *rule.Rule) int64 {
 	k, err := NewKind(r)
 	if err != nil {
 		return int64(r.Time.Lateness)
 	}
-	return Add(k.Span, int64(r.Time.Lateness))
+	span := k.Span
+	if r.Detect.NewTerm != nil || r.Detect.Travel != nil {
+		span = min(span, int64(time.Hour))
+	}
+	return Add(span, int64(r.Time.Lateness))
 }

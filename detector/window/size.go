@@ -31,6 +31,17 @@ func (c *threshold) Size() int64 {
 // Size gives the memory of the row.
 func (c *consecutive) Size() int64 { return int64(unsafe.Sizeof(*c)) }
 
+// Size gives the memory of the starts and of how far they have come.
+func (c *stepChain) Size() int64 {
+	return int64(unsafe.Sizeof(*c)) + 8*int64(cap(c.starts)) + 4*int64(cap(c.runs)) + 2*int64(cap(c.counts))
+}
+
+// Size gives the memory of the place.
+func (c *travel) Size() int64 { return int64(unsafe.Sizeof(*c)) }
+
+// Size gives the memory of the value or key.
+func (c *newTerm) Size() int64 { return int64(unsafe.Sizeof(*c)) }
+
 // Size gives the memory of the evidence beside the value itself, the last event included: most keys have it to
 // themselves. The values counted are shared by all keys.
 func (v *Evidence) Size() int64 {
