@@ -20,6 +20,26 @@ const (
 // openCluster wipes and starts Kafka and Elasticsearch, and starts a process a role on them.
 func openCluster(t *testing.T, rules string) *site {
 	t.Helper()
+	s := newCluster(t, rules)
+	for _, name := range []string{node1, node2} {
+		s.node(t, name, "im-server")
+		server := s.specs[name]
+		server.env = append(server.env, "IMWATCH_IM_SERVER_LOG_PATH="+s.logs+"/"+name+".log")
+		s.specs[name] = server
+	}
+	for _, name := range []string{"alert", "detect", "index", "ship"} {
+		s.role(t, name)
+		s.start(t, name)
+	}
+	s.pipeline, s.alerter = s.specs["detect"].ops, s.specs["alert"].ops
+	s.start(t, node1)
+	s.start(t, node2)
+	return s
+}
+
+// newCluster wipes and starts Kafka and Elasticsearch, and sets them up. Nothing of ours runs yet.
+func newCluster(t *testing.T, rules string) *site {
+	t.Helper()
 	for _, name := range []string{kafkaVar, kafkaScriptVar, elasticVar, elasticScriptVar} {
 		if os.Getenv(name) == "" {
 			t.Skipf("%s is not set: cluster mode needs a real Kafka and Elasticsearch, see test/acceptance.sh", name)
@@ -43,19 +63,6 @@ func openCluster(t *testing.T, rules string) *site {
 	if err != nil {
 		t.Fatalf("setup: %v\n%s", err, out)
 	}
-	for _, name := range []string{node1, node2} {
-		s.node(t, name, "im-server")
-		server := s.specs[name]
-		server.env = append(server.env, "IMWATCH_IM_SERVER_LOG_PATH="+s.logs+"/"+name+".log")
-		s.specs[name] = server
-	}
-	for _, name := range []string{"alert", "detect", "index", "ship"} {
-		s.role(t, name)
-		s.start(t, name)
-	}
-	s.pipeline, s.alerter = s.specs["detect"].ops, s.specs["alert"].ops
-	s.start(t, node1)
-	s.start(t, node2)
 	return s
 }
 
