@@ -60,7 +60,7 @@ func DefaultConfig() Config {
 		PollInterval:       250 * time.Millisecond,
 		BatchLines:         5000,
 		BatchBytes:         2 << 20,
-		WatermarkInterval:  time.Second,
+		WatermarkInterval:  250 * time.Millisecond,
 		CanaryInterval:     time.Minute,
 		CheckpointInterval: time.Second,
 		CloseAfter:         30 * time.Second,

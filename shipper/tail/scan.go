@@ -25,10 +25,15 @@ type named struct {
 // Scan looks at the directories: it finds new files, follows renamed ones, notices truncated and deleted ones, and
 // prepares what Next reads.
 func (t *Tail) Scan() {
-	l := t.settled(t.list)
-	now := t.opts.Now()
-	for _, g := range t.order {
-		t.update(g, l, now)
+	for range scanTries {
+		l := t.settled(t.list)
+		now, moved := t.opts.Now(), false
+		for _, g := range t.order {
+			moved = t.update(g, l, now) || moved
+		}
+		if !moved {
+			break
+		}
 	}
 	t.order = slices.DeleteFunc(t.order, func(g *group) bool {
 		if len(g.gens) > 0 || len(g.files) > 0 || g.queued {
@@ -41,7 +46,7 @@ func (t *Tail) Scan() {
 
 // rescan is Scan for one log.
 func (t *Tail) rescan(g *group) {
-	t.update(g, t.settled(func() listing {
+	list := func() listing {
 		l := listing{files: map[*group][]named{}, closed: map[string]bool{}}
 		for _, pattern := range t.opts.Sources[g.source].Paths {
 			if ok, _ := filepath.Match(filepath.Dir(pattern), g.dir()); ok {
@@ -49,18 +54,26 @@ func (t *Tail) rescan(g *group) {
 			}
 		}
 		return l
-	}), t.opts.Now())
+	}
+	for range scanTries {
+		if moved := t.update(g, t.settled(list), t.opts.Now()); !moved {
+			return
+		}
+	}
 }
+
+// scanTries bounds how often a directory is looked at again while its files are being renamed: longer than any burst
+// of rotations. It ends as soon as nothing has moved.
+const scanTries = 100
 
 // settled lists until two listings agree, if something has moved since the last scan: a file that is renamed while
 // its directory is read may not be seen under either name, and a newer one would be read before it.
 func (t *Tail) settled(list func() listing) listing {
-	const tries = 5
 	l := list()
 	if t.unmoved(l) {
 		return l
 	}
-	for range tries {
+	for range scanTries {
 		again := list()
 		if same(l, again) {
 			return again
@@ -146,18 +159,21 @@ func (t *Tail) listDir(dir, pattern string, source int, l *listing) {
 	}
 }
 
-// update brings a log's files in line with the names found for it.
-func (t *Tail) update(g *group, l listing, now time.Time) {
+// update brings a log's files in line with the names found for it. It says whether a name stood for another file when
+// that was opened: then some file may have been missed, and a newer one must not be read before it.
+func (t *Tail) update(g *group, l listing, now time.Time) (moved bool) {
 	if l.closed[g.dir()] {
 		g.trouble = true // nothing can be said of it
-		return
+		return false
 	}
 	g.scanned, g.trouble = now, false
 	for _, x := range g.files {
 		x.gone = true
 	}
 	for _, f := range l.files[g] {
-		if err := g.see(f.path, f.info, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		changed, err := g.see(f.path, f.info, now)
+		moved = moved || changed
+		if err != nil {
 			t.warn(f.path, err)
 			g.trouble = true
 		}
@@ -179,29 +195,35 @@ func (t *Tail) update(g *group, l listing, now time.Time) {
 	if len(g.gens)+len(g.files) > 0 {
 		t.enqueue(g)
 	}
+	return moved
 }
 
-// see takes note of a name: of a file that is known, or of a new one.
-func (g *group) see(path string, info fs.FileInfo, now time.Time) error {
-	if x := g.byInode(inodeOf(info, path)); x != nil && (x.f != nil || x.size == info.Size() && x.mtime.Equal(info.ModTime())) {
+// see takes note of a name: of a file that is known, or of a new one. moved says that the name has changed hands since
+// it was listed.
+func (g *group) see(path string, info fs.FileInfo, now time.Time) (moved bool, err error) {
+	listed := inodeOf(info, path)
+	if x := g.byInode(listed); x != nil && (x.f != nil || x.size == info.Size() && x.mtime.Equal(info.ModTime())) {
 		if x.gone || path == g.live { // of several links to one file the live name counts
 			x.path, x.gone = path, false
 		}
-		return nil
+		return false, nil
 	} else if x != nil {
 		// Closed, and changed since: written to again, or another file on the same inode. Its content will tell.
 		g.remove(x)
 	}
 	x, err := openFile(path, now)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if g.byInode(x.key) != nil {
-		x.close() // the name changed hands between the two calls; the next scan sees it
-		return nil
+		x.close()
+		return x.key != listed, nil
 	}
 	g.files = append(g.files, x)
-	return nil
+	return x.key != listed, nil
 }
 
 func (g *group) remove(x *file) {
