@@ -65,6 +65,7 @@ var may = map[string][]string{
 	"cmd/imwatch":     {"internal/app"},
 	"test/compose":    nil,
 	"test/acceptance": {"*"},
+	"bench/latency":   {"*"},
 	"bench/pipeline":  {"*"},
 
 	"internal/bus/bustest":     {"internal/bus"},
