@@ -84,13 +84,11 @@ func (d *Detector) tryOpen(ctx context.Context) (bus.Consumer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking where %s ends: %w", d.topic, err)
 	}
-	for p, end := range found {
+	for p := range found {
 		switch at, known := d.positions[p]; {
 		case !known:
 			d.positions[p] = starts[p]
-			if starts[p] < end { // its events must be read before anything later is evaluated
-				d.engine.Hold(p)
-			}
+			d.engine.Hold(p) // its events must be read before anything later is evaluated
 		case at < starts[p]:
 			d.log.WithFields(map[string]any{"partition": p, "from": at, "to": starts[p]}).
 				Error("messages were deleted before they were read: the topic's retention is too short")

@@ -25,6 +25,7 @@ type partition struct {
 	lagging int     // how many are left out but not silent
 	mark    int64   // watermark, never falls
 	held    bool    // has to be heard of first
+	empty   int64   // since when nothing is in it, of wall time, while it is held; 0: not known
 	ended   bool    // nothing more will come
 	number  int
 	log     *[]Change // where changes go
@@ -86,6 +87,17 @@ func (p *partition) wake(n *node) bool {
 		p.lagging++
 	}
 	return true
+}
+
+// release ends the holding of a partition that has been empty for idle.
+func (p *partition) release(wall, idle int64) {
+	switch {
+	case !p.held:
+	case p.empty == 0:
+		p.empty = wall
+	case wall-p.empty >= idle:
+		p.held = false
+	}
 }
 
 // refresh takes every node as heard of now.

@@ -38,7 +38,7 @@ func (w *Watermark) Like(lateness, idle int64) *Watermark {
 			continue
 		}
 		own := c.part(p)
-		own.held = part.held
+		own.held, own.empty = part.held, part.empty
 		for _, n := range part.order {
 			copied := *n
 			copied.silent, copied.out = false, false
@@ -56,7 +56,9 @@ func (w *Watermark) Now() int64 { return w.now }
 // Idle gives the span after which a node is left out.
 func (w *Watermark) Idle() int64 { return w.idle }
 
-// Hold says that a partition is going to be read: until a node is heard of there, the whole stands still.
+// Hold says that a partition is going to be read: until a node is heard of there, the whole stands still, or until
+// Tick has found nothing in it for idle. To be found empty once says little: what another partition tells meanwhile may
+// be younger than what comes here next.
 func (w *Watermark) Hold(p int) { w.part(p).held = true }
 
 // Release says that nothing more will come from a partition.
@@ -110,14 +112,15 @@ func (w *Watermark) Tick(wall int64, behind func(p int) bool) {
 		}
 		if behind(p) {
 			still = false
+			part.empty = 0
 			part.refresh(wall)
 		} else {
-			part.held = false // nothing is in it
+			part.release(wall, w.idle)
 			part.silence(wall, w.idle)
 			part.forget(Add(wall, -max(10*w.idle, forgetAfter)))
 		}
 		heard = heard || len(part.order) > 0
-		still = still && part.silent == len(part.order)
+		still = still && !part.held && part.silent == len(part.order)
 		w.judge(part)
 		part.silences(wall)
 	}

@@ -17,6 +17,7 @@ func (w *Watermark) Encode(e *Encoder) {
 		e.Len(p)
 		e.Int(part.mark)
 		e.Bool(part.held)
+		e.Int(part.empty)
 		e.Bool(part.ended)
 		e.Len(len(part.order))
 		for _, n := range part.order {
@@ -36,14 +37,14 @@ const maxPartitions = 1 << 20
 // Decode reads clocks and marks that Encode wrote into a watermark without partitions.
 func (w *Watermark) Decode(d *Decoder) {
 	w.now = d.Int()
-	for range d.Len(5) {
+	for range d.Len(6) {
 		number := d.Uint()
 		if number > maxPartitions {
 			d.Fail()
 			return
 		}
 		part := w.part(int(number))
-		part.mark, part.held, part.ended = d.Int(), d.Bool(), d.Bool()
+		part.mark, part.held, part.empty, part.ended = d.Int(), d.Bool(), d.Int(), d.Bool()
 		for range d.Len(6) {
 			part.read(d)
 		}

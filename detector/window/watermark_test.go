@@ -124,6 +124,23 @@ func TestPartitionsThatAreHeld(t *testing.T) {
 	}
 }
 
+func TestAPartitionThatStaysEmptyIsNotWaitedForForever(t *testing.T) {
+	t.Parallel()
+	w := window.NewWatermark(0, 30*sec)
+	w.Hold(0)
+	w.Hold(1)
+	empty := func(int) bool { return false }
+	w.Tick(100*sec, empty)
+	w.Event(0, "a", 100*sec, 100*sec)
+	if w.Tick(129*sec, empty); w.Now() != window.None {
+		t.Errorf("the watermark is %d although partition 1 was found empty for 29 s only", w.Now())
+	}
+	w.Event(0, "a", 129*sec, 129*sec)
+	if w.Tick(130*sec, empty); w.Now() != 129*sec {
+		t.Errorf("the watermark is %d, expected 129 s after 30 s without anything in partition 1", w.Now())
+	}
+}
+
 func TestNodesThatAreGoneAreForgotten(t *testing.T) {
 	t.Parallel()
 	w := window.NewWatermark(0, 30*sec)
