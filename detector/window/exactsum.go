@@ -23,10 +23,11 @@ type exactSum struct {
 // 2^(32·(low+i)−1074), the least of all floats being 2^−1074. Digits may be negative or exceed 32 bits between two
 // carries. Only those in use are kept: some four or five, since the numbers of a window are of like size.
 type digits struct {
-	digit []int64
-	low   int
-	n     int // how many numbers are in
-	ops   int // since the last carry
+	digit   []int64
+	low     int
+	n       int     // how many numbers are in
+	ops     int     // since the last carry
+	scratch []int64 // for value
 }
 
 // maxWhole is the largest whole number that is counted in an integer.
@@ -54,11 +55,13 @@ func (s *exactSum) value() float64 {
 	if s.parts == nil {
 		return float64(s.whole)
 	}
-	var room [16]int64
-	all := digits{digit: append(room[:0], s.parts.digit...), low: s.parts.low}
-	const half = 1<<32 - 1
-	all.add(float64(s.whole&^half), 1) // each half is a float
-	all.add(float64(s.whole&half), 1)
+	all := digits{digit: append(s.parts.scratch[:0], s.parts.digit...), low: s.parts.low}
+	if s.whole != 0 {
+		const half = 1<<32 - 1
+		all.add(float64(s.whole&^half), 1) // each half is a float
+		all.add(float64(s.whole&half), 1)
+	}
+	s.parts.scratch = all.digit
 	return all.round()
 }
 
@@ -66,7 +69,7 @@ func (s *exactSum) size() int64 {
 	if s.parts == nil {
 		return 0
 	}
-	return int64(unsafe.Sizeof(*s.parts)) + 8*int64(cap(s.parts.digit))
+	return int64(unsafe.Sizeof(*s.parts)) + 8*int64(cap(s.parts.digit)+cap(s.parts.scratch))
 }
 
 func (d *digits) add(x float64, sign int64) {
