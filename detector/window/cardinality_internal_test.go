@@ -14,19 +14,21 @@ import (
 // naiveDistinct says what a cardinality with this bound must show of values seen at instants: all are looked at anew.
 func naiveDistinct(seen []sighting, t, length int64, exact int) float64 {
 	distinct := map[uint64]bool{}
-	var highest [registers]int
 	for _, s := range seen {
 		if s.at <= t-length || s.at > t {
 			continue
 		}
 		distinct[s.hash] = true
-		n := s.hash >> (64 - precision)
-		highest[n] = max(highest[n], bits.LeadingZeros64(s.hash<<precision|1<<(precision-1))+1)
 	}
 	if len(distinct) <= exact {
 		return float64(len(distinct))
 	}
-	var counts [ranks + 1]int32
+	highest := map[uint64]int{}
+	for h := range distinct {
+		n := h >> (64 - precision)
+		highest[n] = max(highest[n], bits.LeadingZeros64(h<<precision|1<<(precision-1))+1)
+	}
+	counts := [ranks + 1]int32{0: int32(registers - len(highest))}
 	for _, h := range highest {
 		counts[h]++
 	}
@@ -69,6 +71,9 @@ func TestEstimateDependsOnTheWindow(t *testing.T) {
 			if v := naiveDistinct(seen, now, length, exact); last.Value != v || last.Holds != is.Holds(v) {
 				t.Fatalf("at %d it shows %+v, there are %v", now, last, v)
 			}
+			if rapid.IntRange(0, 5).Draw(t, "begin later") > 0 {
+				continue
+			}
 			later := fresh()
 			for _, s := range seen {
 				if s.at > now-length {
@@ -78,7 +83,7 @@ func TestEstimateDependsOnTheWindow(t *testing.T) {
 			if later.Advance(now); string(encoded(later)) != string(encoded(c)) {
 				t.Fatalf("begun later the state is\n%x not\n%x", encoded(later), encoded(c))
 			}
-			if rapid.IntRange(0, 5).Draw(t, "read back") == 0 {
+			if rapid.Bool().Draw(t, "read back") {
 				back := fresh()
 				d := NewDecoder(encoded(c))
 				if back.Decode(d); d.Err() != nil || d.Rest() > 0 {

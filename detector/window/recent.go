@@ -1,6 +1,9 @@
 package window
 
-import "unsafe"
+import (
+	"slices"
+	"unsafe"
+)
 
 // recent are distinct values, by hash, in the order in which they were last seen. The zero recent is empty. While they
 // are few they stand in one slice, which is searched from the newest on; else in a list threaded through a table.
@@ -46,8 +49,8 @@ func (r *recent) see(s sighting) {
 		r.many.see(s)
 		return
 	}
-	for i := len(r.few) - 1; i >= 0; i-- {
-		if r.few[i].hash == s.hash {
+	for i, old := range slices.Backward(r.few) {
+		if old.hash == s.hash {
 			copy(r.few[i:], r.few[i+1:])
 			r.few[len(r.few)-1] = s
 			return

@@ -70,8 +70,8 @@ func TestPercentilesOfMany(t *testing.T) {
 	var s ranked
 	var in []one
 	ps := []float64{1, 50, 66.6, 95, 99, 99.9}
-	for i := range 40_000 {
-		grows := i%20_000 < 12_000
+	for i := range 24_000 {
+		grows := i%12_000 < 8_000
 		if len(in) > 0 && (r.IntN(10) < 3) == grows {
 			n := r.IntN(len(in))
 			s.remove(in[n].v, in[n].w)
@@ -79,13 +79,13 @@ func TestPercentilesOfMany(t *testing.T) {
 			in = in[:len(in)-1]
 		} else {
 			x := one{math.Floor(r.ExpFloat64() * 300), 1}
-			if i > 20_000 {
+			if i > 12_000 {
 				x.w = []float64{1, 1, 2, 0.5, 0.1, 0}[r.IntN(6)]
 			}
 			s.add(x.v, x.w)
 			in = append(in, x)
 		}
-		if i%500 != 0 {
+		if i%1000 != 0 {
 			continue
 		}
 		sorted := slices.Clone(in)
