@@ -16,6 +16,7 @@ import (
 // The names of the shipped rules that labels speak of.
 const (
 	ruleErrorBurst        = "error-burst"
+	ruleNodeDied          = "node-died"
 	ruleNodeErrors        = "node-consecutive-errors"
 	ruleFatal             = "fatal-event"
 	ruleConnectFlood      = "connect-flood-by-ip"

@@ -51,6 +51,7 @@ func (g *generator) kill(t Trouble) {
 			g.orphanLine(writer, c, boot)
 		}
 		g.label(burstLabel(len(lost), died, g.now))
+		g.label(deathLabel(n.name, len(lost), died, g.now))
 	})
 	if t.For > 0 {
 		g.after(max(t.For, leaseLife), func() { g.startNode(n) })

@@ -13,7 +13,9 @@ const (
 	manyConnects  = 10 // more connects a second from one address than this
 	manyRefusals  = 20 // more refused handshakes for one reason in a minute than this
 	manyTimeouts  = 10 // more heartbeat timeouts of one node in a minute than this
+	manyOrphans   = 10 // as many connections of one node that died with it
 	fieldNode     = "service.node.name"
+	fieldConnNode = "im.connection.node"
 	fieldClientIP = "client.ip"
 	fieldReason   = "event.reason"
 )
@@ -80,6 +82,12 @@ func (l Label) hurting(at time.Time) Label {
 // burstLabel is about count error lines, wherever they come from.
 func burstLabel(count int, from, to time.Time) Label {
 	l := Label{Kind: kindIf(perMinute(count, to.Sub(from)) > manyErrors), From: from, To: to, Rules: []string{ruleErrorBurst}}
+	return l.hurting(from)
+}
+
+// deathLabel is about a node that died with count connections.
+func deathLabel(node string, count int, from, to time.Time) Label {
+	l := Label{Kind: kindIf(count >= manyOrphans), From: from, To: to, Key: map[string]string{fieldConnNode: node}, Rules: []string{ruleNodeDied}}
 	return l.hurting(from)
 }
 

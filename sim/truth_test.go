@@ -43,6 +43,7 @@ func plainRules() []plainRule {
 		{"connect-flood-by-ip", event.FieldClientIP, action(event.ActionConnect), nil, 10, time.Second, time.Minute},
 		{"handshake-failures-by-reason", event.FieldEventReason, action(event.ActionHandshakeFailure), nil, 20, time.Minute, 2 * time.Minute},
 		{"heartbeat-timeouts-by-node", event.FieldServiceNode, action(event.ActionHeartbeatTimeout), nil, 10, time.Minute, 2 * time.Minute},
+		{"node-died", event.FieldConnNode, action(event.ActionOrphaned), nil, 9, time.Minute, 5 * time.Minute},
 		{"node-consecutive-errors", event.FieldServiceNode, func(e *event.Event) bool {
 			return bad(e) && e.Action() != event.ActionHeartbeatTimeout.Code && e.Action() != event.ActionOrphaned.Code
 		}, func(e *event.Event) bool { return !bad(e) }, 4, 10 * time.Minute, time.Minute},
