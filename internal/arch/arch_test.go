@@ -33,7 +33,8 @@ var may = map[string][]string{
 
 	"detector":                    {"event", "event/filter", "event/canary", "internal/bus", "internal/store", "detector/"},
 	"detector/kql":                {"event", "event/filter"},
-	"detector/rule":               {"event", "event/filter", "detector/kql"},
+	"detector/calendar":           {"event", "rules"},
+	"detector/rule":               {"event", "event/filter", "detector/kql", "detector/calendar"},
 	"detector/engine":             {"event", "event/filter", "detector/rule", "detector/window"},
 	"detector/window":             {"event", "event/filter", "detector/rule"},
 	"detector/ruletest":           {"event", "event/filter", "detector/"},
@@ -96,7 +97,7 @@ var owner = map[string][]string{
 	"github.com/gorilla/websocket":  {"im-server", "client", "sim"},
 	"github.com/golang-jwt/jwt":     {"im-server", "sim"},
 	"github.com/wneessen/go-mail":   {"alerting/email"},
-	"go.yaml.in/yaml":               {"internal/config", "detector/rule", "detector/ruletest", "detector/sigma"},
+	"go.yaml.in/yaml":               {"internal/config", "detector/calendar", "detector/rule", "detector/ruletest", "detector/sigma"},
 }
 
 func TestImportsGoOnlyDown(t *testing.T) {
