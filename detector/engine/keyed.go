@@ -61,7 +61,7 @@ func (e *Engine) States() []string {
 func (e *Engine) Preload(ev *event.Event, keep func(key string) bool) {
 	r := e.only()
 	e.epoch++
-	sight, wanted := r.kind.See(ev)
+	sight, wanted := r.sees(ev)
 	if !wanted {
 		return
 	}

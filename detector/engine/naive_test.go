@@ -37,14 +37,17 @@ func naive(r *rule.Rule, events []*event.Event, end time.Time) []change {
 		return a.UnixNano() < b.UnixNano() || a.UnixNano() == b.UnixNano() && a.ID() < b.ID()
 	})
 	byKey := map[string][]*event.Event{}
-	for _, e := range events {
-		for _, k := range naiveKeys(r.GroupBy, e) {
-			byKey[k] = append(byKey[k], e)
-		}
-	}
 	start := int64(1 << 62)
 	if len(events) > 0 {
 		start = events[0].UnixNano()
+	}
+	for _, e := range events {
+		if r.When != nil && r.Detect.Absence == nil && r.When.Calendar.In(e.UnixNano()) != r.When.Inside {
+			continue
+		}
+		for _, k := range naiveKeys(r.GroupBy, e) {
+			byKey[k] = append(byKey[k], e)
+		}
 	}
 	kind := naiveKindOf(r, start)
 	if kind.expected != nil {
@@ -99,6 +102,7 @@ type naiveKey struct {
 	changes []change
 
 	holding, told   bool
+	missed          bool // it was to fire outside the calendar
 	begin           int64
 	first           string
 	ceased          int64
@@ -170,6 +174,7 @@ func (n *naiveKey) nextInstant(t int64) int64 {
 
 func (n *naiveKey) look(t int64, v float64, now bool, id string) {
 	switch {
+	case n.missed && now:
 	case now && !n.told && !n.holding:
 		n.holding, n.begin, n.first = true, t, id
 		if n.firesAt = t + int64(n.rule.For); n.rule.For == 0 {
@@ -187,7 +192,7 @@ func (n *naiveKey) look(t int64, v float64, now bool, id string) {
 	case !now && n.told && n.holding:
 		n.holding, n.ceased, n.endsAt = false, t, t+int64(n.rule.Resolve.After)
 	case !now && !n.told:
-		n.holding, n.firesAt = false, 0
+		n.holding, n.firesAt, n.missed = false, 0, false
 	}
 }
 
@@ -206,6 +211,10 @@ func (n *naiveKey) deadlines(t int64, v float64) {
 }
 
 func (n *naiveKey) fire(t int64, v float64) {
+	if w := n.rule.When; w != nil && n.rule.Detect.Absence != nil && w.Calendar.In(t) != w.Inside {
+		n.missed, n.firesAt = true, 0
+		return
+	}
 	n.told, n.firesAt, n.toldValue, n.toldSeverity = true, 0, v, n.rule.SeverityAt(v)
 	n.tell(t, event.StateFiring, v)
 }

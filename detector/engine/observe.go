@@ -91,7 +91,7 @@ func (e *Engine) shipped(partition int, ev *event.Event, wall int64) Outcome {
 func (e *Engine) late(l *lane, ev *event.Event, node string) {
 	for _, runners := range l.dispatch.of(ev) {
 		for _, r := range runners {
-			if _, wanted := r.kind.See(ev); !wanted {
+			if _, wanted := r.sees(ev); !wanted {
 				continue
 			}
 			r.usage.Late++
@@ -107,7 +107,7 @@ func (e *Engine) buffer(l *lane, ev *event.Event, at int64, keep func(string) bo
 	var it *item
 	for _, runners := range l.dispatch.of(ev) {
 		for _, r := range runners {
-			sight, wanted := r.kind.See(ev)
+			sight, wanted := r.sees(ev)
 			if !wanted {
 				continue
 			}

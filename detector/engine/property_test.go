@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,8 +19,14 @@ import (
 
 var base = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 
+// minutes is a calendar with gaps of a minute and less, at the time of base.
+const minutes = `
+zone: Asia/Shanghai
+hours: {daily: ["18:00-18:01", "18:02-18:03", "18:04-18:06"]}
+`
+
 func parse(t interface{ Fatalf(string, ...any) }, yaml string) []*rule.Rule {
-	rules, findings := rule.Parse("test.yaml", []byte(yaml))
+	rules, findings := rule.LoadFS(fstest.MapFS{"test.yaml": {Data: []byte(yaml)}, "calendars/minutes.yaml": {Data: []byte(minutes)}})
 	if rule.HasErrors(findings) {
 		t.Fatalf("the rule is bad: %v\n%s", findings, yaml)
 	}
@@ -38,6 +45,7 @@ severity: warn
 %s
 group_by: [%s]
 detect: {%s}
+%s
 for: %ds
 resolve: {after: %ds}
 severity_when: {critical: "> 6"}
@@ -46,7 +54,7 @@ evidence: {keep: %d, top: {client.ip: 3}}
 annotations: {summary: '{{.State}} {{.Value}} of {{.Limit}} {{.Top "client.ip"}}'}
 `, id,
 		rapid.SampledFrom([]string{"", "where: 'event.action: connect'", "where: 'event.action: (connect or disconnect)'"}).Draw(t, "where"),
-		group, detect, rapid.IntRange(0, 4).Draw(t, "for"), rapid.IntRange(0, 5).Draw(t, "after"), rapid.IntRange(0, 5).Draw(t, "lateness"),
+		group, detect, rapid.SampledFrom([]string{"", "", "when: {calendar: minutes}", "when: {calendar: minutes, inside: false}"}).Draw(t, "when"), rapid.IntRange(0, 4).Draw(t, "for"), rapid.IntRange(0, 5).Draw(t, "after"), rapid.IntRange(0, 5).Draw(t, "lateness"),
 		rapid.IntRange(0, 3).Draw(t, "keep"))
 }
 

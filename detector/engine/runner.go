@@ -22,6 +22,7 @@ type runner struct {
 	dropped     *keyState  // to be used again, chained by next
 	usage       Usage
 	entered     uint64
+	gate        func(at int64) bool // of the rule's calendar; nil: always open
 	aging       map[int64]*keyState // chained by next; by the instant at which to see whether they are as new
 }
 
@@ -30,15 +31,33 @@ func newRunner(e *Engine, l *lane, r *rule.Rule) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &runner{
+	own := &runner{
 		engine: e, lane: l, rule: r, kind: kind, fingerprint: r.Fingerprint(), space: e.space(r.KeyFields()), aging: map[int64]*keyState{},
 		usage: Usage{LastEvent: window.None},
-	}, nil
+	}
+	own.open(r)
+	return own, nil
+}
+
+// open takes the rule's calendar.
+func (r *runner) open(of *rule.Rule) {
+	if r.gate = nil; of.When != nil {
+		r.gate = of.When.Gate()
+	}
+}
+
+// sees says what the rule takes of an event, false when it has no use for it. To a silence every event is an end.
+func (r *runner) sees(ev *event.Event) (window.Sight, bool) {
+	if r.gate != nil && r.rule.Detect.Absence == nil && !r.gate(ev.UnixNano()) {
+		return window.Sight{}, false
+	}
+	return r.kind.See(ev)
 }
 
 // adopt takes a rule with the same fingerprint: other texts, the same decisions.
 func (r *runner) adopt(to *rule.Rule) {
 	r.rule = to
+	r.open(to)
 	if to.Detect.Absence == nil {
 		return
 	}

@@ -111,6 +111,10 @@ func (r *runner) due(k *keyState) int64 {
 
 func (r *runner) fire(k *keyState, m moment, value float64) {
 	sp := k.spell
+	if r.gate != nil && r.rule.Detect.Absence != nil && !r.gate(m.at) {
+		sp.phase = muted
+		return
+	}
 	sp.phase = firing
 	sp.id = alertID(r.rule.ID, r.space.texts.get(k.key), sp.start)
 	sp.told, sp.severity = value, r.rule.SeverityAt(value)

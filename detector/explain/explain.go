@@ -251,6 +251,7 @@ func (x *explanation) see(ev *event.Event, late bool) {
 		}
 	}
 	_, wanted := x.kind.See(ev)
+	wanted = wanted && x.rule.Takes(ev.UnixNano())
 	if !wanted {
 		if s.Fails = failures(x.rule.Where, ev); len(s.Fails) == 0 {
 			s.Fails = failures(x.kind.Selects, ev)

@@ -12,15 +12,16 @@ import (
 
 // decoder reads one document into a rule, noting every fault with its place.
 type decoder struct {
-	file     string
-	doc      document
-	ruleID   string
-	findings []Finding
-	nodes    map[string]*yaml.Node // what was read, by its path in the rule: time.lateness, group_by.0
-	path     []string              // of the mapping that is being read
-	expected *yaml.Node            // the list of an absence rule, read when group_by is known
-	folder   opener                // nil: there are no files beside the rule
-	besides  []string              // other files that the rule was read from
+	file      string
+	doc       document
+	ruleID    string
+	findings  []Finding
+	nodes     map[string]*yaml.Node // what was read, by its path in the rule: time.lateness, group_by.0
+	path      []string              // of the mapping that is being read
+	expected  *yaml.Node            // the list of an absence rule, read when group_by is known
+	folder    *neighbours           // nil: there are no files beside the rule
+	calendars []string              // the files in which its calendar was looked for
+	besides   []string              // other files that the rule was read from
 }
 
 func (d *decoder) note(severity string, p place, format string, args ...any) {

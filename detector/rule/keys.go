@@ -59,6 +59,7 @@ func ruleKeys() []key[Rule] {
 		{name: "group_by", doc: "fields whose values make the key; default one group for all", schema: listSchema(textSchema()), read: readGroupBy},
 		{name: "detect", required: true, doc: "what is looked for: exactly one type", schema: detectSchema(), read: readDetect},
 		{name: "time", doc: "how event time is taken", schema: objectSchema(timeKeys()), read: part(timeKeys, func(r *Rule) *Time { return &r.Time })},
+		{name: "when", doc: "the hours in which it counts; default always", schema: objectSchema(whenKeys()), read: readWhen},
 		{
 			name: "for", doc: "the condition must hold this long first; default 0s", schema: durationSchema(),
 			read: duration(func(r *Rule) *time.Duration { return &r.For }),

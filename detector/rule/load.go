@@ -11,14 +11,16 @@ import (
 	"slices"
 	"strings"
 
+	"imwatch/detector/calendar"
 	"imwatch/event/filter"
 
 	"go.yaml.in/yaml/v3"
 )
 
 // Load reads the rules of files and folders (recursively: .yaml and .yml, but nothing whose name begins with a dot).
-// It gives all rules without an error, disabled ones included, in order of path and place, and all that is to be said
-// about all files, in the same order. One bad rule never stops the others.
+// Files in folders named calendars are calendars: they are checked, and hold no rules. It gives all rules without an
+// error, disabled ones included, in order of path and place, and all that is to be said about all files, in the same
+// order. One bad rule never stops the others.
 func Load(paths ...string) ([]*Rule, []Finding) {
 	var l loader
 	seen := map[string]bool{}
@@ -41,7 +43,11 @@ func Load(paths ...string) ([]*Rule, []Finding) {
 				l.findings = append(l.findings, Finding{File: name, Severity: FindingError, Message: "cannot be read: " + reason(err)})
 				continue
 			}
-			l.file(name, src, besides(name))
+			if inCalendars(root, name) {
+				l.calendarFile(name, src)
+			} else {
+				l.file(name, src, besides(root, name))
+			}
 		}
 	}
 	return l.done()
@@ -56,7 +62,11 @@ func LoadFS(fsys fs.FS) ([]*Rule, []Finding) {
 		}
 		src, err := fs.ReadFile(fsys, name)
 		if err == nil {
-			l.file(name, src, within(fsys, name))
+			if inCalendars(".", name) {
+				l.calendarFile(name, src)
+			} else {
+				l.file(name, src, within(fsys, name))
+			}
 		}
 		return err
 	})
@@ -79,6 +89,16 @@ func reason(err error) string {
 		return pathErr.Err.Error()
 	}
 	return err.Error()
+}
+
+// inCalendars says whether a file below root lies in a folder calendars, and so holds a calendar and no rule.
+func inCalendars(root, name string) bool {
+	folder := filepath.Dir(name)
+	rel, err := filepath.Rel(filepath.Dir(root), folder)
+	if err != nil {
+		rel = ""
+	}
+	return filepath.Base(folder) == calendar.Folder || slices.Contains(strings.Split(filepath.ToSlash(rel), "/"), calendar.Folder)
 }
 
 func isRuleFile(base string) bool {
@@ -126,7 +146,7 @@ type loader struct {
 
 func (l *loader) done() ([]*Rule, []Finding) { return l.rules, l.findings }
 
-func (l *loader) file(name string, src []byte, folder opener) {
+func (l *loader) file(name string, src []byte, folder *neighbours) {
 	found := false
 	for _, doc := range documents(string(src)) {
 		content, syntax := doc.parse()

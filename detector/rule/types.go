@@ -53,6 +53,7 @@ type Rule struct {
 	GroupBy   []filter.Field
 	Detect    Detect
 	Time      Time
+	When      *When         // nil: always
 	For       time.Duration // the condition must hold this long first
 	Resolve   Resolve
 	Limits    Limits
@@ -122,15 +123,19 @@ func severityRank(s string) int {
 }
 
 // Fingerprint gives a short hash of all that decides which alerts the rule raises and what state it keeps: where,
-// group_by, detect, time, for, resolve and limits. State kept under another fingerprint must not be taken over. Title,
-// severity, labels, annotations and tests do not count.
+// group_by, detect, time, when (the name of the calendar, not what stands in it), for, resolve and limits. State kept
+// under another fingerprint must not be taken over. Title, severity, labels, annotations and tests do not count.
 func (r *Rule) Fingerprint() string {
 	names := make([]string, len(r.GroupBy))
 	for i, f := range r.GroupBy {
 		names[i] = f.Name
 	}
 	// %q keeps the parts apart, whatever they hold.
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s %d %d %d %d %d", r.ID, r.WhereText, strings.Join(names, " "), r.Detect.canonical(),
-		r.Time.Lateness, r.Time.Idle, r.For, r.Resolve.After, r.Limits.Keys))
+	text := fmt.Appendf(nil, "%q %q %q %s %d %d %d %d %d", r.ID, r.WhereText, strings.Join(names, " "), r.Detect.canonical(),
+		r.Time.Lateness, r.Time.Idle, r.For, r.Resolve.After, r.Limits.Keys)
+	if w := r.When; w != nil {
+		text = fmt.Appendf(text, " when %q %v", w.Name, w.Inside)
+	}
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }
