@@ -2,6 +2,7 @@ package calendar_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,12 +172,12 @@ func TestFaults(t *testing.T) {
 		"zone: UTC":                            `1:1: key "hours" is missing`,
 		"zone: Asia/Shanghia\nhours: {}":       `1:7: unknown zone "Asia/Shanghia", expected an IANA zone, as Asia/Shanghai; the nearest is "Asia/Shanghai"`,
 		"zone: Local\nhours: {}":               `1:7: unknown zone "Local"`,
-		"zone: UTC\nhours: {mno: 09:00-18:00}": `2:9: found "mno", expected a day, or from one to another as mon-fri; the nearest is "mon"`,
+		"zone: UTC\nhours: {mno: 09:00-18:00}": `2:9: found "mno", expected a day, or from one to another as mon-fri; allowed are mon, tue`,
 		"zone: UTC\nhours: {mon: 9-18}":        `2:14: found "9-18", expected hours as 09:00-18:00`,
 		"zone: UTC\nhours: {mon: 09:00-09:00}": `2:14: found "09:00-09:00", expected times`,
 		"zone: UTC\nhours: {mon: 09:60-19:00}": `2:14: found "09:60-19:00", expected times`,
 		"zone: UTC\nhours: {mon: [09:00-12:00, 11:00-13:00]}":                  `2:28: 11:00-13:00 overlaps another of the same day`,
-		"zone: UTC\nhours: {mon-fri: 09:00-12:00, fri: 11:00-13:00}":           `2:32: fri has hours already, in line 2`,
+		"zone: UTC\nhours: {mon-fri: 09:00-12:00, fri: 11:00-13:00}":           `2:31: fri has hours already, in line 2`,
 		"zone: UTC\nhours: {mon: 22:00-06:00, tue: 05:00-13:00}":               `2:8: the hours of mon reach into those of tue`,
 		"zone: UTC\nhours: {}\nholidays: [2026-02-30]":                         `3:12: found "2026-02-30", expected a day as 2026-02-15`,
 		"zone: UTC\nhours: {}\nholidays: [{from: 2026-02-03, to: 2026-02-01}]": `3:12: found more than 366 days, or an end before the beginning`,
@@ -190,9 +191,12 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%q is read", yaml)
 			continue
 		}
-		f := faults[0]
-		if got := fmt.Sprintf("%d:%d: %s", f.Line, f.Column, f.Message); !strings.HasPrefix(got, want) && !strings.Contains(got, "not valid YAML") {
-			t.Errorf("%q:\nfound    %s\nexpected %s", yaml, got, want)
+		var got []string
+		for _, f := range faults {
+			got = append(got, fmt.Sprintf("%d:%d: %s", f.Line, f.Column, f.Message))
+		}
+		if !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, want) }) {
+			t.Errorf("%q:\nfound    %q\nexpected %s", yaml, got, want)
 		}
 	}
 }

@@ -28,6 +28,7 @@ func loadRules(paths []string) ([]*rule.Rule, []rule.Finding) {
 // LintRules checks rule files and prints what it finds. Errors make it return ErrFindings; warnings do not.
 func LintRules(paths []string, format string, streams Streams) error {
 	loaded, findings := loadRules(paths)
+	findings = append(findings, rule.CheckCalendars(loaded, time.Now())...)
 	write := rule.WriteText
 	if format == "json" {
 		write = rule.WriteJSON
