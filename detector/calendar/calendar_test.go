@@ -2,6 +2,7 @@ package calendar_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -198,6 +199,20 @@ func TestFaults(t *testing.T) {
 		if !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, want) }) {
 			t.Errorf("%q:\nfound    %q\nexpected %s", yaml, got, want)
 		}
+	}
+}
+
+// The calendar that the manual shows must be one.
+func TestCalendarOfTheManual(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/calendars.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(page), "```yaml\n")
+	block, _, found := strings.Cut(block, "```")
+	if c, faults := calendar.Read("manual", []byte(block)); c == nil || !found {
+		t.Errorf("%v in\n%s", faults, block)
 	}
 }
 
