@@ -80,7 +80,7 @@ func (x *explanation) verdict(in engine.Inspection) (verdict, why string) {
 	sp := in.Spell
 	switch {
 	case sp == nil:
-		return Quiet, x.quiet(in, value)
+		return Quiet, x.quiet(value)
 	case sp.Phase == "pending":
 		return Pending, fmt.Sprintf("not yet: the condition holds since %s (%s), but must hold for %s, until %s",
 			stamp(sp.Start), value, x.out.Settings.For, stamp(sp.FiresAt))
@@ -94,7 +94,7 @@ func (x *explanation) verdict(in engine.Inspection) (verdict, why string) {
 	return Firing, fmt.Sprintf("it fires since %s: %s", stamp(sp.Start), value)
 }
 
-func (x *explanation) quiet(in engine.Inspection, value string) string {
+func (x *explanation) quiet(value string) string {
 	late := ""
 	if n := len(x.out.Late); n > 0 {
 		late = fmt.Sprintf("; %d events of the key came late and were not counted", n)

@@ -34,9 +34,9 @@ for: 2s
 resolve: {after: 5s}
 `
 
-func parse(t testing.TB, yaml string) *rule.Rule {
+func failuresRule(t *testing.T) *rule.Rule {
 	t.Helper()
-	rules, findings := rule.Parse("test.yaml", []byte(yaml))
+	rules, findings := rule.Parse("test.yaml", []byte(failures))
 	if len(rules) != 1 || rule.HasErrors(findings) {
 		t.Fatal(findings)
 	}
@@ -65,7 +65,7 @@ func lines() string {
 
 func TestExplain(t *testing.T) {
 	t.Parallel()
-	r := parse(t, failures)
+	r := failuresRule(t)
 	for name, c := range map[string]struct {
 		second  float64
 		verdict string
@@ -129,7 +129,7 @@ func TestExplain(t *testing.T) {
 
 func TestKeysThatDoNotFit(t *testing.T) {
 	t.Parallel()
-	r := parse(t, failures)
+	r := failuresRule(t)
 	for _, key := range [][]event.KeyPart{nil, {{Field: "user.id", Value: "u"}}, {{Field: "client.ip", Value: "x"}, {Field: "user.id", Value: "u"}}} {
 		_, err := explain.File(context.Background(), strings.NewReader(""), "x", explain.Request{Rule: r, At: at(0), Key: key})
 		if !errors.Is(err, explain.ErrKey) || !strings.Contains(err.Error(), "client.ip") {
@@ -162,7 +162,7 @@ func TestSources(t *testing.T) {
 		}
 	}
 	reader := backtest.NewMemory(events)
-	q := request(parse(t, failures), 11.5)
+	q := request(failuresRule(t), 11.5)
 	topic, err := explain.Topic(ctx, b, bus.TopicLifecycle, q)
 	if err != nil {
 		t.Fatal(err)
@@ -172,14 +172,14 @@ func TestSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	topic.Source = stored.Source
-	print := func(r *explain.Report) string {
+	indented := func(r *explain.Report) string {
 		b, err := json.MarshalIndent(r, "", " ")
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(b)
 	}
-	if diff := cmp.Diff(print(topic), print(stored)); diff != "" || stored.Verdict != explain.Ceased {
+	if diff := cmp.Diff(indented(topic), indented(stored)); diff != "" || stored.Verdict != explain.Ceased {
 		t.Errorf("topic and store differ:\n%s", diff)
 	}
 }
@@ -191,7 +191,7 @@ func TestAnEventStoredLateIsMarked(t *testing.T) {
 	if err := event.Decode([]byte(l), ev); err != nil {
 		t.Fatal(err)
 	}
-	got, err := explain.Store(context.Background(), backtest.NewMemory([]*event.Event{ev}), request(parse(t, failures), 2))
+	got, err := explain.Store(context.Background(), backtest.NewMemory([]*event.Event{ev}), request(failuresRule(t), 2))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,17 +92,16 @@ func (s *Seen) words() string {
 	if len(s.Matches) > 0 {
 		text += " matches " + strings.Join(s.Matches, ", ")
 	}
-	for i, f := range s.Fails {
-		sep := " fails "
-		if i > 0 {
-			sep = ", "
-		}
-		text += sep + f.KQL
+	var fails []string
+	for _, f := range s.Fails {
+		has := "has none"
 		if f.Found != "" {
-			text += " (found " + f.Found + ")"
-		} else {
-			text += " (has none)"
+			has = "found " + f.Found
 		}
+		fails = append(fails, f.KQL+" ("+has+")")
+	}
+	if len(fails) > 0 {
+		text += " fails " + strings.Join(fails, ", ")
 	}
 	if s.Note != "" {
 		text += " (" + s.Note + ")"

@@ -61,7 +61,8 @@ func (d *decoder) checkParts(r *Rule) {
 
 // checkFields looks at the field that the type takes values of.
 func (d *decoder) checkFields(r *Rule) {
-	path, f := "", filter.Field{}
+	var path string
+	var f filter.Field
 	switch t := r.Detect; {
 	case t.Metric != nil:
 		path, f = "detect.metric.field", t.Metric.Field

@@ -263,7 +263,7 @@ func empty(f filter.Field, from, to *event.Value, fromClosed, toClosed bool) boo
 		return low > high
 	}
 	c := filter.Compare(*from, *to)
-	return c > 0 || c == 0 && !(fromClosed && toClosed)
+	return c > 0 || c == 0 && (!fromClosed || !toClosed)
 }
 
 // fieldOf gives the field that a leaf looks at.

@@ -33,11 +33,11 @@ func golden(t *testing.T, path string, got []byte) {
 	}
 }
 
-func read(t testing.TB, path string) []byte {
-	t.Helper()
+func read(tb testing.TB, path string) []byte {
+	tb.Helper()
 	src, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return src
 }
@@ -51,11 +51,11 @@ func run(t *testing.T, path string, o sigma.Options) sigma.Result {
 	return got
 }
 
-func files(t testing.TB, pattern string, least int) []string {
-	t.Helper()
+func files(tb testing.TB, pattern string, least int) []string {
+	tb.Helper()
 	names, err := filepath.Glob(pattern)
 	if err != nil || len(names) < least {
-		t.Fatalf("found %d files %s (%v), want at least %d", len(names), pattern, err, least)
+		tb.Fatalf("found %d files %s (%v), want at least %d", len(names), pattern, err, least)
 	}
 	return names
 }

@@ -115,11 +115,11 @@ func (t *target) labels() *yaml.Node {
 
 func (t *target) annotations() *yaml.Node {
 	m := &yaml.Node{Kind: yaml.MappingNode}
-	summary := "{{ .Title }}"
+	parts := []string{"{{ .Title }}"}
 	for _, name := range t.groupBy {
-		summary += fmt.Sprintf(", %s {{ .Key %q }}", name, name)
+		parts = append(parts, fmt.Sprintf("%s {{ .Key %q }}", name, name))
 	}
-	m.Content = append(m.Content, plain("summary"), quoted(summary+": {{ .Value }}, limit {{ .Limit }}"))
+	m.Content = append(m.Content, plain("summary"), quoted(strings.Join(parts, ", ")+": {{ .Value }}, limit {{ .Limit }}"))
 	for _, name := range []string{"description", "author", "falsepositives", "references"} {
 		if text := strings.Join(t.d.texts(name), "; "); text != "" {
 			m.Content = append(m.Content, plain(name), plain(strings.ReplaceAll(text, "{{", `{{ "{{" }}`)))
