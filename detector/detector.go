@@ -54,7 +54,8 @@ type Detector struct {
 	pending   []*event.Alert // made, not produced yet
 	saver     *saver
 	queries   *queries       // nil without a store
-	overflow  map[string]int // events not counted since the last warning, by rule
+	overflow  map[string]int // keys past limits.keys since the last warning, by rule
+	lost      map[string]int // what found no room even so, likewise
 	tellAt    time.Time
 	dirty     bool // something was taken in since the last checkpoint
 }
@@ -83,7 +84,7 @@ func New(cfg Config, deps Deps) (*Detector, error) {
 	d := &Detector{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: m, topic: bus.TopicLifecycle, reloads: make(chan struct{}, 1),
 		book: rulebook{paths: cfg.Rules, shipped: deps.Shipped}, rejected: rejections{}, positions: bus.Position{},
-		compare: newComparison(m, deps.Log), board: newBoard(), health: newHealth(cfg, m), overflow: map[string]int{},
+		compare: newComparison(m, deps.Log), board: newBoard(), health: newHealth(cfg, m), overflow: map[string]int{}, lost: map[string]int{},
 	}
 	d.signature = d.book.signature()
 	d.book.load()
@@ -145,6 +146,10 @@ func (d *Detector) options() engine.Options {
 		Overflow: func(r *rule.Rule) {
 			d.metrics.overflow.WithLabelValues(r.ID).Inc()
 			d.overflow[r.ID]++
+		},
+		Lost: func(r *rule.Rule) {
+			d.metrics.lost.WithLabelValues(r.ID).Inc()
+			d.lost[r.ID]++
 		},
 		Stopwatch: func() int64 { return d.deps.Now().UnixNano() },
 		Fault: func(err error) {

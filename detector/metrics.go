@@ -24,6 +24,7 @@ type metrics struct {
 	alerts      *prometheus.CounterVec // rule, state
 	keys        *prometheus.GaugeVec   // rule
 	overflow    *prometheus.CounterVec // rule
+	lost        *prometheus.CounterVec // rule
 	checkpoint  prometheus.Histogram
 	checkpoints *prometheus.CounterVec // outcome
 	evaluation  prometheus.Histogram
@@ -64,7 +65,8 @@ func newMetrics(reg prometheus.Registerer, now func() time.Time) (*metrics, erro
 		late:        counter("late_events_total", "Events that came after the watermark had passed them, by rule that wanted them and node.", "rule", "node"),
 		alerts:      counter("alerts_total", "State changes produced, by rule and state.", "rule", "state"),
 		keys:        gauge("keys", "Keys with state, by rule.", "rule"),
-		overflow:    counter("overflow_keys_total", "Events not counted because their rule had limits.keys keys already, by rule.", "rule"),
+		overflow:    counter("overflow_keys_total", "Keys for which limits.keys left no room, by rule: they shared a sketch or were kept for a while.", "rule"),
+		lost:        counter("overflow_lost_total", "Events not taken in, and keys given up, for want of any room past limits.keys, by rule.", "rule"),
 		checkpoint:  seconds("checkpoint_seconds", "Time to write a checkpoint."),
 		checkpoints: counter("checkpoints_total", "Checkpoints written, by outcome.", "outcome"),
 		evaluation:  seconds("evaluation_seconds", "Time to evaluate a batch of events."),
@@ -100,7 +102,7 @@ func newMetrics(reg prometheus.Registerer, now func() time.Time) (*metrics, erro
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		events, m.rejected, repeats, m.late, lag, m.alerts, m.keys, m.overflow, m.checkpoint, m.checkpoints, m.evaluation, m.rules,
+		events, m.rejected, repeats, m.late, lag, m.alerts, m.keys, m.overflow, m.lost, m.checkpoint, m.checkpoints, m.evaluation, m.rules,
 		refused, texts, m.queries, m.differences,
 		m.behind, m.ruleEvents, m.looks, m.stateBytes, m.cost, m.queryKeys, m.queryCandidates, m.queryEvents, m.queryLate, canaries, canaryAge,
 	} {

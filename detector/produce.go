@@ -144,8 +144,13 @@ func (d *Detector) tellKeys() {
 		d.metrics.keys.WithLabelValues(id).Set(float64(n))
 	}
 	for id, n := range d.overflow {
-		d.log.WithFields(logrus.Fields{"rule": id, "events": n}).
-			Error("events were not counted: the rule has limits.keys keys already and takes no further ones")
+		d.log.WithFields(logrus.Fields{"rule": id, "keys": n}).
+			Warn("the rule has more keys than limits.keys: alerts of further ones may be over-counted, and say that they are degraded")
+	}
+	for id, n := range d.lost {
+		d.log.WithFields(logrus.Fields{"rule": id, "times": n}).
+			Error("events were not taken in, or keys given up: there is no room for them even past limits.keys")
 	}
 	clear(d.overflow)
+	clear(d.lost)
 }

@@ -35,7 +35,8 @@ type RuleStatus struct {
 	Events      uint64            `json:"events"`
 	Evaluations uint64            `json:"evaluations"`
 	Late        uint64            `json:"late_events"`
-	Overflow    uint64            `json:"overflow_events"`
+	Overflow    uint64            `json:"overflow_keys"`
+	Lost        uint64            `json:"overflow_lost"`
 	LastEvent   *time.Time        `json:"last_event,omitempty"`
 	CostNs      int64             `json:"ns_per_event,omitempty"` // average of some
 	Alerts      map[string]uint64 `json:"alerts"`                 // state changes told, by state
@@ -104,7 +105,7 @@ func (e *entry) status() RuleStatus {
 	s := RuleStatus{
 		ID: r.ID, Title: r.Title, Status: r.Status, Mode: r.Mode, Type: r.Detect.Type, Severity: r.Severity, Owner: r.Owner,
 		Source: fmt.Sprintf("%s:%d", r.File, r.Line), Fingerprint: e.print, LoadedAt: e.loaded.UTC(),
-		Keys: u.Keys, StateBytes: u.StateBytes, Events: u.Events, Evaluations: u.Looks, Late: u.Late, Overflow: u.Overflow,
+		Keys: u.Keys, StateBytes: u.StateBytes, Events: u.Events, Evaluations: u.Looks, Late: u.Late, Overflow: u.Overflow, Lost: u.Lost,
 		CostNs: u.PerEvent(), Alerts: map[string]uint64{event.StateFiring: 0, event.StateUpdated: 0, event.StateResolved: 0},
 	}
 	if u.Events > 0 && u.LastEvent != window.None {

@@ -51,6 +51,7 @@ func newRun(o Options, name string) (*run, error) {
 		To:       nanos(o.To),
 		Late:     r.summary.late,
 		Overflow: r.summary.overflow,
+		Lost:     r.summary.lost,
 		Fault:    r.summary.fault,
 	})
 	if err != nil {

@@ -28,7 +28,8 @@ type Summary struct {
 	Bad        int // lines that could not be read
 	Examples   []BadLine
 	Late       map[string]map[string]int // by rule and node: wanted by the rule but too late
-	Overflow   map[string]int            // by rule: not counted because of limits.keys
+	Overflow   map[string]int            // by rule: keys past limits.keys
+	Lost       map[string]int            // by rule: events not taken in, and keys given up, for want of any room
 	Alerts     map[string]map[string]int // by rule and state
 	Faults     []error                   // alerts whose texts could not be made
 	Costs      []RuleCost                // what the query evaluator took of the store
@@ -50,7 +51,7 @@ type BadLine struct {
 }
 
 func newSummary(name string) *Summary {
-	return &Summary{Name: name, Late: map[string]map[string]int{}, Overflow: map[string]int{}, Alerts: map[string]map[string]int{}}
+	return &Summary{Name: name, Late: map[string]map[string]int{}, Overflow: map[string]int{}, Lost: map[string]int{}, Alerts: map[string]map[string]int{}}
 }
 
 func (s *Summary) count(o engine.Outcome) {
@@ -78,6 +79,8 @@ func (s *Summary) bad(place string, err error) {
 func (s *Summary) late(r *rule.Rule, node string, _ int64) { add(s.Late, r.ID, node) }
 
 func (s *Summary) overflow(r *rule.Rule) { s.Overflow[r.ID]++ }
+
+func (s *Summary) lost(r *rule.Rule) { s.Lost[r.ID]++ }
 
 func (s *Summary) fault(err error) {
 	if len(s.Faults) < maxExamples {
@@ -114,7 +117,10 @@ func (s *Summary) WriteText(w io.Writer) error {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.Overflow)) {
-		p.line("overflow: %d events of rule %s were not counted: it has more keys than limits.keys", s.Overflow[id], id)
+		p.line("overflow: rule %s had %d keys more than limits.keys; its alerts that say degraded may be over-counted", id, s.Overflow[id])
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.Lost)) {
+		p.line("lost: %d times rule %s had no room for a key even past limits.keys", s.Lost[id], id)
 	}
 	for _, c := range s.Costs {
 		p.line("%s: %d keys looked at, %d candidates, %d events fetched", c.RuleID, c.Keys, c.Candidates, c.Events)

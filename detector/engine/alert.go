@@ -32,7 +32,7 @@ func (r *runner) newAlert(key string, sp *spell, state string, m moment, value f
 		From: instant(sp.start), FromText: sp.text,
 		ID: sp.id, State: state, FirstEvent: sp.first,
 		RuleID: r.rule.ID, RuleName: r.rule.Title, Status: r.rule.Status, Labels: r.rule.Labels,
-		Severity: sp.severity, Value: value,
+		Severity: sp.severity, Value: value, Degraded: sp.degraded,
 		Limit: r.rule.Detect.Limit(), Window: r.rule.Detect.WindowText(),
 	}
 	if state == event.StateResolved {

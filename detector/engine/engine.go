@@ -23,7 +23,8 @@ type Options struct {
 	// The functions below are told what happens beside alerts; each may be nil.
 
 	Late     func(r *rule.Rule, node string, at int64) // a late event that the rule wants; it is not taken in
-	Overflow func(r *rule.Rule)                        // an event that is not counted because the rule has too many keys
+	Overflow func(r *rule.Rule)                        // a key for which limits.keys leaves no room: it shares a sketch, or is exact for a while
+	Lost     func(r *rule.Rule)                        // an event that is not taken in, or a key that is given up, for want of any room
 	Fault    func(error)                               // an alert whose texts could not be made, a *RuleError; it goes out without them
 
 	// Owns says whether this engine is the one that looks after a key, where several share a rule: it expects only such

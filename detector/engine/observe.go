@@ -139,7 +139,7 @@ func (e *Engine) witness(ev *event.Event, at int64) *window.Witness {
 func (it *item) add(r *runner, ev *event.Event, sight window.Sight, keep func(string) bool) {
 	place, cut := it.keysOf(r, ev, keep)
 	if cut {
-		r.overflow()
+		r.lose()
 	}
 	if place < 0 {
 		return

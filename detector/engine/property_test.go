@@ -144,7 +144,8 @@ func text(cs []change) []string {
 func TestArrivalChangesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		rules := parse(t, drawRule(t, "a")+"---"+drawRule(t, "b"))
+		few := "limits: {keys: " + rapid.SampledFrom([]string{"200000", "1", "2"}).Draw(t, "keys") + "}\n"
+		rules := parse(t, drawRule(t, "a")+few+"---"+drawRule(t, "b")+few)
 		events := drawEvents(t, 3)
 		end := base.Add(5 * time.Minute)
 		want := lines(t, evaluate(t, rules, events, end))

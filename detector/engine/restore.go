@@ -87,6 +87,7 @@ func (r *runner) decode(d *window.Decoder, tops []int, clock int64) {
 		k.aged = true
 		r.age(k, clock)
 	}
+	r.decodeOverflow(d)
 }
 
 // decodeGone reads the state of a rule that is gone, and resolves what it had told.
@@ -104,6 +105,7 @@ func (e *Engine) decodeGone(d *window.Decoder, h *head, clock int64) {
 		}
 		e.alerts = append(e.alerts, a)
 	}
+	(*runner)(nil).decodeOverflow(d)
 }
 
 // decodeLanes gives the clocks as one lane knew them, for lanes that were not there, and the lanes that were.

@@ -23,6 +23,7 @@ type runner struct {
 	usage       Usage
 	entered     uint64
 	gate        func(at int64) bool // of the rule's calendar; nil: always open
+	over        *overflow           // nil while limits.keys suffices
 	aging       map[int64]*keyState // chained by next; by the instant at which to see whether they are as new
 }
 
@@ -111,11 +112,11 @@ func (r *runner) observe(it *item, t *take, key string) (*keyState, window.Look)
 	o := window.Observation{At: it.event.At(), Weight: it.weight, Sight: t.sight}
 	if r.kind.Values {
 		var wanted bool
-		if o.Bits, wanted = r.ofKey(key, o.At); !wanted {
+		if o.Bits, wanted = r.ofKey(key, it); !wanted {
 			return nil, window.Look{}
 		}
 	}
-	k := r.state(key, t.sight.Passive || t.sight.Follows)
+	k := r.state(key, it, t.sight.Passive || t.sight.Follows)
 	if k == nil {
 		return nil, window.Look{}
 	}
@@ -141,20 +142,26 @@ func (r *runner) witness(k *keyState, it *item, t *take) {
 	}
 }
 
-// state gives a key's state, a new one if need be. An event that begins nothing needs none: there is nothing for it to
-// end or to go on with.
-func (r *runner) state(key string, beginsNothing bool) *keyState {
+// state gives a key's state, a new one if need be; nil when the event is not to enter. One that begins nothing needs
+// none: there is nothing for it to end or to go on with.
+func (r *runner) state(key string, it *item, beginsNothing bool) *keyState {
 	if k := r.known(key); k != nil {
+		if k.special {
+			r.over.touch(k, it.event.At())
+		}
 		return k
 	}
 	if beginsNothing || r.names() {
 		return nil
 	}
 	if r.live >= r.rule.Limits.Keys {
-		r.overflow()
-		return nil
+		return r.admit(key, it.event.At(), it.weight)
 	}
-	return r.add(key)
+	k := r.add(key)
+	if r.over != nil {
+		r.suppose(k, key, it.event.At())
+	}
+	return k
 }
 
 // known gives a key's state, nil if it has none.
@@ -163,14 +170,6 @@ func (r *runner) known(key string) *keyState {
 		return r.states[n]
 	}
 	return nil
-}
-
-// overflow counts an event that finds no room.
-func (r *runner) overflow() {
-	r.usage.Overflow++
-	if r.engine.options.Overflow != nil {
-		r.engine.options.Overflow(r.rule)
-	}
 }
 
 // settle looks at a key at an instant at which nothing more enters.
@@ -206,4 +205,5 @@ func (r *runner) retire() {
 			r.dismiss(k)
 		}
 	}
+	r.over = nil
 }

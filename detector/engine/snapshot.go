@@ -125,6 +125,7 @@ func (r *runner) encode(enc *window.Encoder) {
 		k.evidence.Encode(&state)
 		enc.Blob(state.Bytes()) // with its length, so that it can be passed over when the rule is gone
 	}
+	r.encodeOverflow(enc)
 }
 
 // encodeHead writes what the alert lines of a rule say of it, for the day on which the rule is gone and its alerts
@@ -161,6 +162,7 @@ func encodeSpell(enc *window.Encoder, sp *spell) {
 	enc.Int(sp.ceased)
 	enc.Float(sp.told)
 	enc.String(sp.severity)
+	enc.Bool(sp.degraded)
 }
 
 func decodeSpell(d *window.Decoder) *spell {
@@ -169,7 +171,7 @@ func decodeSpell(d *window.Decoder) *spell {
 	}
 	sp := &spell{
 		phase: phase(d.Uint()), start: d.Int(), text: d.String(), first: d.String(), id: d.String(), //nolint:gosec // checked below
-		ceased: d.Int(), told: d.Float(), severity: d.String(),
+		ceased: d.Int(), told: d.Float(), severity: d.String(), degraded: d.Bool(),
 	}
 	if sp.phase > muted {
 		d.Fail()
@@ -212,7 +214,7 @@ func (h *head) farewell(key string, sp *spell, at int64) (*event.Alert, bool) {
 	a := &event.Alert{
 		Time: instant(at), From: instant(sp.start), FromText: sp.text, To: instant(at), ID: sp.id, State: event.StateResolved,
 		FirstEvent: sp.first, RuleID: h.id, RuleName: h.title, Status: h.status, Labels: h.labels, Severity: sp.severity,
-		Value: sp.told, Limit: h.limit, Window: h.window,
+		Value: sp.told, Degraded: sp.degraded, Limit: h.limit, Window: h.window,
 	}
 	for i, p := range parts {
 		a.Key = append(a.Key, event.KeyPart{Field: h.fields[i], Value: p.String()})

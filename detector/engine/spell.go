@@ -30,6 +30,7 @@ type spell struct {
 	ceased   int64
 	told     float64 // value and severity last told
 	severity string
+	degraded bool // it rests, or has rested, on something supposed
 }
 
 // moment is an instant at which a key is looked at.
@@ -42,10 +43,13 @@ type moment struct {
 // look takes what a look at a key's condition showed.
 func (r *runner) look(k *keyState, m moment, l window.Look) {
 	sp := k.spell
+	if sp != nil && l.Holds && k.special {
+		sp.degraded = sp.degraded || r.degraded(k, m.at)
+	}
 	switch {
 	case sp == nil:
 		if l.Holds {
-			k.spell = &spell{phase: pending, start: m.at, text: m.text, first: m.by.ID()}
+			k.spell = &spell{phase: pending, start: m.at, text: m.text, first: m.by.ID(), degraded: r.degraded(k, m.at)}
 			if r.rule.For == 0 {
 				r.fire(k, m, l.Value)
 				r.cease(k, m)

@@ -12,6 +12,7 @@ type keyState struct {
 	key       uint32
 	aged      bool // it stands in runner.aging
 	gone      bool // dropped, and still in runner.aging
+	special   bool // it stands in overflow.special
 }
 
 // slab is how many states are made at once: they then lie side by side, without slack between them. With the header
@@ -48,6 +49,9 @@ func (r *runner) add(key string) *keyState {
 
 // drop forgets a key's state.
 func (r *runner) drop(k *keyState) {
+	if k.special {
+		r.over.forget(k)
+	}
 	r.states[k.key] = nil
 	r.space.drop(k.key)
 	r.live--
@@ -111,4 +115,5 @@ func (r *runner) expire(at int64) {
 		}
 		k = next
 	}
+	r.tidy(at)
 }

@@ -13,7 +13,8 @@ type Usage struct {
 	Events     uint64
 	Looks      uint64 // at a condition of one key
 	Late       uint64 // events that came after the watermark
-	Overflow   uint64 // events not counted for want of room
+	Overflow   uint64 // keys for which limits.keys left no room
+	Lost       uint64 // events not taken in, and keys given up, for want of room even past it
 	LastEvent  int64  // greatest event time taken in; window.None without any
 
 	// Some of the events were timed, where Options has a stopwatch.
@@ -30,6 +31,7 @@ func (u *Usage) Add(o Usage) {
 	u.Looks += o.Looks
 	u.Late += o.Late
 	u.Overflow += o.Overflow
+	u.Lost += o.Lost
 	u.LastEvent = max(u.LastEvent, o.LastEvent)
 	u.Timed += o.Timed
 	u.TimedFor += o.TimedFor

@@ -21,7 +21,7 @@ title: few keys
 severity: warn
 where: 'event.action: connect'
 group_by: [client.ip]
-detect: {threshold: {count: '> 1', window: 10s}}
+detect: {threshold: {count: '> 3', window: 10s}}
 limits: {keys: 2}
 ---
 id: none
@@ -48,7 +48,7 @@ detect: {threshold: {count: '> 1', window: 10s}}
 	for i := range 130 {
 		observe(i, time.Duration(i)*time.Millisecond, fmt.Sprintf("192.0.2.%d", i%2))
 	}
-	observe(200, 131*time.Millisecond, "192.0.2.9") // no room
+	observe(200, 131*time.Millisecond, "192.0.2.9") // shares a sketch
 	observe(199, 3*time.Second, "192.0.2.0")
 	e.Advance()
 	if u := e.Usage()["few"]; u.Keys != 2 || u.StateBytes < 2*200 {

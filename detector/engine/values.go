@@ -7,7 +7,7 @@ import "imwatch/detector/window"
 
 // ofKey shows an event to the condition of the key of group_by that one of its keys belongs to, and gives what that
 // tells to the condition of the value. It is not wanted where there is no value, or no room for the key.
-func (r *runner) ofKey(key string, at int64) (bits uint32, wanted bool) {
+func (r *runner) ofKey(key string, it *item) (bits uint32, wanted bool) {
 	end := r.grouped(key)
 	hasValue := len(key) > end+1 || key[end] != 0
 	if !r.kind.Warms {
@@ -19,7 +19,7 @@ func (r *runner) ofKey(key string, at int64) (bits uint32, wanted bool) {
 		e.scratch = append(append(e.scratch[:0], key[:end]...), 0)
 		own = r.space.known(e.scratch)
 	}
-	k := r.state(own, false)
+	k, at := r.state(own, it, false), it.event.At()
 	if k == nil {
 		return 0, false
 	}

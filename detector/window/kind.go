@@ -44,6 +44,8 @@ type Kind struct {
 	// Warms, with Values: for every event of a key of group_by its own condition is asked first, by the bit OfKey; while
 	// it holds, those of the values are told so by the bit Warming.
 	Warms bool
+	// Sharing is how keys past limits.keys share a sketch; nil where the type has no use for one.
+	Sharing *Sharing
 }
 
 // NewKind gives what a rule's type is made of. The error is for a type that is not known.

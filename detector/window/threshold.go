@@ -16,6 +16,7 @@ func newThreshold(t *rule.Threshold, k *Kind) {
 	spec := &thresholdSpec{length: int64(t.Window.Duration), count: t.Count}
 	spec.everyLeave = t.Count.Op != rule.Greater && t.Count.Op != rule.GreaterEqual
 	k.New = func() Condition { return &threshold{spec: spec} }
+	k.Sharing = shareCount(spec.length, t.Count)
 }
 
 // threshold is the sum of the weights of the events in (t − length, t]. There may be a million of them, so it is kept
