@@ -354,8 +354,13 @@ func parseLong(s string) (Value, bool) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil && s[0] != '+' {
 		return Value{Type: Long, Text: s, bits: uint64(n)}, true
 	}
+	if whole, fraction, ok := strings.Cut(s, "."); ok && strings.Trim(fraction, "0123456789") == "" {
+		if n, err := strconv.ParseInt(whole, 10, 64); err == nil { // exact also where a float would not be
+			return LongValue(n), true
+		}
+	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.Abs(f) >= 1<<63 || math.IsNaN(f) || strings.ContainsAny(s, "xX_pP+") {
+	if err != nil || math.Abs(f) >= 1<<63 || math.IsNaN(f) || strings.ContainsAny(s, "xX_pP") {
 		return Value{}, false
 	}
 	return LongValue(int64(f)), true

@@ -44,7 +44,7 @@ func mappingOf(f Field) map[string]any {
 		m["ignore_above"] = keywordLimit
 	}
 	if f.Type == Date {
-		m["format"] = "strict_date_optional_time_nanos"
+		m["format"] = "strict_date_optional_time_nanos||strict_date_optional_time" // the first wants seconds, to nine digits
 	}
 	return m
 }

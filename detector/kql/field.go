@@ -18,18 +18,27 @@ func (p *parser) fields(name literal) []filter.Field {
 		}
 		return []filter.Field{fieldOf(f)}
 	}
+	fs := matching(name.parts)
+	if len(fs) == 0 {
+		p.report(name.at, "no field matches %q%s", name.text(), nearest(strings.Join(name.parts, "")))
+	}
+	return fs
+}
+
+// matching gives the fields whose name, or short name, matches, and after them all free ones as a single field.
+func matching(parts []string) []filter.Field {
+	short := map[string]bool{}
+	for alias, full := range event.Aliases() {
+		short[full] = short[full] || matchName(alias, parts)
+	}
 	var fs []filter.Field
 	for _, f := range event.Fields() {
-		if matchName(f.Name, name.parts) {
+		if short[f.Name] || matchName(f.Name, parts) {
 			fs = append(fs, fieldOf(f))
 		}
 	}
-	if len(fs) == 0 {
-		hint := ""
-		if strings.HasPrefix(name.text(), event.LabelPrefix) {
-			hint = "; labels are free, so each needs its whole name"
-		}
-		p.report(name.at, "no field matches %q%s", name.text(), hint)
+	if first := parts[0]; strings.HasPrefix(first, event.LabelPrefix) || strings.HasPrefix(event.LabelPrefix, first) {
+		fs = append(fs, filter.Field{Name: strings.Join(parts, "*"), ID: event.NoField, Type: event.Keyword, Wild: true})
 	}
 	return fs
 }

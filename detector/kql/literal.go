@@ -3,6 +3,7 @@ package kql
 import (
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -151,8 +152,19 @@ func (p *parser) unquoted() (literal, bool) {
 		}
 	}
 	l.parts = append(l.parts, b.String())
+	l.trim()
 	return l, true
 }
+
+// trim takes the spaces of all scripts off both ends, escaped ones too, as Kibana does: those that are meant stand in
+// quotes.
+func (l *literal) trim() {
+	last := len(l.parts) - 1
+	l.parts[0] = strings.TrimLeftFunc(l.parts[0], trimmed)
+	l.parts[last] = strings.TrimRightFunc(l.parts[last], trimmed)
+}
+
+func trimmed(r rune) bool { return unicode.IsSpace(r) && r != '\u0085' || r == '\ufeff' }
 
 // escape reads the escape at the parser's place: its text, its length, and whether it is one.
 func (p *parser) escape(chars string) (text string, n int, ok bool) {
@@ -181,11 +193,15 @@ func (p *parser) escape(chars string) (text string, n int, ok bool) {
 	return "", 0, false
 }
 
-// escapedWord gives the keyword at the beginning of rest, if it ends there as a word: \nothing is a line end and "othing".
+// escapedWord gives the keyword at the beginning of rest: \order is "order". \not must end there as a word: \nothing is a
+// line end and "othing".
 func (p *parser) escapedWord(rest string) string {
 	for _, word := range []string{"and", "or", "not"} {
 		if len(rest) < len(word) || !strings.EqualFold(rest[:len(word)], word) {
 			continue
+		}
+		if word != "not" {
+			return rest[:len(word)]
 		}
 		if after := rest[len(word):]; after == "" || isSpace(after[0]) || strings.IndexByte(special, after[0]) >= 0 || strings.HasPrefix(after, nbsp) {
 			return rest[:len(word)]

@@ -145,6 +145,8 @@ func (p *parser) bareWord(at int, name literal) {
 	switch {
 	case p.i < len(p.src) && (p.src[p.i] == '{' || p.src[p.i] == '('):
 		p.fail(p.i, "found %s after %q, expected `:` or one of > >= < <=", p.found(), text)
+	case !name.quoted && strings.ContainsAny(text, "：（）“”＂＊＞＜"):
+		p.fail(at, "found %q with full-width punctuation; KQL is written with the signs : ( ) \" * > < of ASCII", text)
 	case !name.quoted && strings.Contains(text, "="):
 		p.fail(at, "found %q without a field; equality is written with a colon, as in event.action: connect", text)
 	case !name.quoted && (strings.Contains(text, "&&") || strings.Contains(text, "||")):

@@ -13,8 +13,11 @@ import (
 
 // match makes field:value. Of several fields (a wildcard in the name) those count whose type the value fits.
 func (p *parser) match(fs []filter.Field, v literal) filter.Expr {
-	if v.star() && len(fs) == len(event.Fields()) {
+	if v.star() && len(fs) > len(event.Fields()) {
 		return filter.All{} // *: *
+	}
+	if p.null(v, "an event without the field is found by not "+nameOf(fs)+": *") {
+		return filter.None{}
 	}
 	return p.each(fs, v, func(f filter.Field) (filter.Expr, error) {
 		if v.star() {
@@ -30,7 +33,26 @@ func (p *parser) compare(fs []filter.Field, op string, v literal) filter.Expr {
 		p.report(v.at, "found a wildcard after %s, expected one value", op)
 		return filter.None{}
 	}
+	if p.null(v, "nothing is less or greater than it") {
+		return filter.None{}
+	}
 	return p.each(fs, v, func(f filter.Field) (filter.Expr, error) { return compareOne(f, op, v) })
+}
+
+func nameOf(fs []filter.Field) string {
+	if len(fs) == 1 {
+		return fs[0].Name
+	}
+	return "field"
+}
+
+// null reports the word that to Kibana is no value, and to Elasticsearch an error.
+func (p *parser) null(v literal, hint string) bool {
+	if v.quoted || v.text() != "null" {
+		return false
+	}
+	p.report(v.at, "found null; %s, the text by \"null\"", hint)
+	return true
 }
 
 func (p *parser) each(fs []filter.Field, v literal, one func(filter.Field) (filter.Expr, error)) filter.Expr {
@@ -60,9 +82,6 @@ func (p *parser) each(fs []filter.Field, v literal, one func(filter.Field) (filt
 // matchOne makes field:value for one field and a value that is more than a wildcard.
 func matchOne(f filter.Field, v literal) (filter.Expr, error) {
 	text := v.text()
-	if !v.quoted && strings.EqualFold(text, "null") {
-		return nil, fmt.Errorf("found null; an event without the field is found by not %s: *, the text by \"null\"", f.Name)
-	}
 	switch f.Type {
 	case event.Keyword:
 		if v.wild() {
@@ -180,7 +199,7 @@ func matchText(f filter.Field, v literal) (filter.Expr, error) {
 	return filter.Or(xs), nil
 }
 
-// splitWords cuts a text with wildcards at its spaces: {"foo ba", " x"} (foo ba* x) gives foo, ba* and x.
+// splitWords cuts a text with wildcards at the spaces that Elasticsearch's query_string knows: {"foo ba", " x"} (foo ba* x) gives foo, ba* and x.
 func splitWords(parts []string) [][]string {
 	var words [][]string
 	current := []string{""}
@@ -195,7 +214,7 @@ func splitWords(parts []string) [][]string {
 			current = append(current, "")
 		}
 		for _, r := range part {
-			if r == ' ' || r == '\t' || r == '\r' || r == '\n' || r == '\u00a0' {
+			if strings.ContainsRune(" \t\r\n\u3000", r) {
 				end()
 				continue
 			}

@@ -75,4 +75,7 @@ type Field struct {
 	Name string
 	ID   event.FieldID
 	Type event.Type
+	// Wild says that Name is a pattern, in which '*' stands for any run of bytes, and means every free field whose name
+	// matches: nobody knows beforehand which there are. ID is event.NoField then.
+	Wild bool
 }

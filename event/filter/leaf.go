@@ -2,6 +2,7 @@ package filter
 
 import (
 	"slices"
+	"strings"
 
 	"imwatch/event"
 )
@@ -14,6 +15,9 @@ func (f Field) Value(e *event.Event) (event.Value, bool) {
 	if f.ID != event.NoField {
 		return e.Get(f.ID)
 	}
+	if f.Wild {
+		return f.values(e)
+	}
 	extras := e.Extras()
 	for i := range extras {
 		if extras[i].Name == f.Name {
@@ -23,7 +27,31 @@ func (f Field) Value(e *event.Event) (event.Value, bool) {
 	return event.Value{}, false
 }
 
+// values gives all values of the free fields that the name matches.
+func (f Field) values(e *event.Event) (event.Value, bool) {
+	var list []event.Value
+	parts := strings.Split(f.Name, "*")
+	for _, x := range e.Extras() {
+		if !strings.HasPrefix(x.Name, event.LabelPrefix) || !matchParts(x.Name, parts) {
+			continue
+		}
+		if v, ok := x.Value(); ok {
+			v.Each(func(v event.Value) bool { list = append(list, v); return true })
+		}
+	}
+	if len(list) == 0 {
+		return event.Value{}, false
+	}
+	v := list[0]
+	v.List = list
+	return v, true
+}
+
+// has looks for a value. An object without members is none, as it is to Elasticsearch.
 func has(f Field) predicate {
+	if f.ID != event.NoField && f.Type == event.Flattened {
+		return anyOf(f, func(v *event.Value) bool { return strings.IndexByte(v.Text, ':') > 0 })
+	}
 	if f.ID != event.NoField {
 		return func(e *event.Event) bool { return e.Has(f.ID) }
 	}

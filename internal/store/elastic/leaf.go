@@ -11,8 +11,10 @@ import (
 )
 
 func exists(f filter.Field) clause {
-	switch typeOf(f) {
-	case event.Text, event.Flattened: // a text without words and an object without members are not found
+	if f.Wild {
+		return having(f)
+	}
+	if typeOf(f) == event.Flattened { // one with nothing but nulls is not found
 		return anything()
 	}
 	return present(f)
@@ -23,6 +25,12 @@ func present(f filter.Field) clause { return clause{obj{"exists": obj{"field": f
 
 // having matches the documents that have the field, where the server cannot tell more.
 func having(f filter.Field) clause {
+	if f.Wild {
+		if !strings.HasPrefix(f.Name, event.LabelPrefix) { // it may match names that cannot be asked for
+			return anything()
+		}
+		return clause{obj{"exists": obj{"field": f.Name}}, false}
+	}
 	c := exists(f)
 	c.exact = false
 	return c
@@ -31,7 +39,7 @@ func having(f filter.Field) clause {
 // term gives the value of an exact term query for an equality, if there is one.
 func term(x filter.Equal) (any, bool) {
 	t := typeOf(x.Field)
-	if x.Value.List != nil || x.Value.Type != t {
+	if x.Field.Wild || x.Value.List != nil || x.Value.Type != t {
 		return nil, false
 	}
 	switch t {
@@ -76,7 +84,7 @@ func equalFraction(f filter.Field, want float64) clause {
 }
 
 func between(x filter.Range) clause {
-	if x.From == nil && x.To == nil {
+	if x.From == nil && x.To == nil || x.Field.Wild {
 		return exists(x.Field)
 	}
 	for _, end := range []*event.Value{x.From, x.To} {
@@ -205,7 +213,7 @@ func about(f filter.Field, from, to *event.Value) clause {
 // filter.Compile does not.
 func pattern(x filter.Pattern) clause {
 	t := typeOf(x.Field)
-	if t != event.Keyword && t != event.Text {
+	if x.Field.Wild || t != event.Keyword && t != event.Text {
 		return having(x.Field)
 	}
 	escape := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`)
