@@ -33,6 +33,7 @@ var may = map[string][]string{
 
 	"detector":                    {"event", "event/filter", "event/canary", "internal/bus", "internal/store", "detector/"},
 	"detector/kql":                {"event", "event/filter"},
+	"detector/kql/kqltest":        {"event", "event/filter", "detector/kql", "internal/store"},
 	"detector/calendar":           {"event", "rules"},
 	"detector/rule":               {"event", "event/filter", "detector/kql", "detector/calendar"},
 	"detector/engine":             {"event", "event/filter", "detector/rule", "detector/window"},
