@@ -25,10 +25,6 @@ func (x *explanation) report() *Report {
 	if !in.Holds {
 		out.Missing = missing(in.Value, out.Limit)
 	}
-	out.Settings = Settings{
-		For: rule.FormatDuration(r.For), Resolve: rule.FormatDuration(r.Resolve.After),
-		Lateness: rule.FormatDuration(r.Time.Lateness), Idle: rule.FormatDuration(r.Time.Idle),
-	}
 	out.Spell = spellOf(in.Spell)
 	x.lists(in.Since)
 	x.history()
@@ -41,6 +37,21 @@ func (x *explanation) report() *Report {
 		out.alert.ID, out.alert.From, out.alert.Severity = in.Spell.ID, in.Spell.Start, in.Spell.Severity
 	}
 	return out
+}
+
+func settings(r *rule.Rule) Settings {
+	s := Settings{
+		For: rule.FormatDuration(r.For), Resolve: rule.FormatDuration(r.Resolve.After),
+		Lateness: rule.FormatDuration(r.Time.Lateness), Idle: rule.FormatDuration(r.Time.Idle),
+	}
+	switch {
+	case r.When == nil:
+	case r.When.Inside:
+		s.When = "inside the hours of the calendar " + r.When.Name
+	default:
+		s.When = "outside the hours of the calendar " + r.When.Name
+	}
+	return s
 }
 
 // lists fills the lists of events: those that count, and those near.

@@ -146,7 +146,7 @@ func newExplanation(source string, q Request) (*explanation, error) {
 	if x.kind, err = window.NewKind(&x.rule); err != nil {
 		return nil, fmt.Errorf("explaining: %w", err)
 	}
-	x.out.Source = source
+	x.out.Source, x.out.Settings = source, settings(q.Rule)
 	if err := x.readKey(); err != nil {
 		return nil, err
 	}
@@ -251,11 +251,9 @@ func (x *explanation) see(ev *event.Event, late bool) {
 		}
 	}
 	_, wanted := x.kind.See(ev)
-	wanted = wanted && x.rule.Takes(ev.UnixNano())
+	wanted = wanted && x.rule.Takes(at)
 	if !wanted {
-		if s.Fails = failures(x.rule.Where, ev); len(s.Fails) == 0 {
-			s.Fails = failures(x.kind.Selects, ev)
-		}
+		s.Fails = x.fails(ev)
 	}
 	if in, ok := ev.Get(event.FieldEventIngested); ok && x.out.Source == "store" {
 		if delay := in.UnixNano() - at; delay > int64(x.rule.Time.Lateness) && wanted {
@@ -270,6 +268,18 @@ func (x *explanation) see(ev *event.Event, late bool) {
 	default:
 		x.near.add(s)
 	}
+}
+
+// fails says why the rule does not take an event.
+func (x *explanation) fails(ev *event.Event) []Failure {
+	all := failures(x.rule.Where, ev)
+	if len(all) == 0 {
+		all = failures(x.kind.Selects, ev)
+	}
+	if !x.rule.Takes(ev.UnixNano()) {
+		all = append(all, Failure{KQL: "when: " + x.out.Settings.When, Found: ev.Text(event.FieldTimestamp)})
+	}
+	return all
 }
 
 // store reads the key's events from an instant on. exact says that what came before cannot matter.

@@ -200,3 +200,22 @@ func TestAnEventStoredLateIsMarked(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// An event outside the rule's calendar is near, and says so: 21 November 2026 is a Saturday.
+func TestCalendar(t *testing.T) {
+	t.Parallel()
+	rules, findings := rule.Parse("test.yaml", []byte(failures+"when: {calendar: office-hours}\n"))
+	if len(rules) != 1 {
+		t.Fatal(findings)
+	}
+	got, err := explain.File(context.Background(), strings.NewReader(lines()), "x", request(rules[0], 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Verdict != explain.Quiet || len(got.Events) != 0 || got.Settings.When != "inside the hours of the calendar office-hours" {
+		t.Errorf("%s, %d events, when %q", got.Why, len(got.Events), got.Settings.When)
+	}
+	if f := got.Near[0].Fails; len(f) != 1 || f[0].KQL != "when: inside the hours of the calendar office-hours" || f[0].Found != "2026-11-21T10:00:01.000Z" {
+		t.Errorf("found %v", got.Near)
+	}
+}

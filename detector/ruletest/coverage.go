@@ -128,7 +128,7 @@ func (p *probe) watch(sent []arrival, alerts []*event.Alert) {
 			l.True, l.False = l.True || is, l.False || !is
 		}
 		n := 0
-		if p.where(s.ev) {
+		if p.where(s.ev) && p.rule.Takes(s.ev.UnixNano()) {
 			n = 1
 		}
 		for _, key := range engine.KeysOf(p.rule, s.ev) {
