@@ -87,3 +87,27 @@ func BenchmarkMillionKeys(b *testing.B) {
 		b.ReportMetric(each, "MB") // a million of them
 	}
 }
+
+// BenchmarkRestore is a snapshot of a million keys, and going on from it.
+func BenchmarkRestore(b *testing.B) {
+	rules, _ := rule.Parse("test.yaml", []byte(longThreshold))
+	e, err := engine.New(rules, engine.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	spread(b, e, 1_000_000)
+	var state []byte
+	b.Run("snapshot", func(b *testing.B) {
+		for b.Loop() {
+			state = e.Snapshot()
+		}
+		b.ReportMetric(float64(len(state))/1e6, "MB")
+	})
+	b.Run("restore", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := engine.Restore(rules, engine.Options{}, state); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
