@@ -22,7 +22,11 @@ func NewSeen(keep int64) *Seen {
 }
 
 // Keep changes the span, when rules change.
-func (s *Seen) Keep(span int64) { s.keep, s.next = span, None }
+func (s *Seen) Keep(span int64) {
+	if span != s.keep {
+		s.keep, s.next = span, None
+	}
+}
 
 // Len gives how many ids are remembered. It counts them.
 func (s *Seen) Len() int { return s.numbered.count() + s.hashed.count() }
