@@ -29,7 +29,7 @@ func at(t *testing.T, line string, n int) *event.Event {
 		if !known {
 			t.Fatalf("no field %s", name)
 		}
-		if values := strings.Split(value, ","); len(values) > 1 {
+		if values := strings.Split(value, ","); len(values) > 1 && f.Type != event.GeoPoint {
 			e.SetList(f.ID, values...)
 			continue
 		}
@@ -47,12 +47,7 @@ const threshold3 = "where: 'event.action: connect'\ndetect: {threshold: {count: 
 // TestSentences has a row for each sentence of the contract that an evaluator has to obey.
 func TestSentences(t *testing.T) {
 	t.Parallel()
-	for sentence, c := range map[string]struct {
-		rule   string
-		events []string
-		end    string // second; the last event when empty
-		want   []string
-	}{
+	checkSentences(t, map[string]sentence{
 		"a sliding window at t is (t − window, t]: exactly one window apart is out": {
 			threshold3, []string{"0", "5", "10"}, "", nil,
 		},
@@ -197,8 +192,21 @@ func TestSentences(t *testing.T) {
 		"disabled rules are not evaluated": {
 			threshold3 + "status: disabled\n", []string{"0", "1", "2"}, "", nil,
 		},
-	} {
-		t.Run(sentence, func(t *testing.T) {
+	})
+}
+
+// sentence is what a rule makes of some events.
+type sentence struct {
+	rule   string
+	events []string
+	end    string // second; the last event when empty
+	want   []string
+}
+
+func checkSentences(t *testing.T, sentences map[string]sentence) {
+	t.Helper()
+	for name, c := range sentences {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rules := parse(t, "id: r\ntitle: a rule\nseverity: warn\n"+c.rule)
 			var events []*event.Event

@@ -27,6 +27,8 @@ type naiveKind struct {
 	// expected gives the keys that are looked at without an event, after the stream's start too; nil: none.
 	expected func(r *rule.Rule) []string
 	start    int64 // the stream's
+	// valued gives the kind for one value that is part of the alert's key; nil: there is none.
+	valued func(value string) naiveKind
 }
 
 func naiveKindOf(r *rule.Rule, start int64) naiveKind {
@@ -43,6 +45,12 @@ func naiveKindOf(r *rule.Rule, start int64) naiveKind {
 		return naiveSpike()
 	case d.Consecutive != nil:
 		return naiveConsecutive()
+	case d.Sequence != nil:
+		return naiveSequence()
+	case d.Travel != nil:
+		return naiveTravel()
+	case d.NewTerm != nil:
+		return naiveKind{valued: naiveNewTerm}
 	}
 	if r.Detect.Absence != nil {
 		return naiveAbsence(r, start)
@@ -52,7 +60,9 @@ func naiveKindOf(r *rule.Rule, start int64) naiveKind {
 
 // draws gives for each type what draws one, as the value of detect.
 func draws() []func(*rapid.T) string {
-	return []func(*rapid.T) string{drawThreshold, drawRatio, drawMetric, drawCardinality, drawSpike, drawConsecutive, drawAbsence}
+	return []func(*rapid.T) string{
+		drawThreshold, drawRatio, drawMetric, drawCardinality, drawSpike, drawConsecutive, drawAbsence, drawSequence, drawTravel, drawNewTerm,
+	}
 }
 
 func matches(r *rule.Rule, e *event.Event) bool { return filter.Compile(r.Where)(e) }

@@ -59,14 +59,30 @@ func naive(r *rule.Rule, events []*event.Event, end time.Time) []change {
 	}
 	var all []change
 	for key, own := range byKey {
-		n := &naiveKey{kind: kind, rule: r, key: key, events: own, end: end.UnixNano()}
-		n.run()
-		all = append(all, n.changes...)
+		for suffix, kind := range naiveValues(r, kind, own) {
+			n := &naiveKey{kind: kind, rule: r, key: key + suffix, events: own, end: end.UnixNano()}
+			n.run()
+			all = append(all, n.changes...)
+		}
 	}
 	sort.SliceStable(all, func(i, j int) bool {
 		return all[i].at < all[j].at || all[i].at == all[j].at && all[i].key < all[j].key
 	})
 	return all
+}
+
+// naiveValues gives what a key of group_by is evaluated for: for itself, or for each value of its events.
+func naiveValues(r *rule.Rule, kind naiveKind, events []*event.Event) map[string]naiveKind {
+	if kind.valued == nil {
+		return map[string]naiveKind{"": kind}
+	}
+	kinds := map[string]naiveKind{}
+	for _, e := range events {
+		for _, v := range naiveTexts(r.Detect.NewTerm.Field, e) {
+			kinds["/"+v] = kind.valued(v)
+		}
+	}
+	return kinds
 }
 
 func naiveKeys(fields []filter.Field, e *event.Event) []string {
@@ -194,6 +210,9 @@ func (n *naiveKey) look(t int64, v float64, now bool, id string) {
 	case !now && !n.told:
 		n.holding, n.firesAt, n.missed = false, 0, false
 	}
+	if now && n.rule.Detect.Instant() { // it has last held now
+		n.holding, n.ceased, n.endsAt = false, t, t+int64(n.rule.Resolve.After)
+	}
 }
 
 func (n *naiveKey) rises(sev string) bool {
@@ -205,6 +224,9 @@ func (n *naiveKey) deadlines(t int64, v float64) {
 		n.fire(t, v)
 	}
 	if n.endsAt == t && n.told && !n.holding {
+		if n.rule.Detect.Instant() {
+			v = n.toldValue // nothing is compared
+		}
 		n.tell(t, event.StateResolved, v)
 		n.told, n.endsAt = false, 0
 	}

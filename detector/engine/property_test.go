@@ -38,6 +38,11 @@ func drawRule(t *rapid.T, id string) string {
 	detect := rapid.SampledFrom(draws()).Draw(t, "type")(t)
 	group := rapid.SampledFrom([]string{"", "user.id", "event.type", "event.type, user.id"}).Draw(t, "group")
 	detect = strings.Replace(detect, "EXPECT", drawExpect(t, group), 1)
+	detect = strings.Replace(detect, "FIELD", drawField(t, group), 1)
+	hold := rapid.IntRange(0, 4).Draw(t, "for")
+	if isInstant(detect) {
+		hold = 0
+	}
 	return fmt.Sprintf(`
 id: %s
 title: a rule
@@ -54,7 +59,8 @@ evidence: {keep: %d, top: {client.ip: 3}}
 annotations: {summary: '{{.State}} {{.Value}} of {{.Limit}} {{.Top "client.ip"}}'}
 `, id,
 		rapid.SampledFrom([]string{"", "where: 'event.action: connect'", "where: 'event.action: (connect or disconnect)'"}).Draw(t, "where"),
-		group, detect, rapid.SampledFrom([]string{"", "", "when: {calendar: minutes}", "when: {calendar: minutes, inside: false}"}).Draw(t, "when"), rapid.IntRange(0, 4).Draw(t, "for"), rapid.IntRange(0, 5).Draw(t, "after"), rapid.IntRange(0, 5).Draw(t, "lateness"),
+		group, detect, rapid.SampledFrom([]string{"", "", "when: {calendar: minutes}", "when: {calendar: minutes, inside: false}"}).Draw(t, "when"),
+		hold, rapid.IntRange(0, 5).Draw(t, "after"), rapid.IntRange(0, 5).Draw(t, "lateness"),
 		rapid.IntRange(0, 3).Draw(t, "keep"))
 }
 
@@ -78,6 +84,7 @@ func drawEvents(t *rapid.T, nodes int) []*event.Event {
 		e.SetText(event.FieldUserID, rapid.SampledFrom([]string{"", "u1", "u2"}).Draw(t, "user"))
 		e.SetText(event.FieldClientIP, rapid.SampledFrom([]string{"", "192.0.2.1", "192.0.2.2"}).Draw(t, "ip"))
 		drawNumbers(t, e)
+		drawPlace(t, e)
 		e.SetList(event.FieldEventType, rapid.SampledFrom([][]string{nil, {"start"}, {"start", "info"}, {"info", "info"}}).Draw(t, "type")...)
 		if w := rapid.SampledFrom([]float64{1, 1, 1, 2, 0.5, 0.1, 0, -1}).Draw(t, "weight"); w != 1 {
 			e.SetFloat(event.FieldSampleWeight, w)

@@ -11,7 +11,7 @@ func (r *runner) ofKey(key string, it *item) (bits uint32, wanted bool) {
 	end := r.grouped(key)
 	hasValue := len(key) > end+1 || key[end] != 0
 	if !r.kind.Warms {
-		return 0, hasValue
+		return 0, true // See wants no event without one
 	}
 	own := key
 	if hasValue {
