@@ -24,6 +24,8 @@ type naiveKind struct {
 	ends func(r *rule.Rule, events []*event.Event, t int64) bool
 	// idle says that nothing is looked at, at an instant at which nothing enters; nil: always something is.
 	idle func(r *rule.Rule, events []*event.Event, t int64) bool
+	// instants gives further instants at which the condition is looked at; nil: none.
+	instants func(r *rule.Rule, events []*event.Event) []int64
 	// expected gives the keys that are looked at without an event, after the stream's start too; nil: none.
 	expected func(r *rule.Rule) []string
 	start    int64 // the stream's
@@ -55,6 +57,9 @@ func naiveKindOf(r *rule.Rule, start int64) naiveKind {
 	if r.Detect.Absence != nil {
 		return naiveAbsence(r, start)
 	}
+	if r.Detect.Anomaly != nil {
+		return naiveAnomaly()
+	}
 	panic("no naive evaluator for " + r.Detect.Type)
 }
 
@@ -62,6 +67,7 @@ func naiveKindOf(r *rule.Rule, start int64) naiveKind {
 func draws() []func(*rapid.T) string {
 	return []func(*rapid.T) string{
 		drawThreshold, drawRatio, drawMetric, drawCardinality, drawSpike, drawConsecutive, drawAbsence, drawSequence, drawTravel, drawNewTerm,
+		drawAnomaly,
 	}
 }
 

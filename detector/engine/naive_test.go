@@ -118,7 +118,8 @@ type naiveKey struct {
 	changes []change
 
 	holding, told   bool
-	missed          bool // it was to fire outside the calendar
+	instants        []int64 // what kind.instants gives
+	missed          bool    // it was to fire outside the calendar
 	begin           int64
 	first           string
 	ceased          int64
@@ -173,6 +174,13 @@ func (n *naiveKey) nextInstant(t int64) int64 {
 		for _, after := range n.kind.after(n.rule) {
 			consider(e.UnixNano() + int64(after))
 		}
+	}
+	if n.kind.instants != nil && n.instants == nil {
+		n.instants = n.kind.instants(n.rule, n.events)
+		slices.Sort(n.instants)
+	}
+	if i, _ := slices.BinarySearch(n.instants, t+1); i < len(n.instants) {
+		consider(n.instants[i])
 	}
 	if n.kind.expected != nil {
 		for _, after := range n.kind.after(n.rule) {

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"slices"
 	"time"
 
 	"imwatch/event/filter"
@@ -154,7 +155,7 @@ func (d Detect) Instant() bool {
 // KeyFields gives the fields whose values make the key of an alert: those of group_by, and of new_term its field.
 func (r *Rule) KeyFields() []filter.Field {
 	if n := r.Detect.NewTerm; n != nil {
-		return append(r.GroupBy[:len(r.GroupBy):len(r.GroupBy)], n.Field)
+		return append(slices.Clip(r.GroupBy), n.Field)
 	}
 	return r.GroupBy
 }

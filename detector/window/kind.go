@@ -72,6 +72,8 @@ func NewKind(r *rule.Rule) (Kind, error) {
 		newNewTerm(r, &k)
 	case t.Absence != nil:
 		newAbsence(t.Absence, &k)
+	case t.Anomaly != nil:
+		newAnomaly(r, &k)
 	default:
 		return k, fmt.Errorf("rule %s: no evaluator for type %q", r.ID, r.Detect.Type)
 	}
