@@ -172,11 +172,15 @@ func TestSentences(t *testing.T) {
 		},
 		"expect is a list of maps for several key fields": {
 			"group_by: [user.id, device.id]\ndetect: {absence: {window: 10s, expect: [{user.id: a, device.id: d}]}}\n",
-			[]string{"0 user.id=a device.id=d", "5 user.id=d device.id=a"}, "10", []string{"10s firing [/a/d] value 10 from 10s first \"\" warn"},
+			[]string{"0 user.id=a device.id=d", "5 user.id=d device.id=a"},
+			"10",
+			[]string{"10s firing [/a/d] value 10 from 10s first \"\" warn"},
 		},
 		"expect: {learn: 24h} expects every key seen in the last 24 h": {
 			"group_by: [user.id]\ndetect: {absence: {window: 1h, expect: {learn: 24h}}}\n",
-			[]string{"0 user.id=a"}, "90000", []string{
+			[]string{"0 user.id=a"},
+			"90000",
+			[]string{
 				"1h0m0s firing [/a] value 3600 from 1h0m0s first \"\" warn", "24h0m0s resolved [/a] value 86400 from 1h0m0s first \"\" warn",
 			},
 		},

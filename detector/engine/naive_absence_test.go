@@ -90,7 +90,7 @@ func drawExpect(t *rapid.T, group string) string {
 	var keys []string
 	for range rapid.IntRange(1, 3).Draw(t, "keys") {
 		var parts []string
-		for _, field := range strings.SplitSeq(group, ", ") {
+		for field := range strings.SplitSeq(group, ", ") {
 			parts = append(parts, field+": "+rapid.SampledFrom(values[field]).Draw(t, field))
 		}
 		key := "{" + strings.Join(parts, ", ") + "}"
