@@ -121,6 +121,9 @@ func (e *Evaluator) step(ctx context.Context, to int64, cost *Cost) ([]*event.Al
 	if err != nil {
 		return nil, err
 	}
+	if err := e.begin(ctx, to, cost); err != nil {
+		return nil, err
+	}
 	for _, ev := range events {
 		if ev.UnixNano() <= e.done {
 			e.engine.Preload(ev, func(key string) bool { return !open[key] && keys.has(key) })

@@ -75,6 +75,7 @@ func (e *Evaluator) evaluateAnew(ctx context.Context, unit string, at int64, cos
 	if err != nil {
 		return nil, err
 	}
+	e.beginAnew(fresh, from)
 	for _, ev := range events {
 		fresh.Take(ev, func(key string) bool { return key == unit })
 	}

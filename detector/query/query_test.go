@@ -49,6 +49,19 @@ func drawRule(t *rapid.T) *rule.Rule {
 		detect = fmt.Sprintf("consecutive: {count: %d, max_gap: %ds, reset: 'event.action: disconnect'}",
 			rapid.IntRange(1, 4).Draw(t, "count"), rapid.IntRange(1, 15).Draw(t, "gap"))
 	}
+	group := rapid.SampledFrom([]string{"", "user.id", "event.type", "event.type, user.id", "client.ip", "labels.zone", "client.port"}).Draw(t, "group")
+	switch rapid.IntRange(0, 5).Draw(t, "of time") {
+	case 0:
+		expect := map[string]string{"": "", "user.id": ", expect: [u1, never]", "event.type, user.id": ", expect: [{event.type: info, user.id: u2}]"}
+		named, ok := expect[group]
+		if !ok {
+			named = ", expect: {learn: 30s}"
+		}
+		detect = fmt.Sprintf("absence: {window: %ds%s}", rapid.IntRange(1, 15).Draw(t, "window"), named)
+	case 1:
+		detect = fmt.Sprintf("anomaly: {bucket: %ds, score: 2, direction: %s}", rapid.IntRange(1, 4).Draw(t, "bucket"),
+			rapid.SampledFrom([]string{"up", "down", "both"}).Draw(t, "direction"))
+	}
 	return parse(t, fmt.Sprintf(`
 id: r
 title: a rule
@@ -61,8 +74,7 @@ resolve: {after: %ds}
 evidence: {keep: 3, top: {client.ip: 2}}
 time: {lateness: 0s}
 `, rapid.SampledFrom([]string{"", "where: 'event.action: connect'", "where: 'event.action: (connect or disconnect)'"}).Draw(t, "where"),
-		rapid.SampledFrom([]string{"", "user.id", "event.type", "event.type, user.id", "client.ip", "labels.zone", "client.port"}).Draw(t, "group"),
-		detect, rapid.IntRange(0, 4).Draw(t, "for"), rapid.IntRange(0, 5).Draw(t, "after")))
+		group, detect, rapid.IntRange(0, 4).Draw(t, "for"), rapid.IntRange(0, 5).Draw(t, "after")))
 }
 
 func newEvent(action event.Action, at time.Time, id string) *event.Event {
