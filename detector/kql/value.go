@@ -182,7 +182,7 @@ func matchText(f filter.Field, v literal) (filter.Expr, error) {
 	var plain []string
 	for _, parts := range splitWords(v.parts) {
 		switch {
-		case len(parts) > 1 && strings.Join(parts, "") == "":
+		case len(parts) == 2 && strings.Join(parts, "") == "": // more stars than one want a word
 			xs = append(xs, filter.Exists{Field: f})
 		case len(parts) > 1:
 			xs = append(xs, filter.Pattern{Field: f, Parts: parts})
