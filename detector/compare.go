@@ -41,6 +41,13 @@ func newComparison(m *metrics, log logrus.FieldLogger) *comparison {
 	return &comparison{metrics: m, log: log, rules: map[string]*sides{}}
 }
 
+// reset forgets what was told, when not everything that the stream says is seen here.
+func (c *comparison) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.rules)
+}
+
 // streamed takes what the stream told; rules that were never queried are passed over.
 func (c *comparison) streamed(alerts []*event.Alert) {
 	c.mu.Lock()

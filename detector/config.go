@@ -9,13 +9,17 @@ import (
 // Config is what an operator sets.
 type Config struct {
 	Rules           []string      `yaml:"rules" doc:"rule files and folders, read recursively; none: the rules shipped with the program"`
-	Checkpoint      string        `yaml:"checkpoint" doc:"file that the state is kept in; the query evaluator's stands beside it"`
+	Checkpoint      string        `yaml:"checkpoint" doc:"file that the state is kept in; the query evaluator's stands beside it. Not used with shards"`
 	CheckpointEvery time.Duration `yaml:"checkpoint_every" doc:"how often the state is written, at least; with much state less often, so that it takes 5 % of the time at most"`
+	Shards          int           `yaml:"shards" doc:"into how many shards the keys of all rules are parted, so that several detectors share the work; 0: one detector does it all and keeps its state in its file. After a change run setup, then restart all detectors: they read again what im.lifecycle still holds"`
 	ReloadEvery     time.Duration `yaml:"reload_every" doc:"how often rule files are looked at for changes; 0: never"`
 	BlindAfter      time.Duration `yaml:"blind_after" doc:"how far evaluation may lie behind the clock, and how long the broker or the store may not answer, until imwatch-detector-blind is raised; 0: never"`
 	PulseInterval   time.Duration `yaml:"pulse_interval" doc:"how often the detector tells alerting that it lives; 0: never, and alerting stops waiting for it"`
 	Query           QueryConfig   `yaml:"query"`
 }
+
+// maxShards is more than anybody needs: each shard has a goroutine, a connection and clocks of its own.
+const maxShards = 1024
 
 // QueryConfig is for rules with mode query or both.
 type QueryConfig struct {
@@ -41,6 +45,9 @@ func (c Config) Validate() error {
 	var errs []error
 	if c.Checkpoint == "" {
 		errs = append(errs, errors.New("checkpoint: found nothing, expected the path of a file"))
+	}
+	if c.Shards < 0 || c.Shards > maxShards {
+		errs = append(errs, fmt.Errorf("shards: found %d, expected 0 to %d", c.Shards, maxShards))
 	}
 	for i, path := range c.Rules {
 		if path == "" {

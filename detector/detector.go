@@ -13,6 +13,7 @@ import (
 
 	"imwatch/detector/engine"
 	"imwatch/detector/rule"
+	"imwatch/detector/shard"
 	"imwatch/event"
 	"imwatch/internal/bus"
 	"imwatch/internal/store"
@@ -28,6 +29,18 @@ type Deps struct {
 	Log        logrus.FieldLogger
 	Registerer prometheus.Registerer // nil: no metrics
 	Now        func() time.Time      // nil: time.Now
+}
+
+// Topics gives the topics that a detector needs of its own besides those of the pipeline. retention is how long events
+// are kept: what was routed must not go before.
+func Topics(cfg Config, retention time.Duration) []bus.TopicSpec {
+	if cfg.Shards <= 0 {
+		return nil
+	}
+	return []bus.TopicSpec{
+		{Name: shard.Topic(cfg.Shards), Partitions: cfg.Shards, Retention: retention},
+		{Name: shard.StateTopic(cfg.Shards), Partitions: cfg.Shards, Compact: true},
+	}
 }
 
 // Detector runs rules over the stream. Make it with New; Run may be called once.
@@ -135,7 +148,10 @@ func (d *Detector) tellRules() {
 	}).Info("rules are loaded")
 }
 
-func (d *Detector) options() engine.Options {
+func (d *Detector) options() engine.Options { return d.optionsFor(d.overflow) }
+
+// optionsFor gives the options of an engine whose events without room are counted in overflow.
+func (d *Detector) optionsFor(overflow map[string]int) engine.Options {
 	return engine.Options{
 		Late: func(r *rule.Rule, node string, at int64) {
 			d.metrics.late.WithLabelValues(r.ID, d.metrics.node(node)).Inc()
@@ -145,7 +161,7 @@ func (d *Detector) options() engine.Options {
 		},
 		Overflow: func(r *rule.Rule) {
 			d.metrics.overflow.WithLabelValues(r.ID).Inc()
-			d.overflow[r.ID]++
+			overflow[r.ID]++
 		},
 		Lost: func(r *rule.Rule) {
 			d.metrics.lost.WithLabelValues(r.ID).Inc()

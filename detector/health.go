@@ -175,12 +175,12 @@ const (
 
 // sendCanaries brings canaries and pulses to the bus until ctx ends. One that cannot be sent is left out: it would be
 // worth nothing later.
-func (d *Detector) sendCanaries(ctx context.Context) {
+func (d *Detector) sendCanaries(ctx context.Context, h *health) {
 	var warned time.Time
 	for {
 		var line []byte
 		select {
-		case line = <-d.health.out:
+		case line = <-h.out:
 		case <-ctx.Done():
 			return
 		}

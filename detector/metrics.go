@@ -3,6 +3,7 @@ package detector
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,8 @@ type metrics struct {
 	texts       prometheus.Counter
 	queries     *prometheus.CounterVec // rule, outcome
 	differences *prometheus.CounterVec // rule, explained
-	nodes       map[string]bool
+	mu          sync.Mutex
+	nodes       map[string]bool // guarded by mu
 
 	ruleEvents      *prometheus.CounterVec // rule, as all that follow
 	looks           *prometheus.CounterVec
@@ -125,8 +127,10 @@ func (m *metrics) age(name, help string, since *atomic.Int64, now func() time.Ti
 	})
 }
 
-// node gives the label for a node.
+// node gives the label for a node. Safe for concurrent use.
 func (m *metrics) node(name string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if !m.nodes[name] {
 		if len(m.nodes) >= maxNodeLabels {
 			return "_other"

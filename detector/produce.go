@@ -17,7 +17,7 @@ import (
 // observe gives one event to the engine and counts what became of it.
 func (d *Detector) observe(m *bus.Message, ev *event.Event, wall time.Time) {
 	if ev.ID() == "" && !ev.IsWatermark() {
-		ev.SetText(event.FieldEventID, fmt.Sprintf("%s-%d-%d", d.topic, m.Partition, m.Offset))
+		ev.SetText(event.FieldEventID, originOf(d.topic, m.Partition, m.Offset))
 	}
 	if ev.Time().Sub(wall) > event.MaxAhead && !ev.IsWatermark() {
 		// It is a dead letter to the indexer too; here it would make everything that follows late.
@@ -37,6 +37,11 @@ func (d *Detector) observe(m *bus.Message, ev *event.Event, wall time.Time) {
 		d.metrics.rejected.WithLabelValues("watermark").Inc()
 	case engine.Ranged, engine.Progress:
 	}
+}
+
+// originOf is the id of an event that came without one.
+func originOf(topic string, partition int, offset int64) string {
+	return fmt.Sprintf("%s-%d-%d", topic, partition, offset)
 }
 
 // evaluate evaluates what the watermark has passed and produces the state changes.

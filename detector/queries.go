@@ -18,6 +18,7 @@ import (
 type queries struct {
 	d       *Detector
 	cfg     QueryConfig
+	to      Checkpointer
 	running map[string]*querying // by rule id
 	kept    map[string][]byte    // progress by rule id, after what was told
 
@@ -32,7 +33,9 @@ type querying struct {
 }
 
 func (d *Detector) newQueries() *queries {
-	q := &queries{d: d, cfg: d.cfg.Query, running: map[string]*querying{}, kept: map[string][]byte{}, failing: map[string]time.Time{}}
+	q := &queries{
+		d: d, cfg: d.cfg.Query, to: d.deps.Queries, running: map[string]*querying{}, kept: map[string][]byte{}, failing: map[string]time.Time{},
+	}
 	q.set(d.book.running)
 	return q
 }
@@ -66,7 +69,7 @@ func (q *queries) run(ctx context.Context) {
 
 // load reads the progress of all rules. Without it each begins anew, as far back as late documents are looked for.
 func (q *queries) load() {
-	b, err := q.d.deps.Queries.Load()
+	b, err := q.to.Load()
 	if err == nil && b != nil {
 		q.kept, err = decodeProgress(b)
 	}
@@ -101,7 +104,7 @@ func (q *queries) round(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	if err := q.d.deps.Queries.Save(encodeProgress(q.kept)); err != nil {
+	if err := q.to.Save(encodeProgress(q.kept)); err != nil {
 		q.d.log.WithError(err).Error("the progress of queries could not be written")
 	}
 }

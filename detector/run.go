@@ -23,6 +23,9 @@ const (
 // Run works until ctx ends and gives nil then, with everything acknowledged that is in the checkpoint. Any other
 // error is one that waiting does not cure.
 func (d *Detector) Run(ctx context.Context) error {
+	if d.cfg.Shards > 0 {
+		return d.runShared(ctx)
+	}
 	if err := d.restore(); err != nil {
 		return fmt.Errorf("starting the detector: %w", err)
 	}
@@ -41,7 +44,7 @@ func (d *Detector) Run(ctx context.Context) error {
 	endsFound := make(chan ends)
 	helpers.Go(func() { d.watchEnds(ctx, endsFound) })
 	d.health.start(d.deps.Now())
-	helpers.Go(func() { d.sendCanaries(ctx) })
+	helpers.Go(func() { d.sendCanaries(ctx, d.health) })
 	if d.deps.Store != nil {
 		d.queries = d.newQueries()
 		helpers.Go(func() { d.queries.run(ctx) })
@@ -193,15 +196,19 @@ func (d *Detector) take(ms []bus.Message) {
 		d.positions[m.Partition] = m.Offset + 1
 		d.dirty = true
 		if err := event.Decode(m.Value, &ev); err != nil {
-			reason := "unreadable"
-			if fault, ok := errors.AsType[*event.DecodeError](err); ok {
-				reason = fault.Reason
-			}
-			d.metrics.rejected.WithLabelValues(reason).Inc()
+			d.metrics.rejected.WithLabelValues(reasonOf(err)).Inc()
 			continue
 		}
 		d.observe(m, &ev, wall)
 	}
+}
+
+// reasonOf names why a record could not be decoded.
+func reasonOf(err error) string {
+	if fault, ok := errors.AsType[*event.DecodeError](err); ok {
+		return fault.Reason
+	}
+	return "unreadable"
 }
 
 // tick does what depends on wall time.

@@ -7,6 +7,7 @@ type saver struct {
 	to    Checkpointer
 	every time.Duration
 	now   func() time.Time
+	rate  int // bytes a second that are written on average at most; 0: any number
 	next  time.Time
 	done  chan saved // nil while none is being written
 }
@@ -37,7 +38,11 @@ func (s *saver) save(take func() []byte) {
 		err := s.to.Save(b)
 		done <- saved{s.now().Sub(began), err}
 	}()
-	s.next = began.Add(max(s.every, share*s.now().Sub(began)))
+	pause := max(s.every, share*s.now().Sub(began))
+	if s.rate > 0 {
+		pause = max(pause, time.Duration(float64(len(b))/float64(s.rate)*float64(time.Second)))
+	}
+	s.next = began.Add(pause)
 }
 
 // result gives what became of the checkpoint last begun, once; ok is false while it is being written.

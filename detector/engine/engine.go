@@ -19,6 +19,8 @@ type Options struct {
 	File bool
 	// From and To bound the events that are taken in, From included, To not; 0: open. With To the clock never passes it.
 	From, To int64
+	// Shard and Shards make the engine evaluate only the keys of one of so many shards; 0 Shards: all keys.
+	Shard, Shards int
 
 	// The functions below are told what happens beside alerts; each may be nil.
 

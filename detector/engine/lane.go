@@ -16,6 +16,7 @@ type item struct {
 // keys are those of an event under one group_by.
 type keys struct {
 	space *keyspace
+	seed  uint64 // of the runner, see owner
 	first string
 	more  []string // where a field is a list
 }

@@ -82,16 +82,14 @@ func (e *Engine) shipped(partition int, ev *event.Event, wall int64) Outcome {
 	if !ok || node == "" {
 		return Useless
 	}
-	for _, l := range e.lanes {
-		l.mark.Shipped(partition, node, until.UnixNano(), wall)
-	}
+	e.Shipped(partition, node, until.UnixNano(), wall)
 	return Progress
 }
 
 func (e *Engine) late(l *lane, ev *event.Event, node string) {
 	for _, runners := range l.dispatch.of(ev) {
 		for _, r := range runners {
-			if _, wanted := r.sees(ev); !wanted {
+			if _, wanted := r.sees(ev); !wanted || !r.ownsAny(ev) {
 				continue
 			}
 			r.usage.Late++
@@ -155,20 +153,33 @@ func (it *item) add(r *runner, ev *event.Event, sight window.Sight, keep func(st
 // keysOf gives the place of the event's keys under a rule's group_by, -1 when keep wants none of them.
 func (it *item) keysOf(r *runner, ev *event.Event, keep func(string) bool) (place int, cut bool) {
 	for i := range it.keys {
-		if it.keys[i].space == r.space {
+		if it.keys[i].space == r.space && it.keys[i].seed == r.seed {
 			return i, r.space.cut
 		}
 	}
 	first, more, cut := r.space.of(ev, r.engine.epoch)
-	if keep != nil {
-		kept := slices.DeleteFunc(append([]string{first}, more...), func(key string) bool { return !keep(key[:r.grouped(key)]) })
-		if len(kept) == 0 {
+	if keep != nil || r.engine.options.Shards > 0 {
+		var any bool
+		if first, more, any = r.only(keep, first, more); !any {
 			return -1, cut
 		}
-		first, more = kept[0], kept[1:]
 	}
-	it.keys = append(it.keys, keys{r.space, first, more})
+	it.keys = append(it.keys, keys{r.space, r.seed, first, more})
 	return len(it.keys) - 1, cut
+}
+
+// only leaves those keys that keep wants and the engine's shard has, and says whether there is one.
+func (r *runner) only(keep func(string) bool, first string, more []string) (string, []string, bool) {
+	if len(more) == 0 {
+		return first, nil, (keep == nil || keep(first)) && r.owns(first)
+	}
+	kept := slices.DeleteFunc(append([]string{first}, more...), func(key string) bool {
+		return keep != nil && !keep(key) || !r.owns(key)
+	})
+	if len(kept) == 0 {
+		return "", nil, false
+	}
+	return kept[0], kept[1:], true
 }
 
 // letters gives an event's instant as it came, "" where it is printed like that anyway.

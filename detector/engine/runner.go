@@ -16,6 +16,7 @@ type runner struct {
 	fingerprint string
 	kind        window.Kind
 	space       *keyspace
+	seed        uint64      // tells its keys apart from those of other group_bys, see owner
 	states      []*keyState // by key number
 	live        int
 	spare       []keyState // made, never used yet
@@ -33,7 +34,7 @@ func newRunner(e *Engine, l *lane, r *rule.Rule) (*runner, error) {
 		return nil, err
 	}
 	own := &runner{
-		engine: e, lane: l, rule: r, kind: kind, fingerprint: r.Fingerprint(), space: e.space(r.KeyFields()), aging: map[int64]*keyState{},
+		engine: e, lane: l, rule: r, kind: kind, fingerprint: r.Fingerprint(), space: e.space(r.KeyFields()), seed: seedOf(r.GroupBy), aging: map[int64]*keyState{},
 		usage: Usage{LastEvent: window.None},
 	}
 	own.open(r)

@@ -64,14 +64,16 @@ func (c TopicsConfig) validate() error {
 	return errors.Join(errs...)
 }
 
-// specs gives the topics of the pipeline.
-func (c TopicsConfig) specs() []bus.TopicSpec {
-	return []bus.TopicSpec{
-		{Name: bus.TopicLifecycle, Partitions: c.Partitions, Retention: c.Retention},
-		{Name: bus.TopicAlerts, Partitions: c.Partitions, Retention: max(c.Retention, 7*24*time.Hour)},
-		{Name: bus.TopicDeadLetter, Partitions: 1, Retention: max(c.Retention, 7*24*time.Hour)},
+// topics gives the topics of the pipeline and of the stages' own.
+func (c *Config) topics() []bus.TopicSpec {
+	t := c.Topics
+	specs := []bus.TopicSpec{
+		{Name: bus.TopicLifecycle, Partitions: t.Partitions, Retention: t.Retention},
+		{Name: bus.TopicAlerts, Partitions: t.Partitions, Retention: max(t.Retention, 7*24*time.Hour)},
+		{Name: bus.TopicDeadLetter, Partitions: 1, Retention: max(t.Retention, 7*24*time.Hour)},
 		{Name: bus.TopicCanary, Partitions: 1, Retention: 24 * time.Hour},
 	}
+	return append(specs, detector.Topics(c.Detector, t.Retention)...)
 }
 
 // DefaultConfig gives the defaults of every key.

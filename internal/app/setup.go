@@ -9,7 +9,9 @@ import (
 )
 
 // SetupKeys are the parts of the configuration that setup needs.
-func SetupKeys() []string { return []string{"log", "topics", "kafka", "elasticsearch", "kibana"} }
+func SetupKeys() []string {
+	return []string{"log", "topics", "kafka", "elasticsearch", "kibana", "detector"}
+}
 
 // Setup makes topics, templates, policies and Kibana objects on the configured cluster. It can be run again.
 func Setup(ctx context.Context, cfg Config, streams Streams) (err error) {
@@ -24,7 +26,7 @@ func Setup(ctx context.Context, cfg Config, streams Streams) (err error) {
 	if err := s.makeParts(ctx); err != nil {
 		return err
 	}
-	for _, t := range cfg.Topics.specs() {
+	for _, t := range cfg.topics() {
 		fmt.Fprintf(streams.Out, "topic %s: ready\n", t.Name)
 	}
 	own, err := s.store.Lifecycle(ctx)

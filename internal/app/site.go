@@ -99,7 +99,7 @@ func (s *site) openStore() error {
 
 // makeParts makes topics and what the store needs; both can be made again.
 func (s *site) makeParts(ctx context.Context) error {
-	if err := s.bus.EnsureTopics(ctx, s.cfg.Topics.specs()...); err != nil {
+	if err := s.bus.EnsureTopics(ctx, s.cfg.topics()...); err != nil {
 		return fmt.Errorf("making topics: %w", err)
 	}
 	if err := s.store.Setup(ctx); err != nil {

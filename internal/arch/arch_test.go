@@ -38,6 +38,7 @@ var may = map[string][]string{
 	"detector/rule":               {"event", "event/filter", "detector/kql", "detector/calendar"},
 	"detector/engine":             {"event", "event/filter", "detector/rule", "detector/window"},
 	"detector/window":             {"event", "event/filter", "detector/rule"},
+	"detector/shard":              {"event", "internal/bus", "detector/"},
 	"detector/ruletest":           {"event", "event/filter", "detector/"},
 	"detector/backtest":           {"event", "event/filter", "internal/bus", "internal/store", "detector/"},
 	"detector/explain":            {"event", "event/filter", "internal/bus", "internal/store", "detector/"},

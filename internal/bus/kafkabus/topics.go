@@ -97,6 +97,9 @@ func (b *Bus) ensureTopic(ctx context.Context, s bus.TopicSpec) error {
 	})
 }
 
+// compactSegment is the size of a compacted topic's segments.
+const compactSegment = 32 << 20
+
 func (b *Bus) createTopic(ctx context.Context, s bus.TopicSpec) error {
 	replicas := b.cfg.ReplicationFactor
 	if replicas == 0 {
@@ -117,6 +120,9 @@ func (b *Bus) createTopic(ctx context.Context, s bus.TopicSpec) error {
 	}
 	if s.Compact {
 		set("cleanup.policy", "compact")
+		if _, chosen := b.cfg.TopicConfig["segment.bytes"]; !chosen { // the newest segment is never compacted
+			set("segment.bytes", strconv.Itoa(compactSegment))
+		}
 	}
 	res, err := b.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{tc}})
 	if err != nil {

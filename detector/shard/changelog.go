@@ -1,0 +1,189 @@
+package shard
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
+	"strconv"
+
+	"imwatch/internal/bus"
+)
+
+// Changelog keeps the newest state of one owner, by its name, in a partition of a compacted topic. Make it with
+// NewChangelog. Not safe for concurrent use.
+//
+// A state is written as chunks, and a manifest that makes it count behind them, when they were acknowledged. Each state
+// goes into another slot than the one before, so compaction never takes a chunk of the last whole state away, however
+// the writer ends; and whoever takes over uses slots that its predecessor does not, so one that only thinks it is the
+// owner spoils nothing either.
+type Changelog struct {
+	bus       bus.Bus
+	topic     string
+	partition int
+	name      string
+	chunk     int
+	slot      int // of the state written or loaded last
+	own       bool
+}
+
+// slots go round in pairs: an owner writes into the two of a pair in turn.
+const slots = 8
+
+// chunkBytes is how large the pieces of a state are: well below what brokers take as one message.
+const chunkBytes = 256 << 10
+
+// NewChangelog makes a changelog. Several may share a partition under different names.
+func NewChangelog(b bus.Bus, topic string, partition int, name string) *Changelog {
+	return &Changelog{bus: b, topic: topic, partition: partition, name: name, chunk: chunkBytes}
+}
+
+// Save writes a state. rank says how far it has come: Load prefers the state with the greatest rank.
+func (c *Changelog) Save(ctx context.Context, rank int64, state []byte) error {
+	slot := c.next()
+	id := rand.Uint64() //nolint:gosec // only to tell states apart
+	count, err := c.saveChunks(ctx, slot, id, state)
+	if err != nil {
+		return fmt.Errorf("writing the state of %s: %w", c.name, err)
+	}
+	m := manifest{id: id, count: count, size: len(state), sum: crc32.Checksum(state, castagnoli()), rank: rank}
+	if err := c.bus.ProduceInto(ctx, c.topic, bus.Message{Partition: c.partition, Key: []byte(c.key(slot)), Value: m.encode()}); err != nil {
+		return fmt.Errorf("writing the state of %s: %w", c.name, err)
+	}
+	c.slot, c.own = slot, true
+	return nil
+}
+
+// next gives the slot for the next state.
+func (c *Changelog) next() int {
+	if c.own {
+		return c.slot ^ 1
+	}
+	return (c.slot/2*2 + 2) % slots
+}
+
+func (c *Changelog) key(slot int) string { return c.name + "/" + strconv.Itoa(slot) }
+
+func (c *Changelog) saveChunks(ctx context.Context, slot int, id uint64, state []byte) (count int, err error) {
+	for {
+		var ms []bus.Message
+		for from := 0; from < len(state); from += c.chunk {
+			i := len(ms)
+			ms = append(ms, bus.Message{
+				Partition: c.partition, Key: []byte(c.key(slot) + "/" + strconv.Itoa(i)),
+				Value: encodeChunk(id, i, state[from:min(from+c.chunk, len(state))]),
+			})
+		}
+		err = c.bus.ProduceInto(ctx, c.topic, ms...)
+		if !errors.Is(err, bus.ErrTooLarge) || c.chunk < 512 {
+			return len(ms), err
+		}
+		c.chunk /= 2
+	}
+}
+
+// tails is how many messages Load looks at from the end: the last state mostly stands there, and before it what
+// compaction has not taken away yet. Behind them comes everything.
+func tails() []int64 { return []int64{64, 512, 4096} }
+
+// Load gives the state with the greatest rank of those that are whole; nil without any. The next Save keeps away from
+// its slots.
+func (c *Changelog) Load(ctx context.Context) ([]byte, error) {
+	starts, err := c.bus.Starts(ctx, c.topic)
+	if err != nil {
+		return nil, fmt.Errorf("restoring the state of %s: %w", c.name, err)
+	}
+	ends, err := c.bus.Ends(ctx, c.topic)
+	if err != nil {
+		return nil, fmt.Errorf("restoring the state of %s: %w", c.name, err)
+	}
+	start, end := starts[c.partition], ends[c.partition]
+	for _, tail := range append(tails(), end-start) {
+		from := max(start, end-tail)
+		if from >= end {
+			return nil, nil
+		}
+		best, err := c.read(ctx, from, end)
+		if err != nil {
+			return nil, fmt.Errorf("restoring the state of %s: %w", c.name, err)
+		}
+		if best != nil || from == start {
+			return c.adopt(best), nil
+		}
+	}
+	return nil, nil
+}
+
+func (c *Changelog) adopt(found *found) []byte {
+	if found == nil {
+		return nil
+	}
+	c.slot, c.own = found.slot, false
+	return found.state
+}
+
+// found is a whole state.
+type found struct {
+	slot  int
+	rank  int64
+	state []byte
+}
+
+// read looks for whole states between two offsets.
+func (c *Changelog) read(ctx context.Context, from, end int64) (*found, error) {
+	consumer, err := c.bus.ReadPartitions(ctx, c.topic, bus.Position{c.partition: from})
+	if err != nil {
+		return nil, err
+	}
+	defer consumer.Close()
+	var best *found
+	states := newStates(c.name)
+	for at := from; at < end; {
+		ms, err := consumer.Fetch(ctx, 64)
+		if err != nil {
+			return nil, err
+		}
+		for i := range ms {
+			at = ms[i].Offset + 1
+			if at > end {
+				break
+			}
+			if f := states.take(&ms[i]); f != nil && (best == nil || f.rank >= best.rank) {
+				best = f
+			}
+		}
+	}
+	return best, nil
+}
+
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
+const (
+	chunkMagic    = 'C'
+	manifestMagic = 'M'
+)
+
+func encodeChunk(id uint64, i int, part []byte) []byte {
+	b := append(make([]byte, 0, len(part)+16), chunkMagic)
+	b = binary.LittleEndian.AppendUint64(b, id)
+	b = binary.AppendUvarint(b, uint64(i)) //nolint:gosec // never negative
+	return append(b, part...)
+}
+
+// manifest says that the chunks of a state are all there.
+type manifest struct {
+	id          uint64
+	count, size int
+	sum         uint32
+	rank        int64
+}
+
+func (m *manifest) encode() []byte {
+	b := binary.LittleEndian.AppendUint64([]byte{manifestMagic}, m.id)
+	b = binary.AppendUvarint(b, uint64(m.count)) //nolint:gosec // never negative
+	b = binary.AppendUvarint(b, uint64(m.size))  //nolint:gosec // never negative
+	b = binary.LittleEndian.AppendUint32(b, m.sum)
+	return binary.AppendVarint(b, m.rank)
+}
