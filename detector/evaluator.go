@@ -272,6 +272,8 @@ func (e *evaluator) record(r *shard.Record, ev *event.Event, wall int64) {
 		e.engine.Shipped(r.Partition, r.Node, r.At, wall)
 	case shard.Heard:
 		e.engine.Heard(r.Partition, r.Node, r.At, wall)
+	case shard.Began:
+		e.engine.Began(r.Partition, r.At)
 	default:
 	}
 }

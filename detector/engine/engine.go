@@ -29,10 +29,6 @@ type Options struct {
 	Lost     func(r *rule.Rule)                        // an event that is not taken in, or a key that is given up, for want of any room
 	Fault    func(error)                               // an alert whose texts could not be made, a *RuleError; it goes out without them
 
-	// Owns says whether this engine is the one that looks after a key, where several share a rule: it expects only such
-	// keys to have events. nil: all.
-	Owns func(r *rule.Rule, key string) bool
-
 	// Stopwatch gives nanoseconds of a clock that only goes forward; nil: what rules cost is not measured.
 	Stopwatch func() int64
 }

@@ -83,7 +83,7 @@ func (r *runner) expect(from int64) {
 	named := map[string]bool{}
 	for _, values := range r.rule.Detect.Absence.Expect.Keys {
 		key := keyOf(values)
-		if owns := r.engine.options.Owns; owns != nil && !owns(r.rule, key) {
+		if !r.owns(key) {
 			continue
 		}
 		named[key] = true

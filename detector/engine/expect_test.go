@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"strconv"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,23 +128,40 @@ func TestAnAbsenceRuleThatComesLater(t *testing.T) {
 	}
 }
 
-// An engine that shares the keys with others expects its own only, from the start that it is told.
-func TestExpectedKeysOfOneShare(t *testing.T) {
+// Engines that share the keys expect each its own only, from the start that they are told; together they say what one
+// says that has all of them.
+func TestExpectedKeysOfShards(t *testing.T) {
 	t.Parallel()
-	e, err := engine.New(silent(t, "[a, b]"), engine.Options{Owns: func(_ *rule.Rule, key string) bool {
-		return key == engine.MakeKey([]engine.Part{{Text: "b"}})
-	}})
-	if err != nil {
-		t.Fatal(err)
+	run := func(o engine.Options) (text []string, keys int) {
+		e, err := engine.New(silent(t, "[a, b, c, d, e]"), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Began(0, base.UnixNano())
+		e.Take(at(t, "5 user.id=a", 0), nil)
+		for _, c := range changesOf(e.Finish(base.Add(time.Minute).UnixNano())) {
+			text = append(text, c.String())
+		}
+		if e.Start() != base.UnixNano() {
+			t.Errorf("found the start %d, expected what it was told", e.Start())
+		}
+		return text, e.Keys()["r"]
 	}
-	e.Begin(base.UnixNano())
-	e.Take(at(t, "5 user.id=a", 0), nil)
-	want := []string{`10s firing [/b] value 10 from 10s first "" warn`}
-	if diff := cmp.Diff(want, text(changesOf(e.Finish(base.Add(time.Minute).UnixNano())))); diff != "" {
-		t.Errorf("state changes differ (-want +got):\n%s", diff)
+	want, all := run(engine.Options{})
+	most := all
+	var got []string
+	for shard := range 3 {
+		lines, keys := run(engine.Options{Shard: shard, Shards: 3})
+		if keys == most {
+			t.Errorf("shard %d has all keys", shard)
+		}
+		got = append(got, lines...)
+		all -= keys
 	}
-	if e.Start() != base.UnixNano() || e.Keys()["r"] != 1 {
-		t.Errorf("found the start %d and %d keys, expected what it was told and one", e.Start(), e.Keys()["r"])
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" || all != 0 || len(want) < 5 {
+		t.Errorf("one engine (-) and three (+) differ, %d keys are nobody's:\n%s", all, diff)
 	}
 }
 

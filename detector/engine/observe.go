@@ -171,10 +171,10 @@ func (it *item) keysOf(r *runner, ev *event.Event, keep func(string) bool) (plac
 // only leaves those keys that keep wants and the engine's shard has, and says whether there is one.
 func (r *runner) only(keep func(string) bool, first string, more []string) (string, []string, bool) {
 	if len(more) == 0 {
-		return first, nil, (keep == nil || keep(first)) && r.owns(first)
+		return first, nil, (keep == nil || keep(first[:r.grouped(first)])) && r.owns(first)
 	}
 	kept := slices.DeleteFunc(append([]string{first}, more...), func(key string) bool {
-		return keep != nil && !keep(key) || !r.owns(key)
+		return keep != nil && !keep(key[:r.grouped(key)]) || !r.owns(key)
 	})
 	if len(kept) == 0 {
 		return "", nil, false

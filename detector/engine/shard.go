@@ -57,6 +57,15 @@ func (e *Engine) Heard(partition int, node string, at, wall int64) {
 	e.greatest = max(e.greatest, at)
 }
 
+// Began tells the least event time of a partition, whatever shards its events concern: the stream begins there.
+func (e *Engine) Began(partition int, at int64) {
+	for _, l := range e.lanes {
+		if !l.mark.Late(partition, at) {
+			l.sees(at)
+		}
+	}
+}
+
 // Shipped tells that a node's shipper has delivered everything up to an instant, as Observe does for a watermark.
 func (e *Engine) Shipped(partition int, node string, until, wall int64) {
 	for _, l := range e.lanes {
