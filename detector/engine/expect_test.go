@@ -1,8 +1,8 @@
 package engine_test
 
 import (
-	"strconv"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
