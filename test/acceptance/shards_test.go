@@ -123,11 +123,11 @@ func (s *site) write(t *testing.T, at func(time.Duration)) time.Time {
 // sharedPast returns when every detector has evaluated what lies before an instant, with what rules wait for.
 func (s *site) sharedPast(t *testing.T, names []string, at time.Time) {
 	t.Helper()
-	waitFor(t, "all shards have passed the last line", 2*time.Minute, func(ctx context.Context) error {
+	waitFor(t, "all shards have passed the last line", time.Minute, func(ctx context.Context) error {
 		var errs []error
 		owned := 0.0
 		for _, name := range names {
-			own, err := metric(ctx, s.specs[name].ops, "im_detector_owned_shards", "")
+			own, err := metric(ctx, s.specs[name].ops, "im_detector_shards_owned", "")
 			lag, lagErr := metric(ctx, s.specs[name].ops, "im_detector_watermark_lag_seconds", "")
 			errs = append(errs, err, lagErr)
 			owned += own
@@ -155,7 +155,7 @@ func (s *site) sharedLate(t *testing.T, names []string) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(page)) {
-		if slices.ContainsFunc([]string{"im_detector_restore_seconds_sum", "im_detector_owned_shards "}, func(p string) bool { return strings.HasPrefix(line, p) }) {
+		if slices.ContainsFunc([]string{"im_detector_shard_restore_seconds_sum", "im_detector_shards_owned "}, func(p string) bool { return strings.HasPrefix(line, p) }) {
 			t.Log(strings.TrimSpace(line))
 		}
 	}
