@@ -146,7 +146,7 @@ func (e *evaluator) open() (bus.Consumer, error) {
 			e.s.metrics.restore.Observe(e.d.deps.Now().Sub(began).Seconds())
 			return consumer, nil
 		case e.ctx.Err() != nil:
-			return nil, nil //nolint:nilnil // ended before there was anything to read
+			return nil, nil //nolint:nilnil,nilerr // ended before there was anything to read
 		case errors.Is(err, bus.ErrClosed):
 			return nil, err
 		}
@@ -366,7 +366,7 @@ func (e *evaluator) evaluate() error {
 	}
 	if err := e.d.produce(e.ctx, e.pending); err != nil {
 		if e.ctx.Err() != nil {
-			return nil // they stay pending, so no state will hold them as told
+			return nil //nolint:nilerr // they stay pending, so no state will hold them as told
 		}
 		return err
 	}

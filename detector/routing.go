@@ -45,7 +45,7 @@ func (s *sharing) route(ctx context.Context) error {
 	}()
 	err = r.loop(ctx, fetched)
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // what was routed and not committed is routed again, and passed over
+		return nil // what was routed and not committed is routed again, and passed over
 	}
 	return err
 }

@@ -71,7 +71,7 @@ func (m *shardMetrics) forget(ours []int) {
 }
 
 // lag tells how far evaluation is behind, and compares the evaluators up to there, if all of it is here.
-func (s *sharing) lag(now time.Time) {
+func (s *sharing) lag() {
 	least := window.Never
 	for _, e := range s.shards {
 		e.mu.Lock()

@@ -123,7 +123,7 @@ func (s *sharing) join(ctx context.Context) (bus.Claims, error) {
 		case err == nil:
 			return claims, nil
 		case ctx.Err() != nil:
-			return nil, nil //nolint:nilnil // ended before there was anything to do
+			return nil, nil //nolint:nilnil,nilerr // ended before there was anything to do
 		case errors.Is(err, bus.ErrClosed), errors.Is(err, errTopic):
 			return nil, err
 		case !told && errors.Is(err, bus.ErrUnknownTopic):
@@ -250,7 +250,7 @@ func (s *sharing) tick(look *looks) {
 		s.d.tellAt = now.Add(tellEvery)
 		s.tell()
 	}
-	s.lag(now)
+	s.lag()
 	s.publish(now)
 	if !look.due(now) {
 		return

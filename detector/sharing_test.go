@@ -101,6 +101,7 @@ type member struct {
 }
 
 func newFleet(t *testing.T, shards int) *fleet {
+	t.Helper()
 	f := &fleet{site: newSite(t, 3, sharedRules), shards: shards}
 	for _, topic := range []string{shard.Topic(shards), shard.StateTopic(shards)} {
 		if err := f.bus.EnsureTopics(t.Context(), bus.TopicSpec{Name: topic, Partitions: shards}); err != nil {

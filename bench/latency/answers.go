@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"time"
@@ -41,12 +42,12 @@ func (b *bench) answers(ctx context.Context, w *writer) ([]time.Duration, error)
 	return took, nil
 }
 
-func (b *bench) print(w *writer, took []time.Duration) {
+func (b *bench) print(out io.Writer, w *writer, took []time.Duration) {
 	at := func(p float64) time.Duration { return took[int(p*float64(len(took)-1))] - lateness }
-	fmt.Printf("%d lines at %d/s, %d of them told; writing fell behind by %v at most\n\n", w.written, w.rate, len(took), w.behind.Round(time.Millisecond))
-	fmt.Println("| beyond the lateness of 2 s | ms |\n| --- | --- |")
+	fmt.Fprintf(out, "%d lines at %d/s, %d of them told; writing fell behind by %v at most\n\n", w.written, w.rate, len(took), w.behind.Round(time.Millisecond))
+	fmt.Fprintln(out, "| beyond the lateness of 2 s | ms |\n| --- | --- |")
 	for _, p := range []float64{0.5, 0.9, 0.99, 1} {
-		fmt.Printf("| P%g | %d |\n", p*100, at(p).Milliseconds())
+		fmt.Fprintf(out, "| P%g | %d |\n", p*100, at(p).Milliseconds())
 	}
-	fmt.Println("\n| role | CPU s |\n| --- | --- |")
+	fmt.Fprintln(out, "\n| role | CPU s |\n| --- | --- |")
 }

@@ -91,13 +91,13 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.print(w, took)
+	b.print(os.Stdout, w, took)
 	for i, r := range roles {
 		if err := end(r); err != nil {
 			return fmt.Errorf("ending %s: %w", names[i], err)
 		}
 		s := r.ProcessState
-		fmt.Printf("| %s | %.1f |\n", names[i], (s.UserTime()+s.SystemTime()).Seconds())
+		fmt.Fprintf(os.Stdout, "| %s | %.1f |\n", names[i], (s.UserTime() + s.SystemTime()).Seconds())
 	}
 	return nil
 }

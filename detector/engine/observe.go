@@ -159,8 +159,8 @@ func (it *item) keysOf(r *runner, ev *event.Event, keep func(string) bool) (plac
 	}
 	first, more, cut := r.space.of(ev, r.engine.epoch)
 	if keep != nil || r.engine.options.Shards > 0 {
-		var any bool
-		if first, more, any = r.only(keep, first, more); !any {
+		var wanted bool
+		if first, more, wanted = r.only(keep, first, more); !wanted {
 			return -1, cut
 		}
 	}

@@ -32,7 +32,7 @@ func sequenceOf(steps ...string) string {
 
 // users makes events of users at seconds, as in "0a 3b".
 func users(events string) (lines []string) {
-	for _, f := range strings.Fields(events) {
+	for f := range strings.FieldsSeq(events) {
 		n := len(f) - 1
 		lines = append(lines, f[:n]+" user.id="+f[n:])
 	}
@@ -139,7 +139,9 @@ func TestNewTermSentences(t *testing.T) {
 	checkSentences(t, map[string]sentence{
 		"without warm-up the first value fires": {term("0s"), []string{"0 user.id=u event.type=a"}, "", told("0s", "a", "e00")},
 		"last seen exactly history ago is new; each sight refreshes": {
-			term("0s"), []string{"0 user.id=u event.type=a", "9 user.id=u event.type=a", "18 user.id=u event.type=a", "28 user.id=u event.type=a"}, "",
+			term("0s"),
+			[]string{"0 user.id=u event.type=a", "9 user.id=u event.type=a", "18 user.id=u event.type=a", "28 user.id=u event.type=a"},
+			"",
 			append(told("0s", "a", "e00"), told("28s", "a", "e03")...),
 		},
 		"in the warm-up nothing is new, and what was seen is known": {
@@ -169,7 +171,8 @@ func TestEvidenceOfPatterns(t *testing.T) {
 		"one that was not ended":        {sequenceOf("a", "b", "!c"), users("-1b 0a 2b 11d"), []string{"e01", "e02"}},
 		"two places": {
 			"detect: {travel: {}}\n",
-			[]string{"-9000 client.geo.location=0,0", "0 client.geo.location=0,1", "1", "2 client.geo.location=0,90"}, []string{"e01", "e03"},
+			[]string{"-9000 client.geo.location=0,0", "0 client.geo.location=0,1", "1", "2 client.geo.location=0,90"},
+			[]string{"e01", "e03"},
 		},
 		"a new value": {"detect: {new_term: {field: user.id, history: 5s, warmup: 1s}}\n", users("-5a 0b"), []string{"e01"}},
 	} {
@@ -210,11 +213,13 @@ func TestKeysOfPatterns(t *testing.T) {
 		},
 		"values and keys are forgotten": {
 			"detect: {new_term: {field: user.id, history: 10s, warmup: 10s}}\ngroup_by: [client.ip]\n",
-			[]string{"0 user.id=a client.ip=192.0.2.1", "3600 client.ip=192.0.2.2"}, 1, 0, 0,
+			[]string{"0 user.id=a client.ip=192.0.2.1", "3600 client.ip=192.0.2.2"},
+			1, 0, 0,
 		},
 		"keys and values without room are promoted, and do not become new by that": {
 			"detect: {new_term: {field: user.id, history: 20s, warmup: 10s}}\ngroup_by: [client.ip]\nlimits: {keys: 2}\n",
-			[]string{"0 user.id=a client.ip=192.0.2.1", "1 user.id=a client.ip=192.0.2.2", "11 user.id=a client.ip=192.0.2.2"}, 4, 2, 0,
+			[]string{"0 user.id=a client.ip=192.0.2.1", "1 user.id=a client.ip=192.0.2.2", "11 user.id=a client.ip=192.0.2.2"},
+			4, 2, 0,
 		},
 	} {
 		refused := 0

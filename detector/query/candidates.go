@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"imwatch/detector/engine"
@@ -62,7 +63,7 @@ func (e *Evaluator) candidates(ctx context.Context, to int64, open map[string]bo
 func (e *Evaluator) passing(ctx context.Context, p *part, q store.Query, looked map[string]bool) (map[string]bool, error) {
 	by := e.rule.GroupBy
 	if p.value != nil {
-		by = append(by[:len(by):len(by)], *p.value)
+		by = append(slices.Clip(by), *p.value)
 	}
 	sums := map[string]map[int64]float64{}
 	for b, err := range e.reader.Aggregate(ctx, q, by, p.length) {

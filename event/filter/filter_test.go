@@ -10,20 +10,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func field(t testing.TB, name string) filter.Field {
-	t.Helper()
+func field(tb testing.TB, name string) filter.Field {
+	tb.Helper()
 	f, ok := event.FieldByName(name)
 	if !ok {
-		t.Fatalf("no field %s", name)
+		tb.Fatalf("no field %s", name)
 	}
 	return filter.Field{Name: f.Name, ID: f.ID, Type: f.Type}
 }
 
-func value(t testing.TB, typ event.Type, s string) event.Value {
-	t.Helper()
+func value(tb testing.TB, typ event.Type, s string) event.Value {
+	tb.Helper()
 	v, ok := event.Parse(typ, s)
 	if !ok {
-		t.Fatalf("%q is no %s", s, typ)
+		tb.Fatalf("%q is no %s", s, typ)
 	}
 	return v
 }

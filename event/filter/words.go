@@ -138,7 +138,7 @@ func emojiOf(s string) int {
 			end = next
 		}
 		at := joiners(s, end)
-		next := 0
+		var next int
 		if c, next = classAt(s, at); !c.pictures() || !strings.HasSuffix(s[:at], "\u200d") {
 			return end
 		}

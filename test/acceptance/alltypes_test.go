@@ -132,6 +132,7 @@ func backtester(t *testing.T, rules string, more ...string) func(...string) []st
 
 // allTypesEmbedded runs everything in one process, stops it, and looks at what it left.
 func allTypesEmbedded(t *testing.T, rules string, g generated) (func(...string) []string, []string) {
+	t.Helper()
 	s := newSite(t)
 	s.config = settings{Dir: s.dir, Rules: rules}.write(t, s.told)
 	s.node(t, node1, "up", "--data", s.dir)
@@ -165,6 +166,7 @@ func allTypesEmbedded(t *testing.T, rules string, g generated) (func(...string) 
 
 // allTypesCluster runs a process a role on a real Kafka and Elasticsearch.
 func allTypesCluster(t *testing.T, rules string, g generated) (func(...string) []string, []string) {
+	t.Helper()
 	s := newCluster(t, rules)
 	install(t, g.file, s.logs)
 	for _, name := range []string{"detect", "index", "ship"} {

@@ -92,10 +92,12 @@ func join(t *rapid.T, word string, bind int, xs []node) node {
 	for i, x := range xs {
 		texts[i], dsls[i] = x.in(t, bind+1), x.dsl
 	}
-	text := texts[0]
+	var b strings.Builder
+	b.WriteString(texts[0])
 	for _, s := range texts[1:] {
-		text += operator(t, word) + s
+		b.WriteString(operator(t, word) + s)
 	}
+	text := b.String()
 	if word == "and" {
 		return node{text, obj{"bool": obj{"filter": dsls}}, bind}
 	}
