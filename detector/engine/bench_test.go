@@ -123,3 +123,47 @@ func BenchmarkSnapshot(b *testing.B) {
 		b.SetBytes(int64(len(e.Snapshot())))
 	}
 }
+
+// BenchmarkPatterns evaluates one rule of each type that holds at instants, over 100,000 keys.
+func BenchmarkPatterns(b *testing.B) {
+	for name, detect := range map[string]string{
+		"sequence": "sequence: {within: 60s, steps: [{where: 'event.action: connect'}, {where: 'event.action: disconnect', not: true}]}",
+		"travel":   "travel: {}",
+		"new_term": "new_term: {field: service.node.name, history: 60s, warmup: 1s}",
+	} {
+		b.Run(name, func(b *testing.B) {
+			e, err := engine.New(parse(b, "id: r\ntitle: a rule\nseverity: warn\ngroup_by: [client.ip]\ndetect: {"+detect+"}\n"), engine.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			events := make([]*event.Event, 100_000)
+			for i := range events {
+				ev := newEvent(event.ActionConnect, base)
+				ev.SetText(event.FieldServiceNode, fmt.Sprintf("im-%d", i%10))
+				ev.Set(event.FieldClientIP, event.IPValue(fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)))
+				ev.Set(event.FieldClientGeoLocation, event.PointValue(31.2, 121.5))
+				events[i] = ev
+			}
+			n := 0
+			one := func() {
+				ev := events[n%len(events)]
+				ev.Set(event.FieldTimestamp, event.DateValue(base.Add(time.Duration(n)*50*time.Microsecond)))
+				ev.Set(event.FieldEventID, event.KeywordValue("im-1-0-"+strconv.Itoa(1_000_000_000+n)))
+				e.Observe(0, ev, 0)
+				if n++; n%1000 == 0 {
+					e.Advance()
+				}
+			}
+			for range events {
+				one()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				one()
+			}
+			u := e.Usage()["r"]
+			b.ReportMetric(float64(u.StateBytes)/float64(u.Keys), "B/key")
+			b.ReportMetric(float64(u.Keys), "keys")
+		})
+	}
+}
