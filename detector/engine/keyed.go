@@ -147,17 +147,7 @@ func (sp *spell) rename(t *Spell) {
 }
 
 // unit gives the part of a key that group_by makes.
-func (r *runner) unit(key string) string {
-	n := len(r.rule.GroupBy)
-	if len(r.space.fields) == n {
-		return key
-	}
-	parts, ok := splitKey(key, len(r.space.fields))
-	if !ok {
-		return key
-	}
-	return MakeKey(parts[:n])
-}
+func (r *runner) unit(key string) string { return key[:r.grouped(key)] }
 
 // Unfounded makes the resolved line of what was told of a key and proved to be nothing, at an instant.
 func (e *Engine) Unfounded(key string, told Spell, at int64) *event.Alert {
