@@ -33,85 +33,6 @@ type fatal interface {
 	Fatalf(format string, args ...any)
 }
 
-func parse(t fatal, yaml string) *rule.Rule {
-	t.Helper()
-	rules, findings := rule.Parse("test.yaml", []byte(yaml))
-	if rule.HasErrors(findings) {
-		t.Fatalf("%v\n%s", findings, yaml)
-	}
-	return rules[0]
-}
-
-func drawRule(t *rapid.T) *rule.Rule {
-	detect := fmt.Sprintf("threshold: {count: '%s %d', window: %ds}",
-		rapid.SampledFrom([]string{">", ">=", "==", "!="}).Draw(t, "op"), rapid.IntRange(1, 5).Draw(t, "limit"), rapid.IntRange(1, 15).Draw(t, "window"))
-	if rapid.IntRange(0, 4).Draw(t, "consecutive") == 0 {
-		detect = fmt.Sprintf("consecutive: {count: %d, max_gap: %ds, reset: 'event.action: disconnect'}",
-			rapid.IntRange(1, 4).Draw(t, "count"), rapid.IntRange(1, 15).Draw(t, "gap"))
-	}
-	group := rapid.SampledFrom([]string{"", "user.id", "event.type", "event.type, user.id", "client.ip", "labels.zone", "client.port"}).Draw(t, "group")
-	switch rapid.IntRange(0, 5).Draw(t, "of time") {
-	case 0:
-		expect := map[string]string{"": "", "user.id": ", expect: [u1, never]", "event.type, user.id": ", expect: [{event.type: info, user.id: u2}]"}
-		named, ok := expect[group]
-		if !ok {
-			named = ", expect: {learn: 30s}"
-		}
-		detect = fmt.Sprintf("absence: {window: %ds%s}", rapid.IntRange(1, 15).Draw(t, "window"), named)
-	case 1:
-		detect = fmt.Sprintf("anomaly: {bucket: %ds, score: 2, direction: %s}", rapid.IntRange(1, 4).Draw(t, "bucket"),
-			rapid.SampledFrom([]string{"up", "down", "both"}).Draw(t, "direction"))
-	}
-	return parse(t, fmt.Sprintf(`
-id: r
-title: a rule
-severity: warn
-%s
-group_by: [%s]
-detect: {%s}
-for: %ds
-resolve: {after: %ds}
-evidence: {keep: 3, top: {client.ip: 2}}
-time: {lateness: 0s}
-`, rapid.SampledFrom([]string{"", "where: 'event.action: connect'", "where: 'event.action: (connect or disconnect)'"}).Draw(t, "where"),
-		group, detect, rapid.IntRange(0, 4).Draw(t, "for"), rapid.IntRange(0, 5).Draw(t, "after")))
-}
-
-func newEvent(action event.Action, at time.Time, id string) *event.Event {
-	e := &event.Event{}
-	e.Begin(action, at)
-	e.SetText(event.FieldEventID, id)
-	return e
-}
-
-func drawEvents(t *rapid.T) []*event.Event {
-	var events []*event.Event
-	at := 0
-	weights := []float64{1, 1, 1, 2, 0.1, 0.7}
-	if rapid.IntRange(0, 5).Draw(t, "negative weights") == 0 {
-		weights = append(weights, -1)
-	}
-	for i := range rapid.IntRange(0, 80).Draw(t, "events") {
-		at += rapid.SampledFrom([]int{0, 0, 250, 500, 1000, 1000, 2000, 9000}).Draw(t, "step")
-		e := newEvent(rapid.SampledFrom([]event.Action{event.ActionConnect, event.ActionConnect, event.ActionHeartbeatMissed, event.ActionDisconnect}).Draw(t, "action"),
-			base.Add(time.Duration(at)*time.Millisecond), fmt.Sprintf("e%03d", i))
-		e.SetText(event.FieldUserID, rapid.SampledFrom([]string{"", "u1", "u2"}).Draw(t, "user"))
-		e.SetText(event.FieldClientIP, rapid.SampledFrom([]string{"", "192.0.2.1", "::ffff:192.0.2.1", "2001:DB8::1", "2001:db8::1"}).Draw(t, "ip"))
-		e.SetList(event.FieldEventType, rapid.SampledFrom([][]string{nil, {"start"}, {"start", "info"}, {"info", "info"}}).Draw(t, "type")...)
-		if zone := rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "zone"); zone != "" {
-			e.SetLabel("zone", zone)
-		}
-		if port := rapid.IntRange(0, 2).Draw(t, "port"); port > 0 {
-			e.SetInt(event.FieldClientPort, int64(port))
-		}
-		if w := rapid.SampledFrom(weights).Draw(t, "weight"); w != 1 {
-			e.SetFloat(event.FieldSampleWeight, w)
-		}
-		events = append(events, e)
-	}
-	return events
-}
-
 func open(t fatal, dir string) *sqlite.Store {
 	t.Helper()
 	cfg := sqlite.DefaultConfig()
@@ -212,50 +133,52 @@ func TestQueryIsTheStream(t *testing.T) {
 	dir := t.TempDir()
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
-		r := drawRule(t)
-		events := drawEvents(t)
 		n++
 		s := open(t, fmt.Sprintf("%s/%d", dir, n))
 		defer s.Close()
-		put(t, s, events...)
-		failing := rapid.Bool().Draw(t, "failing")
-		reader := flaky{s, func() bool { return failing && rapid.IntRange(0, 30).Draw(t, "fails") == 0 }}
-		o := query.Options{From: base, Most: rapid.SampledFrom([]int{0, 1, 7}).Draw(t, "most")}
-		q, err := query.New(r, reader, o)
-		if err != nil {
-			t.Fatal(err)
+		checkQueryIsTheStream(t, s, drawRule(t), drawEvents(t))
+	})
+}
+
+func checkQueryIsTheStream(t *rapid.T, s *sqlite.Store, r *rule.Rule, events []*event.Event) {
+	put(t, s, events...)
+	failing := rapid.Bool().Draw(t, "failing")
+	reader := flaky{s, func() bool { return failing && rapid.IntRange(0, 30).Draw(t, "fails") == 0 }}
+	o := query.Options{From: base, Most: rapid.SampledFrom([]int{0, 1, 7}).Draw(t, "most")}
+	q, err := query.New(r, reader, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := base.Add(4 * time.Minute)
+	var got []*event.Alert
+	for until := base; until.Before(end); {
+		until = until.Add(time.Duration(rapid.IntRange(1, 240_000).Draw(t, "run")) * time.Millisecond)
+		if until.After(end) {
+			until = end
 		}
-		end := base.Add(4 * time.Minute)
-		var got []*event.Alert
-		for until := base; until.Before(end); {
-			until = until.Add(time.Duration(rapid.IntRange(1, 240_000).Draw(t, "run")) * time.Millisecond)
-			if until.After(end) {
-				until = end
-			}
-			alerts, _, err := q.Run(context.Background(), until, until)
-			if err != nil && !errors.Is(err, store.ErrUnavailable) {
-				t.Fatal(err)
-			}
-			got = append(got, alerts...)
-			if rapid.Bool().Draw(t, "restart") {
-				if q, err = query.Restore(r, reader, o, q.Progress()); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		failing = false
-		alerts, _, err := q.Run(context.Background(), end, end)
-		if err != nil {
+		alerts, _, err := q.Run(context.Background(), until, until)
+		if err != nil && !errors.Is(err, store.ErrUnavailable) {
 			t.Fatal(err)
 		}
 		got = append(got, alerts...)
-		slices.SortStableFunc(got, engine.Order)
-		want := streamed(t, r, events, end)
-		slices.SortStableFunc(want, engine.Order)
-		if diff := cmp.Diff(lines(t, want), lines(t, got)); diff != "" {
-			t.Fatalf("stream (-) and query (+) differ:\n%s", diff)
+		if rapid.Bool().Draw(t, "restart") {
+			if q, err = query.Restore(r, reader, o, q.Progress()); err != nil {
+				t.Fatal(err)
+			}
 		}
-	})
+	}
+	failing = false
+	alerts, _, err := q.Run(context.Background(), end, end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, alerts...)
+	slices.SortStableFunc(got, engine.Order)
+	want := streamed(t, r, events, end)
+	slices.SortStableFunc(want, engine.Order)
+	if diff := cmp.Diff(lines(t, want), lines(t, got)); diff != "" {
+		t.Fatalf("stream (-) and query (+) differ:\n%s", diff)
+	}
 }
 
 const three = `
