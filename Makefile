@@ -1,5 +1,5 @@
 # make test needs Go only; make acceptance adds a real Kafka, Elasticsearch and Redis (Java 17, Maven).
-.PHONY: build test lint generate fuzz acceptance acceptance-up acceptance-down bench demo clean
+.PHONY: build test property lint generate fuzz acceptance acceptance-up acceptance-down bench demo clean
 
 LINT := go tool -modfile=tools/go.mod golangci-lint
 
@@ -8,6 +8,11 @@ build:
 
 test:
 	go test -race -shuffle=on ./...
+
+# What must not depend on order, splits, restarts or who does the work, drawn a thousand times.
+property:
+	go test -count=1 ./detector/engine ./detector/window ./detector/shard -rapid.checks=1000
+	IMWATCH_TEST_SHARED_RUNS=50 go test -count=1 ./detector -run TestSharedWork
 
 lint:
 	$(LINT) run ./...
@@ -27,6 +32,8 @@ acceptance:
 
 bench:
 	bench/pipeline/run.sh
+	bench/latency/run.sh
+	bench/detector/run.sh
 
 clean:
 	rm -rf bin

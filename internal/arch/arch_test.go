@@ -68,6 +68,7 @@ var may = map[string][]string{
 	"cmd/imwatch":     {"internal/app"},
 	"test/compose":    nil,
 	"test/acceptance": {"*"},
+	"bench/detector":  {"*"},
 	"bench/latency":   {"*"},
 	"bench/pipeline":  {"*"},
 
