@@ -103,21 +103,27 @@ func (e *Engine) Trim() {
 	}
 }
 
-// Quiet takes back what is open, but for what began to be pending after an instant: it is for an evaluation that began
-// with windows not yet full, at an instant when nothing that was told is open.
-func (e *Engine) Quiet(pendingAfter int64) {
+// Quiet takes back what is open, but for what began to be pending after an instant and the keys that keep names: it is
+// for an evaluation that began with windows not yet full, at an instant when nothing else that was told is open.
+func (e *Engine) Quiet(pendingAfter int64, keep func(key string) bool) {
 	r := e.only()
 	for _, k := range r.states {
-		if k != nil && k.spell != nil && (k.spell.open() || k.spell.start <= pendingAfter) {
+		if k != nil && k.spell != nil && (k.spell.open() || k.spell.start <= pendingAfter) && !keep(r.space.texts.get(k.key)) {
 			k.spell = nil
 			r.schedule(k)
 		}
 	}
 }
 
-// Adopt puts the state that another engine of the same rule has for a key of group_by in the place of this one's. A
-// spell for whose id told gives another keeps that one's name: it was told already.
-func (e *Engine) Adopt(from *Engine, unit string, told func(id string) *Spell) {
+// Open says whether something was told of a key and is not resolved.
+func (e *Engine) Open(key string) bool {
+	k := e.key(key)
+	return k != nil && k.spell != nil && k.spell.open()
+}
+
+// Adopt puts the state that another engine of the same rule has for a key of group_by in the place of this one's. What
+// is open of a key goes on as the spell that told gives, if any: it was told under that name.
+func (e *Engine) Adopt(from *Engine, unit string, told func(key string) *Spell) {
 	r, other := e.only(), from.only()
 	for _, k := range r.states {
 		if k != nil && r.unit(r.space.texts.get(k.key)) == unit {
@@ -131,7 +137,7 @@ func (e *Engine) Adopt(from *Engine, unit string, told func(id string) *Spell) {
 		k := r.add(other.space.texts.get(state.key))
 		k.condition, k.evidence, k.spell = state.condition, state.evidence, state.spell
 		if sp := k.spell; sp != nil && sp.open() {
-			sp.rename(told(sp.id))
+			sp.rename(told(r.space.texts.get(k.key)))
 		}
 		r.schedule(k)
 		k.aged = true
@@ -156,6 +162,16 @@ func (e *Engine) Unfounded(key string, told Spell, at int64) *event.Alert {
 	a := r.newAlert(key, sp, event.StateResolved, moment{at: max(at, sp.start)}, sp.told)
 	r.render(a)
 	return a
+}
+
+// Reopened makes the firing line of what was told to be resolved and is open still, of the last line that an evaluation
+// has given of it: under another id, with another start.
+func (e *Engine) Reopened(last *event.Alert, id string, start int64) *event.Alert {
+	a := *last
+	a.ID, a.State, a.FirstEvent = id, event.StateFiring, ""
+	a.Time, a.From, a.TimeText, a.FromText = instant(start), instant(start), "", ""
+	e.only().render(&a)
+	return &a
 }
 
 // KeysOf gives the keys of an event under a rule, whether or not the rule matches it.

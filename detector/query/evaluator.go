@@ -40,7 +40,7 @@ type Evaluator struct {
 	engine  *engine.Engine
 	floor   int64     // events before it never count
 	done    int64     // evaluated up to and including this instant
-	asked   time.Time // when the store was asked last
+	asked   time.Time // documents that arrived before it were seen, if they were not late
 	told    history
 }
 
@@ -87,6 +87,9 @@ func (e *Evaluator) Run(ctx context.Context, until, now time.Time) ([]*event.Ale
 			return nil, cost, fmt.Errorf("looking for late documents of rule %s: %w", e.rule.ID, err)
 		}
 		alerts = found
+	}
+	if e.asked.IsZero() {
+		e.asked = now // should this run fail, what arrives from now on may be late all the same
 	}
 	step := max(stepLimit*int64(e.rule.Detect.Window()), int64(10*time.Minute))
 	for e.done < until.UnixNano() {

@@ -16,7 +16,7 @@ import (
 // ErrProgress is returned (wrapped) by Restore for bytes that are no progress of this rule as it is now.
 var ErrProgress = errors.New("not usable as progress of this rule")
 
-const progressMagic = "imwatch-query-2"
+const progressMagic = "imwatch-query-3"
 
 // Progress writes how far the evaluator has come and the state it has there.
 func (e *Evaluator) Progress() []byte {
@@ -41,6 +41,8 @@ func (e *Evaluator) Progress() []byte {
 			enc.String(t.first)
 			enc.Float(t.value)
 			enc.String(t.severity)
+			enc.Int(t.least)
+			enc.Int(t.most)
 		}
 	}
 	enc.Blob(e.engine.Snapshot())
@@ -69,9 +71,10 @@ func Restore(r *rule.Rule, reader store.Reader, o Options, progress []byte) (*Ev
 	}
 	for range d.Len(2) {
 		key := d.String()
-		for range d.Len(7) {
+		for range d.Len(9) {
 			e.told[key] = append(e.told[key], &told{
 				key: d.String(), id: d.String(), from: d.Int(), to: d.Int(), text: d.String(), first: d.String(), value: d.Float(), severity: d.String(),
+				least: d.Int(), most: d.Int(),
 			})
 		}
 	}

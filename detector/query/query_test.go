@@ -228,6 +228,14 @@ func TestLateDocuments(t *testing.T) {
 			[]*event.Event{connect(53, 90, "u1")},
 			[2][]string{{"56s firing user.id=u1 3 from 56s"}, {"1m8s resolved user.id=u1 1 from 56s"}},
 		},
+		"one that shows that what is told to be over goes on is told anew, for nothing comes after resolved": {
+			[]*event.Event{connect(42, 43, "u1"), connect(43, 44, "u1"), connect(44, 45, "u1"), connect(54, 55, "u1"), connect(56, 57, "u1")},
+			[]*event.Event{connect(50, 90, "u1"), connect(51, 90, "u1"), connect(57, 90, "u1"), connect(59, 90, "u1")},
+			[2][]string{
+				{"44s firing user.id=u1 3 from 44s", "57s resolved user.id=u1 2 from 44s"},
+				{"57s firing user.id=u1 6 from 57s", "1m11s resolved user.id=u1 0 from 57s"},
+			},
+		},
 		"one of another key changes nothing for this": {
 			[]*event.Event{connect(20, 21, "u1"), connect(22, 23, "u1"), connect(24, 25, "u1")},
 			[]*event.Event{connect(21, 90, "u2")},
@@ -307,6 +315,52 @@ detect: {consecutive: {count: 3, reset: 'event.action: disconnect', max_gap: 10m
 		if i == 0 {
 			put(t, s, end)
 		}
+	}
+}
+
+// TestLateDocumentOfALongAlert: an alert is open for longer than is looked back when a document arrives late.
+func TestLateDocumentOfALongAlert(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		weight float64 // of the late document
+		want   []string
+		start  string // of what is open in the end
+	}{
+		"it goes on": {1, nil, "2s"},
+		"it ended":   {-20, []string{"4m55s resolved user.id=u1 -10 from 2s", "5m0s firing user.id=u1 10 from 5m0s"}, "5m0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, t.TempDir())
+			defer s.Close()
+			docs := make([]*event.Event, 601)
+			for i := range docs {
+				docs[i] = connect(i, i, "u1")
+			}
+			put(t, s, docs...)
+			q, err := query.New(parse(t, three), s, query.Options{From: base, LookBack: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			late := connect(290, 310, "u1")
+			late.SetText(event.FieldEventID, "late")
+			late.SetFloat(event.FieldSampleWeight, c.weight)
+			for i, want := range [][]string{
+				{"2s firing user.id=u1 3 from 2s", "5s updated user.id=u1 6 from 2s"}, c.want, {"10m13s resolved user.id=u1 0 from " + c.start},
+			} {
+				until := base.Add(time.Duration(i+1) * 295 * time.Second)
+				alerts, _, err := q.Run(context.Background(), until, until)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, brief(alerts)); diff != "" {
+					t.Errorf("run %d differs (-want +got):\n%s", i, diff)
+				}
+				if i == 0 {
+					put(t, s, late)
+				}
+			}
+		})
 	}
 }
 

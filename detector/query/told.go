@@ -1,6 +1,8 @@
 package query
 
 import (
+	"slices"
+
 	"imwatch/detector/window"
 	"imwatch/event"
 )
@@ -13,6 +15,8 @@ type told struct {
 	key      string // with what the type adds to that of group_by
 	id       string
 	from, to int64 // to is window.Never while it is not resolved
+	least    int64 // what was told is part of what holds from least to most, evaluated anew
+	most     int64
 	text     string
 	first    string
 	value    float64
@@ -32,6 +36,7 @@ func (h history) take(unit, key string, a *event.Alert) {
 	}
 	t := &told{
 		key: key, id: a.ID, from: a.From.UnixNano(), to: window.Never, text: a.FromText, first: a.FirstEvent, value: a.Value, severity: a.Severity,
+		least: window.Never, most: window.None,
 	}
 	if a.State == event.StateResolved {
 		t.to = a.Time.UnixNano()
@@ -39,14 +44,36 @@ func (h history) take(unit, key string, a *event.Alert) {
 	h[unit] = append(h[unit], t)
 }
 
-// overlapping gives what was told of a key that shares an instant with [from, to], nil if nothing does.
-func (h history) overlapping(unit, key string, from, to int64) *told {
+// covers notes that a spell is the same incident.
+func (t *told) covers(s *spell) {
+	if s.to != window.Never { // else it is open, under one name or another
+		t.most = max(t.most, s.to)
+	}
+	t.least = min(t.least, s.from)
+}
+
+// meeting gives what was told of a spell's key and shares an instant with it.
+func (h history) meeting(unit string, s *spell) (met []*told) {
 	for _, t := range h[unit] {
-		if t.key == key && t.from <= to && from <= t.to {
+		if s.meets(t) {
+			met = append(met, t)
+		}
+	}
+	return met
+}
+
+// open gives what was told of a key and is not resolved, nil if nothing is.
+func (h history) open(unit, key string) *told {
+	for _, t := range h[unit] {
+		if t.key == key && t.to == window.Never {
 			return t
 		}
 	}
 	return nil
+}
+
+func (h history) knows(unit, id string) bool {
+	return slices.ContainsFunc(h[unit], func(t *told) bool { return t.id == id })
 }
 
 // quiet gives the last instant not after at when nothing that was told was open.
@@ -54,8 +81,8 @@ func (h history) quiet(unit string, at int64) int64 {
 	for moved := true; moved; {
 		moved = false
 		for _, t := range h[unit] {
-			if t.from <= at && at <= t.to {
-				at, moved = t.from-1, true
+			if from := min(t.from, t.least); from <= at && at <= max(t.to, t.most) {
+				at, moved = from-1, true
 			}
 		}
 	}
@@ -67,7 +94,7 @@ func (h history) prune(before int64) {
 	for unit, list := range h {
 		kept := list[:0]
 		for _, t := range list {
-			if t.to >= before {
+			if max(t.to, t.most) >= before {
 				kept = append(kept, t)
 			}
 		}
