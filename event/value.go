@@ -2,7 +2,9 @@ package event
 
 import (
 	"math"
+	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -74,6 +76,28 @@ func (v Value) UnixNano() int64 { return int64(v.bits) }
 
 // Time gives a Date's instant in UTC.
 func (v Value) Time() time.Time { return time.Unix(0, int64(v.bits)).UTC() }
+
+// Canonical gives one text for one value, however a line spelt it, where Text is as it came: addresses in short form,
+// IPv4-mapped ones as IPv4, numbers in the fewest digits, dates by FormatTime.
+func (v Value) Canonical() string {
+	switch v.Type {
+	case Long:
+		return strconv.FormatInt(v.Int(), 10)
+	case Float:
+		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
+	case Date:
+		return FormatTime(v.Time())
+	case IP:
+		if !strings.Contains(v.Text, ":") {
+			return v.Text // IPv4 has one form only
+		}
+		if a, err := netip.ParseAddr(v.Text); err == nil {
+			return a.Unmap().String()
+		}
+	case Keyword, Text, Bool, GeoPoint, Flattened:
+	}
+	return v.Text
+}
 
 // Each calls f for every value of the field, in order, until f returns false.
 func (v Value) Each(f func(Value) bool) {

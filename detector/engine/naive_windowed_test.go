@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"math/big"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -170,11 +171,11 @@ func naiveCardinality() naiveKind {
 	return naiveKind{
 		truth: func(r *rule.Rule, events []*event.Event, t int64, _ bool) (float64, bool) {
 			d := r.Detect.Cardinality
-			distinct := map[string]bool{}
+			distinct := map[any]bool{}
 			for _, e := range within(r, events, t, d.Window.Duration) {
 				if v, ok := d.Field.Value(e); ok {
 					v.Each(func(v event.Value) bool {
-						distinct[v.Text] = true
+						distinct[naiveSame(v)] = true
 						return true
 					})
 				}
@@ -183,6 +184,18 @@ func naiveCardinality() naiveKind {
 		},
 		enters: matches,
 		after:  afterWindow,
+	}
+}
+
+// naiveSame gives what two spellings of one value have in common.
+func naiveSame(v event.Value) any {
+	switch v.Type {
+	case event.IP:
+		return netip.MustParseAddr(v.Text).Unmap()
+	case event.Float:
+		return v.Float()
+	default:
+		return v.Text
 	}
 }
 

@@ -82,7 +82,7 @@ func drawEvents(t *rapid.T, nodes int) []*event.Event {
 		e.SetText(event.FieldEventID, fmt.Sprintf("e%03d", rapid.IntRange(0, 9).Draw(t, "id")*100+i))
 		e.SetText(event.FieldServiceNode, fmt.Sprintf("n%d", rapid.IntRange(1, nodes).Draw(t, "node")))
 		e.SetText(event.FieldUserID, rapid.SampledFrom([]string{"", "u1", "u2"}).Draw(t, "user"))
-		e.SetText(event.FieldClientIP, rapid.SampledFrom([]string{"", "192.0.2.1", "192.0.2.2"}).Draw(t, "ip"))
+		e.SetText(event.FieldClientIP, rapid.SampledFrom([]string{"", "192.0.2.1", "192.0.2.2", "::ffff:192.0.2.2"}).Draw(t, "ip"))
 		drawNumbers(t, e)
 		drawPlace(t, e)
 		e.SetList(event.FieldEventType, rapid.SampledFrom([][]string{nil, {"start"}, {"start", "info"}, {"info", "info"}}).Draw(t, "type")...)

@@ -21,8 +21,8 @@ func (e *Evaluator) candidates(ctx context.Context, to int64, open map[string]bo
 	for i := range e.filter.parts {
 		p := &e.filter.parts[i]
 		q := e.query(p.where, max(e.floor, window.Add(e.done, 1-p.back)), to)
-		if !p.count {
-			if negative, err := e.negative(ctx, q); err != nil || negative {
+		if p.signed != nil {
+			if negative, err := e.negative(ctx, q, p.signed); err != nil || negative {
 				return &keyset{}, err // a part can be more than the whole
 			}
 		}
@@ -100,11 +100,11 @@ func (e *Evaluator) passing(ctx context.Context, p *part, q store.Query, looked 
 	return passed, nil
 }
 
-// negative says whether there are weights below zero.
-func (e *Evaluator) negative(ctx context.Context, q store.Query) (bool, error) {
+// negative says whether there are weights below zero among some events in the time of a query.
+func (e *Evaluator) negative(ctx context.Context, q store.Query, where filter.Expr) (bool, error) {
 	weight := event.FieldByID(event.FieldSampleWeight)
 	zero := event.FloatValue(0)
-	q.Where = filter.And{q.Where, filter.Range{Field: filter.Field{Name: weight.Name, ID: weight.ID, Type: weight.Type}, To: &zero}}
+	q.Where = filter.And{where, filter.Range{Field: filter.Field{Name: weight.Name, ID: weight.ID, Type: weight.Type}, To: &zero}}
 	n, err := e.reader.Count(ctx, q)
 	if err != nil {
 		return false, fmt.Errorf("looking for negative weights: %w", err)

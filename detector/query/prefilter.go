@@ -21,6 +21,7 @@ type prefilter struct {
 // part is one aggregation: over buckets of one length, of which no window covers more than two that are neighbours.
 type part struct {
 	where    filter.Expr
+	signed   filter.Expr // weights below zero of these events can make it true in other ways; nil: none can
 	length   time.Duration
 	back     int64         // how far before the evaluated time its events matter
 	value    *filter.Field // its distinct values are counted instead of events
@@ -67,9 +68,9 @@ func (p *prefilter) add(x part) {
 	}
 }
 
-// windowed is a part over the events of a sliding window.
+// windowed is a part over the weights of the events of a sliding window.
 func windowed(where filter.Expr, length time.Duration, possible func(float64) bool) part {
-	return part{where: where, length: length, back: int64(length), possible: possible}
+	return part{where: where, signed: where, length: length, back: int64(length), possible: possible}
 }
 
 // above says whether a count that is at most sum can satisfy a comparison; nil where every key can.
@@ -90,6 +91,13 @@ func estimated(c rule.Comparison) rule.Comparison {
 		c.Limit = max(window.ExactValues, 0.95*c.Limit)
 	}
 	return c
+}
+
+// counting is a part over the number of documents in a sliding window.
+func counting(where filter.Expr, length time.Duration, least float64) part {
+	x := windowed(where, length, atLeast(least))
+	x.count, x.signed = true, nil
+	return x
 }
 
 func atLeast(least float64) func(float64) bool {
@@ -122,13 +130,13 @@ func metricPart(where filter.Expr, t *rule.Metric) part {
 	case t.Is.Op == rule.Less, t.Is.Op == rule.LessEqual:
 		beyond.To, beyond.ToClosed = &limit, true
 	}
+	x := counting(filter.And{where, filter.Exists{Field: t.Field}}, t.Window.Duration, 1)
 	if beyond.From != nil || beyond.To != nil {
-		x := windowed(filter.And{where, beyond}, t.Window.Duration, atLeast(1))
-		x.count = true
-		return x
+		x = counting(filter.And{where, beyond}, t.Window.Duration, 1)
 	}
-	x := windowed(filter.And{where, filter.Exists{Field: t.Field}}, t.Window.Duration, atLeast(1))
-	x.count = true
+	if t.Agg.Kind == rule.AggAvg {
+		x.signed = where // then an average may lie where none of the values does
+	}
 	return x
 }
 
@@ -160,9 +168,7 @@ func (p *prefilter) consecutive(where filter.Expr, t *rule.Consecutive) {
 	if t.Count > 1 && length/time.Duration(t.Count-1) < t.MaxGap || length > maxLength {
 		return // too long to be cut into buckets
 	}
-	x := windowed(where, length, atLeast(float64(t.Count)))
-	x.count = true
-	p.add(x)
+	p.add(counting(where, length, float64(t.Count)))
 	p.reach = max(p.reach, int64(length))
 }
 
@@ -175,8 +181,6 @@ func (p *prefilter) sequence(where filter.Expr, t *rule.Sequence) {
 		if s.Not {
 			continue
 		}
-		x := windowed(filter.And{where, s.Where}, t.Within.Duration, atLeast(float64(s.Times)))
-		x.count = true
-		p.add(x)
+		p.add(counting(filter.And{where, s.Where}, t.Within.Duration, float64(s.Times)))
 	}
 }

@@ -387,6 +387,32 @@ func TestOnlyCandidatesAreFetched(t *testing.T) {
 	}
 }
 
+// TestNegativeWeightsMoveAnAverage: an average can lie where none of the values does when some count less than nothing.
+func TestNegativeWeightsMoveAnAverage(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	defer s.Close()
+	a, b := connect(1, 1, "u1"), connect(2, 2, "u1")
+	a.SetFloat(event.FieldHeartbeatRTT, 1)
+	a.SetFloat(event.FieldSampleWeight, 2)
+	b.SetFloat(event.FieldHeartbeatRTT, 5)
+	b.SetFloat(event.FieldSampleWeight, -1)
+	put(t, s, a, b)
+	r := parse(t, strings.ReplaceAll(three, `threshold: {count: "> 2", window: 10s}`, `metric: {field: im.heartbeat.rtt_ms, agg: avg, is: "< -2", window: 10s}`))
+	q, err := query.New(r, s, query.Options{From: base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := base.Add(time.Minute)
+	alerts, _, err := q.Run(context.Background(), end, end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(brief(streamed(t, r, []*event.Event{a, b}, end)), brief(alerts)); diff != "" || len(alerts) != 2 {
+		t.Errorf("stream (-) and query (+) differ, or do not tell of an average of -3:\n%s", diff)
+	}
+}
+
 func TestProgressOfAnotherRuleIsRefused(t *testing.T) {
 	t.Parallel()
 	r := parse(t, three)

@@ -52,7 +52,7 @@ func hashes(f filter.Field, ev *event.Event) *Extra {
 	}{}
 	one.Hashes = one.room[:0]
 	v.Each(func(v event.Value) bool {
-		one.Hashes = append(one.Hashes, hashValue(v.Text))
+		one.Hashes = append(one.Hashes, hashValue(v.Canonical()))
 		return true
 	})
 	if len(one.Hashes) == 0 {
@@ -61,7 +61,7 @@ func hashes(f filter.Field, ev *event.Event) *Extra {
 	return &one.Extra
 }
 
-// hashValue hashes a value's text, as keys are compared. Among 10,000 values two have the same hash once in
+// hashValue hashes a value's canonical text. Among 10,000 values two have the same hash once in
 // 370,000,000,000 windows. Two functions are mixed, so that values that are made to collide in one of them do not.
 func hashValue(text string) uint64 {
 	other := uint64(14695981039346656037) // FNV-1a beside xxHash

@@ -2,8 +2,6 @@ package store
 
 import (
 	"fmt"
-	"net/netip"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -79,20 +77,5 @@ func matchStars(pattern, s string) bool {
 	}
 }
 
-// KeyText prints a value as it stands in a Bucket's Key: one text for one value, however a line spelt it. Addresses
-// are printed in short form, IPv4-mapped ones as IPv4, numbers in the fewest digits, dates by event.FormatTime.
-func KeyText(v event.Value) string {
-	switch v.Type {
-	case event.Long:
-		return strconv.FormatInt(v.Int(), 10)
-	case event.Float:
-		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
-	case event.Date:
-		return event.FormatTime(v.Time())
-	case event.IP:
-		if a, err := netip.ParseAddr(v.Text); err == nil {
-			return a.Unmap().String()
-		}
-	}
-	return v.Text
-}
+// KeyText prints a value as it stands in a Bucket's Key: one text for one value, however a line spelt it.
+func KeyText(v event.Value) string { return v.Canonical() }
