@@ -9,5 +9,6 @@
 // Rules come from files that are looked at for changes. A rule that does not load, or whose own tests fail, leaves the
 // version that runs in place and raises imwatch-rule-rejected.
 //
-// What it leaves out: who is told (package alerting), and sharing the work among several detectors.
+// With Config.Shards above 0 several detectors share the work, see package shard. What it leaves out: who is told (package
+// alerting).
 package detector
