@@ -9,9 +9,10 @@ build:
 test:
 	go test -race -shuffle=on ./...
 
-# What must not depend on order, splits, restarts or who does the work, drawn a thousand times.
+# What must not depend on order, splits, restarts or who does the work, drawn a thousand times. SEED repeats a run.
+SEED ?= 0
 property:
-	go test -count=1 ./detector/engine ./detector/window ./detector/shard -rapid.checks=1000
+	go test -count=1 ./detector/engine ./detector/window ./detector/shard -rapid.checks=1000 -rapid.seed=$(SEED)
 	IMWATCH_TEST_SHARED_RUNS=50 go test -count=1 ./detector -run TestSharedWork
 
 lint:

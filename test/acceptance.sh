@@ -17,6 +17,7 @@ $es start
 export IMWATCH_TEST_KAFKA=127.0.0.1:$KAFKA_PORT IMWATCH_TEST_ES=http://127.0.0.1:$ES_HTTP_PORT
 export IMWATCH_TEST_KAFKA_SCRIPT=$PWD/$kafka IMWATCH_TEST_ES_SCRIPT=$PWD/$es
 if [ $# -eq 0 ]; then
-  go test -count=1 -timeout 20m ./internal/bus/... ./internal/store/...
+  go test -count=1 -timeout 20m ./internal/bus/... ./internal/store ./internal/store/sqlite
+  go test -count=1 -timeout 20m ./internal/store/elastic -rapid.seed="${SEED:-20261128}" # another one with SEED=0
 fi
 go test -count=1 -timeout 40m ./test/acceptance "$@"
