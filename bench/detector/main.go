@@ -2,7 +2,7 @@
 // rule classes FrequencyRule and CardinalityRule are driven with dicts, as its own tests do. Both give which keys of
 // which rule fired; these must be the same. It prints a table in Markdown.
 //
-//	bench/detector/run.sh [--events 200000] [--keys 20000]
+//	bench/detector/run.sh [--events 20000] [--keys 2000]
 //
 // makes a virtual environment with elastalert2 for that.
 package main
@@ -29,8 +29,8 @@ import (
 
 func main() {
 	var b bench
-	flag.IntVar(&b.events, "events", 200_000, "how many events")
-	flag.IntVar(&b.keys, "keys", 20_000, "how many addresses they come from")
+	flag.IntVar(&b.events, "events", 20_000, "how many events")
+	flag.IntVar(&b.keys, "keys", 2_000, "how many addresses they come from")
 	flag.StringVar(&b.python, "python", "python3", "a Python that has elastalert2")
 	flag.Parse()
 	if err := b.run(context.Background()); err != nil {
@@ -148,7 +148,7 @@ func evaluate(events []*event.Event) (measured, error) {
 
 func (b *bench) elastalert(ctx context.Context, lines string) (measured, error) {
 	m := measured{}
-	args := []string{"bench/detector/elastalert.py", lines}
+	args := []string{"bench/detector/peer.py", lines}
 	for _, n := range limits {
 		args = append(args, fmt.Sprint(n))
 	}

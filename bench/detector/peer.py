@@ -26,13 +26,16 @@ def main():
     shared = {"timeframe": MINUTE, "query_key": "client.ip", "timestamp_field": "@timestamp"}
     rules = {f"count-{n}": FrequencyRule({**shared, "num_events": int(n)}) for n in sys.argv[2:]}
     rules["users"] = CardinalityRule({**shared, "cardinality_field": "user.id", "max_cardinality": 12})
-    began = time.process_time()
+    took = 0.0
     for i in range(0, len(events), 1000):
         batch = events[i : i + 1000]
+        end = batch[-1]["@timestamp"]
         for rule in rules.values():
-            rule.add_data(batch)
-            rule.garbage_collect(batch[-1]["@timestamp"])
-    took = time.process_time() - began
+            own = [dict(event) for event in batch]  # a rule that fires writes into its events
+            began = time.process_time()
+            rule.add_data(own)
+            rule.garbage_collect(end)
+            took += time.process_time() - began
     fired = sorted({(name, match["client"]["ip"]) for name, rule in rules.items() for match in rule.matches})
     version = importlib.metadata.version("elastalert2")
     json.dump({"name": f"ElastAlert2 {version}, rule classes", "cpu_seconds": took, "fired": fired}, sys.stdout)
