@@ -175,6 +175,12 @@ time: {lateness: 0s}
 		hold, seconds(t, "after", 0, 5)))
 }
 
+// drawRun draws the time that one run evaluates: mostly some windows, often a part of one.
+func drawRun(t *rapid.T) time.Duration {
+	most := rapid.SampledFrom([]int{1, 1_000, 5_000, 5_000, 20_000, 20_000, 240_000}).Draw(t, "at most")
+	return time.Duration(rapid.IntRange(max(1, most/5), most).Draw(t, "run")) * time.Millisecond
+}
+
 func newEvent(action event.Action, at time.Time, id string) *event.Event {
 	e := &event.Event{}
 	e.Begin(action, at)

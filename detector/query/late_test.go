@@ -79,7 +79,7 @@ func TestLateDocumentsLeaveNothingOut(t *testing.T) {
 		var got []*event.Alert
 		waiting := events
 		for now := base; ; {
-			until := now.Add(time.Duration(rapid.IntRange(1, 120_000).Draw(t, "run")) * time.Millisecond)
+			until := now.Add(drawRun(t))
 			if until.After(end) {
 				until = end
 			}

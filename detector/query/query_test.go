@@ -152,7 +152,7 @@ func checkQueryIsTheStream(t *rapid.T, s *sqlite.Store, r *rule.Rule, events []*
 	end := base.Add(4 * time.Minute)
 	var got []*event.Alert
 	for until := base; until.Before(end); {
-		until = until.Add(time.Duration(rapid.IntRange(1, 240_000).Draw(t, "run")) * time.Millisecond)
+		until = until.Add(drawRun(t))
 		if until.After(end) {
 			until = end
 		}
@@ -364,6 +364,35 @@ func TestLateDocumentOfALongAlert(t *testing.T) {
 	}
 }
 
+// TestLateEndOfALongAlert: what ends an alert arrives late; it was open for longer than is looked back, and still since.
+func TestLateEndOfALongAlert(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	defer s.Close()
+	put(t, s, connect(20, 21, "u1"), connect(22, 23, "u1"), connect(24, 25, "u1"))
+	r := parse(t, strings.ReplaceAll(three, `threshold: {count: "> 2", window: 10s}`, `consecutive: {count: 3, reset: 'event.action: disconnect', max_gap: 1h}`))
+	q, err := query.New(r, s, query.Options{From: base, LookBack: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := newEvent(event.ActionDisconnect, base.Add(290*time.Second), "end")
+	end.SetText(event.FieldUserID, "u1")
+	end.SetTime(event.FieldEventIngested, base.Add(310*time.Second))
+	for i, want := range [][]string{{"24s firing user.id=u1 3 from 24s"}, {"4m55s resolved user.id=u1 0 from 24s"}, nil} {
+		until := base.Add(time.Duration(i+1) * 300 * time.Second)
+		alerts, _, err := q.Run(context.Background(), until, until)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, brief(alerts)); diff != "" {
+			t.Errorf("run %d differs (-want +got):\n%s", i, diff)
+		}
+		if i == 0 {
+			put(t, s, end)
+		}
+	}
+}
+
 func TestOnlyCandidatesAreFetched(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
@@ -410,6 +439,50 @@ func TestNegativeWeightsMoveAnAverage(t *testing.T) {
 	}
 	if diff := cmp.Diff(brief(streamed(t, r, []*event.Event{a, b}, end)), brief(alerts)); diff != "" || len(alerts) != 2 {
 		t.Errorf("stream (-) and query (+) differ, or do not tell of an average of -3:\n%s", diff)
+	}
+}
+
+// TestKeysThatAreJustEnough: what decides lies as far apart as it may, some of it in a run before.
+func TestKeysThatAreJustEnough(t *testing.T) {
+	t.Parallel()
+	for detect, at := range map[string][]int{
+		`consecutive: {count: 4, max_gap: 10s}`:                                                    {1, 11, 21, 31},
+		`threshold: {count: "> 2", window: 10s}`:                                                   {1, 2, 10},
+		`sequence: {within: 10s, steps: [{where: 'user.id: *', times: 2}, {where: 'user.id: *'}]}`: {1, 2, 11},
+		`metric: {field: client.port, agg: sum, is: ">= 3", window: 10s}`:                          {1, 2, 10},
+	} {
+		for seen := range at {
+			t.Run(fmt.Sprintf("%s, %d seen", detect, seen), func(t *testing.T) {
+				t.Parallel()
+				s := open(t, t.TempDir())
+				defer s.Close()
+				var docs []*event.Event
+				for _, second := range at {
+					e := connect(second, second, "u1")
+					e.SetInt(event.FieldClientPort, 1)
+					docs = append(docs, e)
+				}
+				put(t, s, docs...)
+				r := parse(t, strings.ReplaceAll(three, `threshold: {count: "> 2", window: 10s}`, detect))
+				q, err := query.New(r, s, query.Options{From: base})
+				if err != nil {
+					t.Fatal(err)
+				}
+				end := base.Add(time.Hour)
+				var got []*event.Alert
+				for _, until := range []time.Time{docs[seen].Time().Add(-1), end} {
+					alerts, _, err := q.Run(context.Background(), until, until)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, alerts...)
+				}
+				want := streamed(t, r, docs, end)
+				if diff := cmp.Diff(lines(t, want), lines(t, got)); diff != "" || len(want) != 2 {
+					t.Errorf("stream (-) and query (+) differ, or do not fire:\n%s", diff)
+				}
+			})
+		}
 	}
 }
 
