@@ -22,7 +22,8 @@ type writer struct {
 	seq      int
 	written  int
 	triggers map[string]time.Time // by user, when their line was written
-	behind   time.Duration        // by how much writing fell behind its plan, at most
+	began    time.Time
+	behind   time.Duration // by how much writing fell behind its plan, at most
 }
 
 // write writes lines for a span.
@@ -37,6 +38,7 @@ func (w *writer) write(ctx context.Context, span time.Duration) error {
 	defer t.Stop()
 	var buf []byte
 	began := time.Now()
+	w.began = began
 	next := began.Add(triggerEvery)
 	for time.Since(began) < span {
 		now := time.Now()

@@ -26,6 +26,7 @@ func main() {
 	flag.IntVar(&b.rate, "rate", 20_000, "lines a second")
 	flag.DurationVar(&b.span, "for", time.Minute, "how long lines are written")
 	flag.StringVar(&b.rules, "rules", "", "folder of further rules; without it only the bench's own rule runs")
+	flag.DurationVar(&b.warm, "warm", 15*time.Second, "how long at the beginning is not counted: the first alerts wait for Elasticsearch to make their indices")
 	flag.BoolVar(&b.index, "index", false, "also run the indexer beside it")
 	flag.StringVar(&b.kafka, "kafka", "127.0.0.1:19092", "address of a Kafka of one's own: its topics are used up")
 	flag.StringVar(&b.es, "es", "http://127.0.0.1:19200", "address of an Elasticsearch of one's own")
@@ -41,7 +42,7 @@ func main() {
 
 type bench struct {
 	rate          int
-	span          time.Duration
+	span, warm    time.Duration
 	rules, detect string
 	index         bool
 	kafka, es     string
