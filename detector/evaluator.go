@@ -331,7 +331,11 @@ func (e *evaluator) watchHealth(now time.Time, o *outlook) {
 	}
 	v := vitals{clocks: e.engine.Clocks(), unread: true}
 	if o != nil {
-		v.asked, v.unread = o.asked, o.lag > 0 || o.unread(e.number, e.position) > 0
+		behind := o.behind(now, e.number, e.position)
+		v.asked, v.unread = o.asked, false
+		for p := range o.routed {
+			v.unread = v.unread || behind(p)
+		}
 	}
 	if q := e.s.asked.Load(); q != nil {
 		v.failing, v.since = q.failingLongest()

@@ -14,7 +14,6 @@ type outlook struct {
 	asked  time.Time
 	routed map[int]bool // partitions of the source of which all was routed that was there a second before
 	ends   bus.Position // of the topic of shards, asked behind that
-	lag    int64        // messages of the source that were not routed
 }
 
 // behind says whether a shard that has come to a position may yet be given events of a partition of the source that
@@ -68,7 +67,6 @@ func (s *sharing) look(ctx context.Context, before bus.Position) (o *outlook, en
 		at := max(starts[p], done[p])
 		then, known := before[p]
 		o.routed[p] = known && at >= then
-		o.lag += max(0, end-at)
 		s.d.metrics.behind.WithLabelValues(strconv.Itoa(p)).Set(float64(max(0, end-at)))
 	}
 	return o, ends, nil

@@ -23,6 +23,7 @@ import (
 	"imwatch/event"
 	"imwatch/internal/bus"
 	"imwatch/internal/bus/membus"
+	"imwatch/internal/store"
 )
 
 const sharedRules = failures + `
@@ -89,6 +90,7 @@ func (m *mortal) ProduceInto(ctx context.Context, topic string, ms ...bus.Messag
 type fleet struct {
 	*site
 	shards int
+	store  store.Reader
 	alive  []*member
 	late   float64
 }
@@ -100,8 +102,9 @@ type member struct {
 	reg    *prometheus.Registry
 }
 
-func newFleet(t *testing.T, shards int) *fleet {
+func newFleet(t *testing.T) *fleet {
 	t.Helper()
+	const shards = 4
 	f := &fleet{site: newSite(t, 3, sharedRules), shards: shards}
 	for _, topic := range []string{shard.Topic(shards), shard.StateTopic(shards)} {
 		if err := f.bus.EnsureTopics(t.Context(), bus.TopicSpec{Name: topic, Partitions: shards}); err != nil {
@@ -116,7 +119,7 @@ func (f *fleet) join() {
 	cfg := detector.DefaultConfig()
 	cfg.Rules, cfg.Checkpoint, cfg.Shards = []string{f.path("rules")}, f.path(fmt.Sprint("unused", len(f.alive))), f.shards
 	m := &member{bus: &mortal{Bus: f.bus}, done: make(chan error, 1), reg: prometheus.NewRegistry()}
-	d, err := detector.New(cfg, detector.Deps{Bus: m.bus, Log: f.log, Registerer: m.reg})
+	d, err := detector.New(cfg, detector.Deps{Bus: m.bus, Store: f.store, Log: f.log, Registerer: m.reg})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -174,7 +177,7 @@ func TestSharedWorkIsTheWorkOfOne(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				draw := rand.New(rand.NewPCG(uint64(seed), 7)) //nolint:gosec // the same each time
-				f := newFleet(t, 4)
+				f := newFleet(t)
 				defer f.bus.Close()
 				most := []int{1, 2, 4}[seed%3]
 				for range most {

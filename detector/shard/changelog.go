@@ -17,20 +17,22 @@ import (
 //
 // A state is written as chunks, and a manifest that makes it count behind them, when they were acknowledged. Each state
 // goes into another slot than the one before, so compaction never takes a chunk of the last whole state away, however
-// the writer ends; and whoever takes over uses slots that its predecessor does not, so one that only thinks it is the
-// owner spoils nothing either.
+// the writer ends; and whoever takes over claims slots that its predecessor does not use, so one that only thinks it is
+// the owner spoils nothing either.
 type Changelog struct {
 	bus       bus.Bus
 	topic     string
 	partition int
 	name      string
 	chunk     int
-	slot      int // of the state written or loaded last
-	own       bool
+	slot      int // for the next state
 }
 
-// slots go round in pairs: an owner writes into the two of a pair in turn.
-const slots = 8
+// slots go round in pairs: an owner writes into the two of a pair in turn, and the next one takes the next pair.
+const (
+	slots = 8
+	pairs = slots / 2
+)
 
 // chunkBytes is how large the pieces of a state are: well below what brokers take as one message.
 const chunkBytes = 256 << 10
@@ -42,7 +44,7 @@ func NewChangelog(b bus.Bus, topic string, partition int, name string) *Changelo
 
 // Save writes a state. rank says how far it has come: Load prefers the state with the greatest rank.
 func (c *Changelog) Save(ctx context.Context, rank int64, state []byte) error {
-	slot := c.next()
+	slot := c.slot
 	id := rand.Uint64() //nolint:gosec // only to tell states apart
 	count, err := c.saveChunks(ctx, slot, id, state)
 	if err != nil {
@@ -52,16 +54,8 @@ func (c *Changelog) Save(ctx context.Context, rank int64, state []byte) error {
 	if err := c.bus.ProduceInto(ctx, c.topic, bus.Message{Partition: c.partition, Key: []byte(c.key(slot)), Value: m.encode()}); err != nil {
 		return fmt.Errorf("writing the state of %s: %w", c.name, err)
 	}
-	c.slot, c.own = slot, true
+	c.slot ^= 1
 	return nil
-}
-
-// next gives the slot for the next state.
-func (c *Changelog) next() int {
-	if c.own {
-		return c.slot ^ 1
-	}
-	return (c.slot/2*2 + 2) % slots
 }
 
 func (c *Changelog) key(slot int) string { return c.name + "/" + strconv.Itoa(slot) }
@@ -88,8 +82,8 @@ func (c *Changelog) saveChunks(ctx context.Context, slot int, id uint64, state [
 // compaction has not taken away yet. Behind them comes everything.
 func tails() []int64 { return []int64{64, 512, 4096} }
 
-// Load gives the state with the greatest rank of those that are whole; nil without any. The next Save keeps away from
-// its slots.
+// Load takes over: it gives the state with the greatest rank of those that are whole, nil without any, and has Save keep
+// away from the slots of all who took over shortly before.
 func (c *Changelog) Load(ctx context.Context) ([]byte, error) {
 	starts, err := c.bus.Starts(ctx, c.topic)
 	if err != nil {
@@ -100,28 +94,33 @@ func (c *Changelog) Load(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("restoring the state of %s: %w", c.name, err)
 	}
 	start, end := starts[c.partition], ends[c.partition]
+	seen := newStates(c.name)
 	for _, tail := range append(tails(), end-start) {
 		from := max(start, end-tail)
-		if from >= end {
-			return nil, nil
-		}
-		best, err := c.read(ctx, from, end)
-		if err != nil {
+		if seen, err = c.read(ctx, from, end); err != nil {
 			return nil, fmt.Errorf("restoring the state of %s: %w", c.name, err)
 		}
-		if best != nil || from == start {
-			return c.adopt(best), nil
+		if seen.best != nil || from == start {
+			break
 		}
 	}
-	return nil, nil
+	if err := c.claim(ctx, (seen.pair+1)%pairs); err != nil {
+		return nil, fmt.Errorf("taking over the state of %s: %w", c.name, err)
+	}
+	if seen.best == nil {
+		return nil, nil
+	}
+	return seen.best.state, nil
 }
 
-func (c *Changelog) adopt(found *found) []byte {
-	if found == nil {
-		return nil
+// claim says which slots are ours.
+func (c *Changelog) claim(ctx context.Context, pair int) error {
+	m := bus.Message{Partition: c.partition, Key: []byte(c.name + "/" + claimKey), Value: []byte{claimMagic, byte(pair)}}
+	if err := c.bus.ProduceInto(ctx, c.topic, m); err != nil {
+		return err
 	}
-	c.slot, c.own = found.slot, false
-	return found.state
+	c.slot = 2 * pair
+	return nil
 }
 
 // found is a whole state.
@@ -131,15 +130,17 @@ type found struct {
 	state []byte
 }
 
-// read looks for whole states between two offsets.
-func (c *Changelog) read(ctx context.Context, from, end int64) (*found, error) {
+// read looks for states and claims between two offsets.
+func (c *Changelog) read(ctx context.Context, from, end int64) (*states, error) {
+	seen := newStates(c.name)
+	if from >= end {
+		return seen, nil
+	}
 	consumer, err := c.bus.ReadPartitions(ctx, c.topic, bus.Position{c.partition: from})
 	if err != nil {
 		return nil, err
 	}
 	defer consumer.Close()
-	var best *found
-	states := newStates(c.name)
 	for at := from; at < end; {
 		ms, err := consumer.Fetch(ctx, 64)
 		if err != nil {
@@ -150,12 +151,10 @@ func (c *Changelog) read(ctx context.Context, from, end int64) (*found, error) {
 			if at > end {
 				break
 			}
-			if f := states.take(&ms[i]); f != nil && (best == nil || f.rank >= best.rank) {
-				best = f
-			}
+			seen.take(&ms[i])
 		}
 	}
-	return best, nil
+	return seen, nil
 }
 
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
@@ -163,6 +162,8 @@ func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 const (
 	chunkMagic    = 'C'
 	manifestMagic = 'M'
+	claimMagic    = 'P'
+	claimKey      = "owner"
 )
 
 func encodeChunk(id uint64, i int, part []byte) []byte {

@@ -101,7 +101,7 @@ func (w *Writer) at(partition int, offset int64, size int) {
 		w.cut()
 	}
 	if w.buf == nil {
-		w.buf = append(make([]byte, 0, 1024), frameMagic)
+		w.buf = append(make([]byte, 0, 8<<10), frameMagic)
 		w.buf = binary.LittleEndian.AppendUint64(w.buf, w.version)
 	}
 	if w.placed && w.part == partition && w.offset <= offset {

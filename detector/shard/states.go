@@ -12,8 +12,11 @@ import (
 // states puts the states of one name together from messages as they come. What does not fit is passed over: half of a
 // state whose writer died, or of another one's.
 type states struct {
-	prefix string
-	open   [slots]pieces
+	prefix  string
+	open    [slots]pieces
+	best    *found // nil: none is whole
+	pair    int    // of the owner last heard of
+	claimed bool   // it has said so itself
 }
 
 // pieces are the chunks of the state that a slot was begun with last.
@@ -24,13 +27,28 @@ type pieces struct {
 
 func newStates(name string) *states { return &states{prefix: name + "/"} }
 
-// take takes a message in and gives the state that it makes whole, if it does.
-func (s *states) take(m *bus.Message) *found {
+// take takes a message in.
+func (s *states) take(m *bus.Message) {
 	rest, ours := strings.CutPrefix(string(m.Key), s.prefix)
-	if !ours || len(m.Value) < 9 {
-		return nil
+	switch {
+	case !ours:
+	case rest == claimKey:
+		if len(m.Value) == 2 && m.Value[0] == claimMagic {
+			s.pair, s.claimed = int(m.Value[1])%pairs, true
+		}
+	case len(m.Value) >= 9:
+		if f := s.piece(rest, m); f != nil && (s.best == nil || f.rank >= s.best.rank) {
+			s.best = f
+			if !s.claimed {
+				s.pair = f.slot / 2
+			}
+		}
 	}
-	name, _, isChunk := strings.Cut(rest, "/")
+}
+
+// piece takes in a chunk or a manifest, and gives the state that it makes whole, if it does.
+func (s *states) piece(place string, m *bus.Message) *found {
+	name, _, isChunk := strings.Cut(place, "/")
 	slot, err := strconv.Atoi(name)
 	if err != nil || slot < 0 || slot >= slots {
 		return nil
@@ -53,6 +71,9 @@ func (s *states) take(m *bus.Message) *found {
 
 // whole gives the state that a manifest is about, if all of it is there.
 func (p *pieces) whole(slot int, id uint64, b []byte) *found {
+	if p.id != id {
+		*p = pieces{id: id} // of one without any chunk
+	}
 	count, n := binary.Uvarint(b)
 	if n <= 0 {
 		return nil
@@ -63,7 +84,7 @@ func (p *pieces) whole(slot int, id uint64, b []byte) *found {
 	}
 	sum := binary.LittleEndian.Uint32(b[n:])
 	rank, k := binary.Varint(b[n+4:])
-	if k <= 0 || count != uint64(len(p.chunks)) || count > 0 && p.id != id {
+	if k <= 0 || count != uint64(len(p.chunks)) {
 		return nil
 	}
 	held := uint64(0)
