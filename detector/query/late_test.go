@@ -83,15 +83,19 @@ func TestLateDocumentsLeaveNothingOut(t *testing.T) {
 			if until.After(end) {
 				until = end
 			}
+			var arrived []*event.Event
 			waiting = slices.DeleteFunc(slices.Clone(waiting), func(e *event.Event) bool {
 				first := e == events[0] // the stream begins with it
 				if now.Before(end) && (e.Time().After(until) || !first && rapid.IntRange(0, 3).Draw(t, "late") == 0) {
 					return false
 				}
 				e.SetTime(event.FieldEventIngested, now.Add(time.Millisecond))
-				put(t, s, e)
+				arrived = append(arrived, e)
 				return true
 			})
+			if len(arrived) > 0 {
+				put(t, s, arrived...)
+			}
 			last := !now.Before(end)
 			failing = failing && !last
 			alerts, _, err := q.Run(context.Background(), until, until)
