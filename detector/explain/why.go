@@ -48,7 +48,7 @@ func found(x filter.Expr, e *event.Event) string {
 	case filter.Not:
 		return found(x.X, e)
 	}
-	f, ok := fieldOf(x)
+	f, ok := filter.FieldOf(x)
 	if !ok {
 		return ""
 	}
@@ -67,29 +67,11 @@ func found(x filter.Expr, e *event.Event) string {
 func foundIn(xs []filter.Expr, e *event.Event) string {
 	var texts []string
 	for _, x := range xs {
-		if f, ok := fieldOf(x); ok {
+		if f, ok := filter.FieldOf(x); ok {
 			if text := found(x, e); text != "" {
 				texts = append(texts, f.Name+" "+text)
 			}
 		}
 	}
 	return strings.Join(texts, ", ")
-}
-
-func fieldOf(x filter.Expr) (filter.Field, bool) {
-	switch x := x.(type) {
-	case filter.Exists:
-		return x.Field, true
-	case filter.Equal:
-		return x.Field, true
-	case filter.Range:
-		return x.Field, true
-	case filter.Pattern:
-		return x.Field, true
-	case filter.CIDR:
-		return x.Field, true
-	case filter.Words:
-		return x.Field, true
-	}
-	return filter.Field{}, false
 }

@@ -122,8 +122,8 @@ func conflict(way []literal) string {
 }
 
 func clash(a, b literal) string {
-	fa, oka := fieldOf(a.leaf)
-	fb, okb := fieldOf(b.leaf)
+	fa, oka := filter.FieldOf(a.leaf)
+	fb, okb := filter.FieldOf(b.leaf)
 	if !oka || !okb || fa.Name != fb.Name {
 		return ""
 	}
@@ -237,7 +237,7 @@ func asRange(l literal, way []literal) (filter.Range, bool) {
 		return r, true
 	}
 	there := slices.ContainsFunc(way, func(o literal) bool {
-		f, ok := fieldOf(o.leaf)
+		f, ok := filter.FieldOf(o.leaf)
 		return ok && !o.not && f.Name == r.Field.Name
 	})
 	switch {
@@ -264,23 +264,4 @@ func empty(f filter.Field, from, to *event.Value, fromClosed, toClosed bool) boo
 	}
 	c := filter.Compare(*from, *to)
 	return c > 0 || c == 0 && (!fromClosed || !toClosed)
-}
-
-// fieldOf gives the field that a leaf looks at.
-func fieldOf(x filter.Expr) (filter.Field, bool) {
-	switch x := x.(type) {
-	case filter.Exists:
-		return x.Field, true
-	case filter.Equal:
-		return x.Field, true
-	case filter.Range:
-		return x.Field, true
-	case filter.Pattern:
-		return x.Field, true
-	case filter.CIDR:
-		return x.Field, true
-	case filter.Words:
-		return x.Field, true
-	}
-	return filter.Field{}, false
 }

@@ -79,3 +79,22 @@ type Field struct {
 	// matches: nobody knows beforehand which there are. ID is event.NoField then.
 	Wild bool
 }
+
+// FieldOf gives the field that a leaf looks at; false for what is no leaf.
+func FieldOf(x Expr) (Field, bool) {
+	switch x := x.(type) {
+	case Exists:
+		return x.Field, true
+	case Equal:
+		return x.Field, true
+	case Range:
+		return x.Field, true
+	case Pattern:
+		return x.Field, true
+	case CIDR:
+		return x.Field, true
+	case Words:
+		return x.Field, true
+	}
+	return Field{}, false
+}
