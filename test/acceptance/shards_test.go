@@ -44,10 +44,16 @@ func TestShards(t *testing.T) {
 			for _, name := range names {
 				s.start(t, name)
 			}
+			var killed, taken time.Time
 			last := s.write(t, func(at time.Duration) {
+				if !killed.IsZero() && taken.IsZero() && s.owned(t, names[1:]) == sharedShards {
+					taken = time.Now()
+					t.Logf("%.1fs after the kill the others have all shards", taken.Sub(killed).Seconds())
+				}
 				switch {
 				case at == sharedSpan/3:
 					s.kill(t, names[0])
+					killed = time.Now()
 				case at == sharedSpan*2/3 || n == 1 && at == sharedSpan/2:
 					s.revive(t, names[0])
 				}
@@ -79,6 +85,20 @@ func (s *site) detector(t *testing.T, i int) string {
 	ops := "127.0.0.1:" + freePorts(t, 1)[0]
 	s.specs[name] = spec{name: name, args: []string{"detect", "--config", s.config}, ops: ops, env: []string{"IMWATCH_OPS_ADDR=" + ops}}
 	return name
+}
+
+// owned gives how many shards these detectors have.
+func (s *site) owned(t *testing.T, names []string) float64 {
+	t.Helper()
+	sum := 0.0
+	for _, name := range names {
+		own, err := metric(t.Context(), s.specs[name].ops, "im_detector_shards_owned", "")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		sum += own
+	}
+	return sum
 }
 
 // revive starts a process that was killed, once.
