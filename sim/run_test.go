@@ -28,9 +28,9 @@ func TestRunAgainstRealServers(t *testing.T) {
 			{Kind: sim.BadTokens, At: 600 * time.Millisecond, For: time.Second, Count: 25, Addresses: 5, Reason: event.HandshakeTokenSignature},
 			{Kind: sim.Silent, At: 100 * time.Millisecond, Count: 12},
 			{Kind: sim.Hammer, At: time.Second, For: time.Second, Rate: 30},
-			{Kind: sim.Reset, At: 1500 * time.Millisecond, Count: 1},
+			{Kind: sim.Reset, At: 900 * time.Millisecond, Count: 1},
 			{Kind: sim.SharedAddr, At: 600 * time.Millisecond, For: time.Second, Count: 5},
-			{Kind: sim.NodeStop, At: 4 * time.Second, For: 3 * time.Second, Node: 1},
+			{Kind: sim.NodeStop, At: 2 * time.Second, For: 5 * time.Second, Node: 1},
 		},
 	}
 	var mu sync.Mutex
