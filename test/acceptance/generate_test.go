@@ -25,6 +25,7 @@ type generator struct {
 	draw  *rand.Rand
 	start time.Time
 	span  time.Duration
+	users int
 	seq   map[string]uint64 // by node
 }
 
@@ -32,7 +33,7 @@ type generator struct {
 // ids tell the order in which they were made.
 func generate(t *testing.T, file string, count int, end time.Time, span time.Duration) generated {
 	t.Helper()
-	g := &generator{draw: rand.New(rand.NewPCG(4, 11)), start: end.Add(-span), span: span, seq: map[string]uint64{}} //nolint:gosec // the same events each time
+	g := &generator{draw: rand.New(rand.NewPCG(4, 11)), start: end.Add(-span), span: span, users: max(200, count/200), seq: map[string]uint64{}} //nolint:gosec // the same events each time
 	type line struct {
 		arrives time.Duration
 		text    []byte
@@ -75,7 +76,7 @@ func (g *generator) event(at time.Duration) *event.Event {
 	if minute == 4 && node == fmt.Sprintf("im-%d", 1+tenth%4) {
 		node = "im-4" // one falls silent
 	}
-	user := g.draw.IntN(200)
+	user := g.draw.IntN(g.users)
 	if g.draw.IntN(3) == 0 {
 		user = g.draw.IntN(10)
 	}

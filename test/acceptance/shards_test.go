@@ -115,7 +115,7 @@ func (s *site) write(t *testing.T, at func(time.Duration)) time.Time {
 	t.Helper()
 	began := time.Now()
 	// Half a minute before the trouble of the seventh minute begins.
-	g := &generator{draw: rand.New(rand.NewPCG(4, 11)), start: began.Add(-7*time.Minute + sharedSpan/3), seq: map[string]uint64{}} //nolint:gosec // the same lines each time
+	g := &generator{draw: rand.New(rand.NewPCG(4, 11)), start: began.Add(-7*time.Minute + sharedSpan/3), users: 200, seq: map[string]uint64{}} //nolint:gosec // the same lines each time
 	f, err := os.OpenFile(filepath.Join(s.logs, "generated.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
