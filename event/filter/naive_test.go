@@ -143,27 +143,87 @@ func texts() []string {
 	return []string{"", "a", "b", "ab", "aab", "abab", "ba", "abc", "A", "é", "a b", "the quick brown fox", "quick quick brown", "The 10,5 don't x-y", "b a b c a b d"}
 }
 
-func scalar(t *rapid.T, typ event.Type) event.Value {
+// scalars are the values of a type that are drawn.
+func scalars(typ event.Type) (vs []event.Value) {
 	switch typ {
 	case event.Long:
-		return event.LongValue(draw[int64](t, 0, 1, 2, 3, -1, 500, 1<<53, 1<<53+1, 1<<63-1, -1<<63))
+		for _, n := range []int64{0, 1, 2, 3, -1, 500, 1 << 53, 1<<53 + 1, 1<<63 - 1, -1 << 63} {
+			vs = append(vs, event.LongValue(n))
+		}
 	case event.Float:
-		return event.FloatValue(draw(t, 0, 1, 1.5, 1.5000000000000002, -2, 1e300, -1e300))
+		for _, x := range []float64{0, 1, 1.5, 1.5000000000000002, -2, 1e300, -1e300} {
+			vs = append(vs, event.FloatValue(x))
+		}
 	case event.Date:
-		return event.DateValue(time.Unix(1795000000, draw[int64](t, 0, 1, 2, 1_000_000, -1)))
+		for _, ns := range []int64{0, 1, 2, 1_000_000, -1} {
+			vs = append(vs, event.DateValue(time.Unix(1795000000, ns)))
+		}
 	case event.IP:
-		return event.IPValue(draw(t, "192.0.2.1", "192.0.2.2", "192.0.3.0", "::ffff:192.0.2.1", "::", "0.0.0.0", "2001:db8::1", "2001:DB8:0::1", "2001:db8::2"))
+		for _, a := range []string{"192.0.2.1", "192.0.2.2", "192.0.3.0", "::ffff:192.0.2.1", "::", "0.0.0.0", "2001:db8::1", "2001:DB8:0::1", "2001:db8::2"} {
+			vs = append(vs, event.IPValue(a))
+		}
 	case event.Bool:
-		return event.BoolValue(rapid.Bool().Draw(t, "bool"))
-	case event.Text:
-		return event.TextValue(draw(t, texts()...))
+		vs = append(vs, event.BoolValue(false), event.BoolValue(true))
+	default:
+		for _, s := range texts() {
+			vs = append(vs, event.Value{Type: typ, Text: s})
+		}
 	}
-	return event.KeywordValue(draw(t, texts()...))
+	return vs
+}
+
+func scalar(t *rapid.T, typ event.Type) event.Value { return draw(t, scalars(typ)...) }
+
+func networks() []string {
+	return []string{"192.0.2.0/24", "192.0.2.0/31", "192.0.2.1/32", "0.0.0.0/0", "::/0", "::/127", "2001:db8::/64", "2001:db8::1/128", "::ffff:192.0.2.0/120"}
+}
+
+func patterns() []string {
+	return []string{"*", "a*", "*b", "a*b", "ab*ab", "*a*b*", "a*a*b", "*aa*a*", "aba*bab", "ab", "", "*qu*k*"}
+}
+
+// TestEachLeaf tries every value against every bound.
+func TestEachLeaf(t *testing.T) {
+	for _, name := range fieldNames() {
+		f := field(t, name)
+		var leaves []filter.Expr
+		for _, v := range scalars(f.Type) {
+			leaves = append(leaves, filter.Equal{Field: f, Value: v})
+			for _, closed := range []bool{false, true} {
+				leaves = append(leaves, filter.Range{Field: f, From: &v, FromClosed: closed}, filter.Range{Field: f, To: &v, ToClosed: closed})
+			}
+		}
+		for _, p := range patterns() {
+			leaves = append(leaves, filter.Pattern{Field: f, Parts: strings.Split(p, "*")})
+		}
+		for _, n := range networks() {
+			if f.Type == event.IP {
+				leaves = append(leaves, filter.CIDR{Field: f, Prefix: n})
+			}
+		}
+		for _, x := range leaves {
+			match := filter.Compile(x)
+			for _, v := range scalars(f.Type) {
+				e := &event.Event{}
+				if f.ID == event.NoField {
+					e.SetLabel(strings.TrimPrefix(f.Name, event.LabelPrefix), v.Text)
+				} else {
+					e.Set(f.ID, v)
+				}
+				if got, want := match(e), naive(x, e); got != want {
+					t.Errorf("%#v on %s: got %t", x, v.Text, got)
+				}
+			}
+		}
+	}
+}
+
+func fieldNames() []string {
+	return []string{"user.id", "event.category", "labels.a", "labels.b", "event.duration", "im.heartbeat.rtt_ms", "event.ingested", "client.ip", "im.close.clean", "message"}
 }
 
 func someField(t *rapid.T) filter.Field {
-	name := draw(t, "user.id", "event.category", "labels.a", "labels.b", "event.duration", "im.heartbeat.rtt_ms", "event.ingested", "client.ip", "im.close.clean", "message")
-	f, _ := event.FieldByName(name)
+	f, _ := event.FieldByName(draw(t, fieldNames()...))
 	return filter.Field{Name: f.Name, ID: f.ID, Type: f.Type}
 }
 
@@ -230,13 +290,12 @@ func someLeaf(t *rapid.T) filter.Expr {
 	case 0:
 		return filter.Exists{Field: f}
 	case 1:
-		return filter.CIDR{Field: filter.Field{Name: "client.ip", ID: event.FieldClientIP, Type: event.IP}, Prefix: draw(t,
-			"192.0.2.0/24", "192.0.2.0/31", "192.0.2.1/32", "0.0.0.0/0", "::/0", "::/127", "2001:db8::/64", "2001:db8::1/128", "::ffff:192.0.2.0/120")}
+		return filter.CIDR{Field: filter.Field{Name: "client.ip", ID: event.FieldClientIP, Type: event.IP}, Prefix: draw(t, networks()...)}
 	case 2:
 		words := filter.Tokenize(draw(t, "quick", "quick brown", "brown quick", "a b", "b a b d", "a b d", "10,5 don't", "x y"))
 		return filter.Words{Field: filter.Field{Name: "message", ID: event.FieldMessage, Type: event.Text}, Words: words, Phrase: rapid.Bool().Draw(t, "phrase")}
 	case 3:
-		parts := strings.Split(draw(t, "*", "a*", "*b", "a*b", "ab*ab", "*a*b*", "a*a*b", "aba*bab", "ab", "", "*qu*k*"), "*")
+		parts := strings.Split(draw(t, patterns()...), "*")
 		return filter.Pattern{Field: draw(t, filter.Field{Name: "user.id", ID: event.FieldUserID}, filter.Field{Name: "labels.*", ID: event.NoField, Wild: true}, filter.Field{Name: "message", ID: event.FieldMessage, Type: event.Text}), Parts: parts}
 	case 4, 5:
 		r := filter.Range{Field: f, FromClosed: rapid.Bool().Draw(t, "from closed"), ToClosed: rapid.Bool().Draw(t, "to closed")}
@@ -250,4 +309,39 @@ func someLeaf(t *rapid.T) filter.Expr {
 		return r
 	}
 	return filter.Equal{Field: f, Value: scalar(t, f.Type)}
+}
+
+// TestSets finds each of few and of many values of one field, and no other.
+func TestSets(t *testing.T) {
+	for _, name := range []string{"user.id", "labels.a"} {
+		for n := 1; n <= 12; n++ {
+			or := filter.Or{filter.None{}}
+			for i := range n {
+				or = append(or, filter.Equal{Field: field(t, name), Value: event.KeywordValue(fmt.Sprint("v", i))})
+			}
+			match := filter.Compile(or)
+			for i := range n + 1 {
+				e := &event.Event{}
+				e.SetText(event.FieldUserID, fmt.Sprint("v", i))
+				e.SetLabel("a", fmt.Sprint("v", i))
+				if got := match(e); got != (i < n) {
+					t.Errorf("%s, %d values, the %dth: got %t", name, n, i, got)
+				}
+			}
+		}
+	}
+}
+
+// TestPhrases has phrases that begin twice, and such as are only the same words.
+func TestPhrases(t *testing.T) {
+	for _, text := range texts() {
+		for _, phrase := range []string{"quick", "quick brown fox", "quick fox brown", "b a b d", "a b d b", "b b b", "the 10,5 don't x", "a b c a b d", ""} {
+			x := filter.Words{Field: field(t, "message"), Words: filter.Tokenize(phrase), Phrase: true}
+			e := &event.Event{}
+			e.SetText(event.FieldMessage, text)
+			if got, want := filter.Compile(x)(e), naive(x, e); got != want {
+				t.Errorf("%q in %q: got %t", phrase, text, got)
+			}
+		}
+	}
 }
