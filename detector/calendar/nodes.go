@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"imwatch/detector/yamlnode"
 	"imwatch/event"
 
 	"go.yaml.in/yaml/v3"
@@ -29,7 +30,7 @@ func (r *reader) entries(n *yaml.Node, f func(k, v *yaml.Node)) {
 	}
 	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		k, v := resolve(n.Content[i]), resolve(n.Content[i+1])
+		k, v := yamlnode.Resolve(n.Content[i]), yamlnode.Resolve(n.Content[i+1])
 		switch {
 		case k.Kind != yaml.ScalarNode:
 			r.fail(k, "found %s as a key, expected a name", describe(k))
@@ -48,7 +49,7 @@ func (r *reader) list(n *yaml.Node, what string, f func(n *yaml.Node)) {
 		return
 	}
 	for _, item := range n.Content {
-		f(resolve(item))
+		f(yamlnode.Resolve(item))
 	}
 }
 
@@ -60,22 +61,9 @@ func (r *reader) text(n *yaml.Node, what string) (string, bool) {
 	return strings.TrimSpace(n.Value), true
 }
 
-// resolve follows an alias to what it stands for.
-func resolve(n *yaml.Node) *yaml.Node {
-	for n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	return n
-}
-
 func describe(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.MappingNode:
-		return "a mapping"
-	case n.Kind == yaml.SequenceNode:
-		return "a list"
-	case n.Tag == "!!null":
-		return "nothing"
+	if kind := yamlnode.Kind(n); kind != "" {
+		return kind
 	}
 	return fmt.Sprintf("%.60q", n.Value)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"imwatch/detector/yamlnode"
 	"imwatch/event"
 
 	"go.yaml.in/yaml/v3"
@@ -31,7 +32,7 @@ func Read(name string, src []byte) (*Calendar, []Fault) {
 	if n.Kind != yaml.DocumentNode || len(n.Content) == 0 {
 		return nil, []Fault{{1, 1, "found nothing, expected a mapping with the keys " + strings.Join(keys(), ", ")}}
 	}
-	r.file(resolve(n.Content[0]))
+	r.file(yamlnode.Resolve(n.Content[0]))
 	if len(r.faults) > 0 {
 		slices.SortStableFunc(r.faults, func(a, b Fault) int { return (a.Line-b.Line)*1_000_000 + a.Column - b.Column })
 		return nil, r.faults
@@ -176,7 +177,7 @@ func (r *reader) spans(n *yaml.Node) (all []span, ok bool) {
 	}
 	ok = true
 	for _, item := range items {
-		item = resolve(item)
+		item = yamlnode.Resolve(item)
 		sp, good := r.span(item)
 		if !good {
 			ok = false

@@ -41,9 +41,6 @@ func (e *Engine) key(key string) *keyState {
 	return r.states[n]
 }
 
-// Has says whether there is state for a key.
-func (e *Engine) Has(key string) bool { return e.key(key) != nil }
-
 // States gives the keys with state, in no particular order.
 func (e *Engine) States() []string {
 	r := e.only()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"imwatch/detector/yamlnode"
 	"imwatch/event/filter"
 
 	"go.yaml.in/yaml/v3"
@@ -92,7 +93,7 @@ func (d *decoder) checkAbsence(r *Rule) {
 
 // expectedKey reads a key: one value where group_by has one field, else a mapping of all its fields.
 func (d *decoder) expectedKey(n *yaml.Node, fields []filter.Field) ([]string, bool) {
-	n = resolve(n)
+	n = yamlnode.Resolve(n)
 	if n.Kind != yaml.MappingNode {
 		if len(fields) > 1 {
 			d.fail(n, "found %s, expected a mapping of the fields of group_by: %s", describe(n), fieldNames(fields))
@@ -112,7 +113,7 @@ func (d *decoder) expectedKey(n *yaml.Node, fields []filter.Field) ([]string, bo
 			d.fail(k, "%s is not in group_by; allowed are %s", f.Name, fieldNames(fields))
 			return
 		}
-		key[i], good[i] = d.text(resolve(v), "a value of "+f.Name)
+		key[i], good[i] = d.text(yamlnode.Resolve(v), "a value of "+f.Name)
 	})
 	for i, f := range fields {
 		if !good[i] && !HasErrors(d.findings) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"imwatch/detector/yamlnode"
 	"imwatch/event"
 
 	"go.yaml.in/yaml/v3"
@@ -70,7 +71,7 @@ type key[T any] struct {
 
 // object reads a mapping with fixed keys into a value. It reports unknown, double and missing keys.
 func object[T any](d *decoder, n *yaml.Node, keys []key[T], into *T) {
-	n = resolve(n)
+	n = yamlnode.Resolve(n)
 	if n.Kind != yaml.MappingNode {
 		d.fail(n, "found %s, expected a mapping with the keys %s", describe(n), strings.Join(names(keys), ", "))
 		return
@@ -83,7 +84,7 @@ func object[T any](d *decoder, n *yaml.Node, keys []key[T], into *T) {
 			return
 		}
 		seen[k.Value] = true
-		d.within(k.Value, v, func() { keys[i].read(d, resolve(v), into) })
+		d.within(k.Value, v, func() { keys[i].read(d, yamlnode.Resolve(v), into) })
 	})
 	for _, k := range keys {
 		if k.required && !seen[k.name] {
@@ -110,14 +111,14 @@ func required[T any](keys []key[T]) (list []string) {
 
 // entries calls f for each key of a mapping with free keys. It reports anything else and double keys.
 func (d *decoder) entries(n *yaml.Node, f func(k, v *yaml.Node)) {
-	n = resolve(n)
+	n = yamlnode.Resolve(n)
 	if n.Kind != yaml.MappingNode {
 		d.fail(n, "found %s, expected a mapping", describe(n))
 		return
 	}
 	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		k, v := resolve(n.Content[i]), n.Content[i+1]
+		k, v := yamlnode.Resolve(n.Content[i]), n.Content[i+1]
 		switch {
 		case k.Kind != yaml.ScalarNode:
 			d.fail(k, "found %s as a key, expected a name", describe(k))
@@ -132,34 +133,22 @@ func (d *decoder) entries(n *yaml.Node, f func(k, v *yaml.Node)) {
 
 // list calls f for each element of a list.
 func (d *decoder) list(n *yaml.Node, what string, f func(i int, n *yaml.Node)) {
-	n = resolve(n)
+	n = yamlnode.Resolve(n)
 	if n.Kind != yaml.SequenceNode {
 		d.fail(n, "found %s, expected a list of %s", describe(n), what)
 		return
 	}
 	for i, item := range n.Content {
-		d.within(fmt.Sprint(i), item, func() { f(i, resolve(item)) })
+		d.within(fmt.Sprint(i), item, func() { f(i, yamlnode.Resolve(item)) })
 	}
-}
-
-// resolve follows an alias to what it stands for.
-func resolve(n *yaml.Node) *yaml.Node {
-	for n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	return n
 }
 
 // describe says what a node is, for messages.
 func describe(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.MappingNode:
-		return "a mapping"
-	case n.Kind == yaml.SequenceNode:
-		return "a list"
-	case n.Tag == "!!null":
-		return "nothing"
-	case len(n.Value) > 60:
+	if kind := yamlnode.Kind(n); kind != "" {
+		return kind
+	}
+	if len(n.Value) > 60 {
 		return fmt.Sprintf("%q…", strings.ToValidUTF8(n.Value[:60], ""))
 	}
 	return fmt.Sprintf("%q", n.Value)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"imwatch/detector/yamlnode"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -72,7 +74,7 @@ const maxRow = math.MaxInt32
 func readDetect(d *decoder, n *yaml.Node, r *Rule) {
 	before := len(d.findings)
 	object(d, n, detectKeys(), &r.Detect)
-	n = resolve(n)
+	n = yamlnode.Resolve(n)
 	if n.Kind != yaml.MappingNode {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"imwatch/detector/yamlnode"
 	"imwatch/event"
 	"imwatch/event/filter"
 
@@ -131,7 +132,7 @@ func readSeverityWhen(d *decoder, n *yaml.Node, r *Rule) {
 	d.entries(n, func(k, v *yaml.Node) {
 		name, ok := d.oneOf(k, event.Severities())
 		d.within(k.Value, v, func() {
-			if is, fits := d.comparison(resolve(v)); ok && fits {
+			if is, fits := d.comparison(yamlnode.Resolve(v)); ok && fits {
 				r.SeverityWhen = append(r.SeverityWhen, Escalation{name, is})
 			}
 		})
@@ -160,7 +161,7 @@ func readLabels(d *decoder, n *yaml.Node, r *Rule) {
 			d.fail(k, "found %q as a label, expected at most 64 letters, digits, underscores and hyphens, beginning with a letter or underscore", k.Value)
 			return
 		}
-		if value, ok := d.text(resolve(v), "a text"); ok {
+		if value, ok := d.text(yamlnode.Resolve(v), "a text"); ok {
 			r.Labels[k.Value] = value
 		}
 	})
@@ -169,9 +170,9 @@ func readLabels(d *decoder, n *yaml.Node, r *Rule) {
 func readAnnotations(d *decoder, n *yaml.Node, r *Rule) {
 	found := map[string]Annotation{}
 	d.entries(n, func(k, v *yaml.Node) {
-		d.within(k.Value, resolve(v), func() {
-			if _, ok := d.text(resolve(v), "a text"); ok {
-				found[k.Value] = d.annotation(k.Value, resolve(v))
+		d.within(k.Value, yamlnode.Resolve(v), func() {
+			if _, ok := d.text(yamlnode.Resolve(v), "a text"); ok {
+				found[k.Value] = d.annotation(k.Value, yamlnode.Resolve(v))
 			}
 		})
 	})
@@ -183,7 +184,7 @@ func readAnnotations(d *decoder, n *yaml.Node, r *Rule) {
 func readTop(d *decoder, n *yaml.Node, e *Evidence) {
 	d.entries(n, func(k, v *yaml.Node) {
 		f, known := d.field(k)
-		count, ok := d.integer(resolve(v), 1, 100)
+		count, ok := d.integer(yamlnode.Resolve(v), 1, 100)
 		if known && ok {
 			e.Top = append(e.Top, Top{f, count})
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"imwatch/detector/yamlnode"
 	"imwatch/event"
 
 	"go.yaml.in/yaml/v3"
@@ -101,7 +102,7 @@ func readExpectKey(d *decoder, n *yaml.Node, x *Expect) {
 	x.Key = []event.KeyPart{}
 	d.entries(n, func(k, v *yaml.Node) {
 		f, known := d.field(k)
-		if v = resolve(v); v.Kind != yaml.ScalarNode {
+		if v = yamlnode.Resolve(v); v.Kind != yaml.ScalarNode {
 			d.fail(v, "found %s, expected a value as text", describe(v))
 		} else if known {
 			x.Key = append(x.Key, event.KeyPart{Field: f.Name, Value: v.Value})
@@ -140,7 +141,7 @@ func (d *decoder) assign(n *yaml.Node, prefix string, depth int, e *TestEvent) {
 		return
 	}
 	d.entries(n, func(k, v *yaml.Node) {
-		v = resolve(v)
+		v = yamlnode.Resolve(v)
 		name := prefix + k.Value
 		f, ok := event.FieldByName(name)
 		switch {
@@ -163,7 +164,7 @@ func (d *decoder) assignField(f event.Field, n *yaml.Node, e *TestEvent) {
 	}
 	var values []event.Value
 	for _, item := range items {
-		v, ok := d.value(f, resolve(item))
+		v, ok := d.value(f, yamlnode.Resolve(item))
 		if !ok {
 			return
 		}

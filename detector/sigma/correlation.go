@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imwatch/detector/yamlnode"
 	"imwatch/event"
 	"imwatch/event/filter"
 
@@ -40,7 +41,7 @@ func correlationTypes() []string {
 
 // correlation converts the correlation of a document into a rule.
 func (c *converter) correlation(d *doc) *target {
-	k := &correlation{d: d, node: resolve(d.fields["correlation"]), keys: map[string]*yaml.Node{}}
+	k := &correlation{d: d, node: yamlnode.Resolve(d.fields["correlation"]), keys: map[string]*yaml.Node{}}
 	if k.node.Kind != yaml.MappingNode {
 		c.fail(d, k.node, "found %s, expected a correlation: a mapping with type, rules, timespan and condition", describe(k.node))
 		return nil
@@ -96,7 +97,7 @@ func (c *converter) references(k *correlation) {
 		list = []*yaml.Node{n}
 	}
 	for _, item := range list {
-		item = resolve(item)
+		item = yamlnode.Resolve(item)
 		to, names := c.find(item.Value)
 		switch {
 		case to == nil:
@@ -167,7 +168,7 @@ func (c *converter) readGroupBy(k *correlation) {
 		list = []*yaml.Node{n}
 	}
 	for _, item := range list {
-		item = resolve(item)
+		item = yamlnode.Resolve(item)
 		name, ok := item.Value, true
 		if a := entry(aliases, item.Value); a != nil {
 			name, ok = c.alias(k, item, a)
@@ -218,7 +219,7 @@ func entry(n *yaml.Node, name string) *yaml.Node {
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == name {
-			return resolve(n.Content[i+1])
+			return yamlnode.Resolve(n.Content[i+1])
 		}
 	}
 	return nil
@@ -309,7 +310,7 @@ func (c *converter) limitField(k *correlation) string {
 		return ""
 	}
 	if n.Kind == yaml.SequenceNode && len(n.Content) == 1 {
-		n = resolve(n.Content[0])
+		n = yamlnode.Resolve(n.Content[0])
 	}
 	if n.Kind != yaml.ScalarNode {
 		c.fail(k.d, n, "found %s, expected one field: combinations of several cannot be counted", describe(n))

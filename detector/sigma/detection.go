@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"imwatch/detector/yamlnode"
 	"imwatch/event"
 	"imwatch/event/filter"
 
@@ -13,7 +14,7 @@ import (
 
 // detection converts the detection of a document into its where.
 func (c *converter) detection(d *doc) {
-	n := resolve(d.fields["detection"])
+	n := yamlnode.Resolve(d.fields["detection"])
 	if n.Kind != yaml.MappingNode {
 		c.fail(d, n, "found %s, expected a mapping of search identifiers and a condition", describe(n))
 		return
@@ -58,7 +59,7 @@ func (c *converter) conditions(d *doc, n *yaml.Node, nodes map[string]*yaml.Node
 	used := map[string]bool{}
 	var xs []filter.Expr
 	for _, item := range list {
-		if item = resolve(item); item.Kind != yaml.ScalarNode || strings.TrimSpace(item.Value) == "" {
+		if item = yamlnode.Resolve(item); item.Kind != yaml.ScalarNode || strings.TrimSpace(item.Value) == "" {
 			c.fail(d, item, "found %s, expected a condition, as in selection and not filter", describe(item))
 			return nil
 		}
@@ -78,7 +79,7 @@ func (c *converter) conditions(d *doc, n *yaml.Node, nodes map[string]*yaml.Node
 
 // search converts one search identifier: a mapping, of which all must hold, or a list, of which one must.
 func (c *converter) search(d *doc, n *yaml.Node) filter.Expr {
-	n = resolve(n)
+	n = yamlnode.Resolve(n)
 	switch n.Kind {
 	case yaml.MappingNode:
 		return c.mapping(d, n)
@@ -140,7 +141,7 @@ func (c *converter) allKeywords(d *doc, k, v *yaml.Node, m modifiers) filter.Exp
 	}
 	var xs []filter.Expr
 	for _, item := range v.Content {
-		x := c.keywords(d, resolve(item))
+		x := c.keywords(d, yamlnode.Resolve(item))
 		if x == nil {
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"imwatch/detector/rule"
+	"imwatch/detector/yamlnode"
 	"imwatch/event"
 	"imwatch/event/filter"
 
@@ -98,7 +99,7 @@ func near(want string, have map[string]*yaml.Node) string {
 func (c *converter) each(d *doc, n *yaml.Node, f func(k, v *yaml.Node)) {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		k, v := resolve(n.Content[i]), resolve(n.Content[i+1])
+		k, v := yamlnode.Resolve(n.Content[i]), yamlnode.Resolve(n.Content[i+1])
 		if k.Kind != yaml.ScalarNode {
 			c.fail(d, k, "found %s as a key, expected a name", describe(k))
 			continue
@@ -130,7 +131,7 @@ func (d *doc) texts(name string) (list []string) {
 		return []string{strings.TrimSpace(n.Value)}
 	}
 	for _, item := range n.Content {
-		if item = resolve(item); item.Kind == yaml.ScalarNode {
+		if item = yamlnode.Resolve(item); item.Kind == yaml.ScalarNode {
 			list = append(list, strings.TrimSpace(item.Value))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"imwatch/detector/rule"
+	"imwatch/detector/yamlnode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -63,23 +64,10 @@ func (r *reporter) sorted(files []string) []rule.Finding {
 	return r.findings
 }
 
-// resolve follows an alias to what it stands for.
-func resolve(n *yaml.Node) *yaml.Node {
-	for n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	return n
-}
-
 // describe says what a node is, for messages.
 func describe(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.MappingNode:
-		return "a mapping"
-	case n.Kind == yaml.SequenceNode:
-		return "a list"
-	case n.Tag == "!!null":
-		return "nothing"
+	if kind := yamlnode.Kind(n); kind != "" {
+		return kind
 	}
 	return fmt.Sprintf("%q", n.Value)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"imwatch/detector/kql"
+	"imwatch/detector/yamlnode"
 	"imwatch/event"
 	"imwatch/event/filter"
 
@@ -33,7 +34,7 @@ func (c *converter) values(d *doc, f filter.Field, m modifiers, n *yaml.Node) fi
 	}
 	var xs []filter.Expr
 	for _, item := range n.Content {
-		x := c.value(d, f, m, resolve(item))
+		x := c.value(d, f, m, yamlnode.Resolve(item))
 		if x == nil {
 			return nil
 		}

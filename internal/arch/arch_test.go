@@ -34,14 +34,15 @@ var may = map[string][]string{
 	"detector":                    {"event", "event/filter", "event/canary", "internal/bus", "internal/store", "detector/"},
 	"detector/kql":                {"event", "event/filter"},
 	"detector/kql/kqltest":        {"event", "event/filter", "detector/kql", "internal/store"},
-	"detector/calendar":           {"event", "rules"},
-	"detector/rule":               {"event", "event/filter", "detector/kql", "detector/calendar"},
+	"detector/calendar":           {"event", "rules", "detector/yamlnode"},
+	"detector/rule":               {"event", "event/filter", "detector/kql", "detector/calendar", "detector/yamlnode"},
 	"detector/engine":             {"event", "event/filter", "detector/rule", "detector/window"},
 	"detector/window":             {"event", "event/filter", "detector/rule"},
 	"detector/shard":              {"event", "internal/bus", "detector/"},
 	"detector/ruletest":           {"event", "event/filter", "detector/"},
 	"detector/backtest":           {"event", "event/filter", "internal/bus", "internal/store", "detector/"},
 	"detector/explain":            {"event", "event/filter", "internal/bus", "internal/store", "detector/"},
+	"detector/yamlnode":           nil,
 	"detector/sigma":              {"event", "event/filter", "detector/"},
 	"detector/query":              {"event", "event/filter", "internal/store", "detector/"},
 	"rules":                       nil,
@@ -100,7 +101,7 @@ var owner = map[string][]string{
 	"github.com/gorilla/websocket":  {"im-server", "client", "sim"},
 	"github.com/golang-jwt/jwt":     {"im-server", "sim"},
 	"github.com/wneessen/go-mail":   {"alerting/email"},
-	"go.yaml.in/yaml":               {"internal/config", "detector/calendar", "detector/rule", "detector/ruletest", "detector/sigma"},
+	"go.yaml.in/yaml":               {"internal/config", "detector/calendar", "detector/rule", "detector/ruletest", "detector/sigma", "detector/yamlnode"},
 }
 
 func TestImportsGoOnlyDown(t *testing.T) {
