@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
@@ -42,20 +43,23 @@ func waitFor(t *testing.T, what string, limit time.Duration, condition func(cont
 	}
 }
 
-// freePorts gives ports that nobody listened on a moment ago. They stay the same through all restarts of a process.
+// freePorts gives ports that nobody listens on. They stay the same through all restarts of a process, so they lie below
+// the range (32768 and up on Linux) out of which the kernel takes the near ends of connections: while a process is down,
+// a client's connection would take its port.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
+	const first, past = 20000, 32000
 	var ports []string
-	for range n {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	for tries := 0; len(ports) < n; tries++ {
+		if tries == 1000 {
+			t.Fatal("no port to listen on is free")
+		}
+		port := strconv.Itoa(first + rand.IntN(past-first))
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
 		if err != nil {
-			t.Fatal(err)
+			continue // taken
 		}
 		defer l.Close() // only behind the loop, so that they differ
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
 		ports = append(ports, port)
 	}
 	return ports
