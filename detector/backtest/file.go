@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"time"
 
 	"imwatch/event"
@@ -33,20 +34,23 @@ func File(ctx context.Context, src io.Reader, name string, o Options) (*Summary,
 // eachLine hands the events of a source over, a batch at a time; they are only lent.
 func eachLine(ctx context.Context, src io.Reader, s *Summary, f func([]event.Event) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	free := make(chan *batch, 4)
+	free := make(chan *batch, 2+2*runtime.GOMAXPROCS(0))
 	for range cap(free) {
-		free <- &batch{events: make([]event.Event, batchSize)}
+		free <- &batch{events: make([]event.Event, batchSize), decoded: make(chan struct{}, 1)}
 	}
 	full := decode(ctx, src, free)
 	defer func() {
 		cancel()
-		for range full { // waits for the goroutine to end
+		for range full { // waits for the goroutines to end
 		}
 	}()
+	names := map[uint64]int{}
 	for b := range full {
+		<-b.decoded
 		if ctx.Err() != nil {
 			break
 		}
+		b.name(names)
 		for _, bad := range b.bad {
 			s.bad(bad.Place, bad.Err)
 		}

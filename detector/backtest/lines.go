@@ -7,103 +7,133 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"sync"
 
 	"github.com/cespare/xxhash/v2"
 
 	"imwatch/event"
 )
 
-// batchSize is how many lines are decoded before they are handed over: enough to make the handing over cheap, and few
-// enough to stay in the cache.
+// batchSize is how many lines are decoded at a time: enough to make the handing over cheap, and few enough to stay in
+// the cache.
 const batchSize = 256
 
-// batch is a run of lines, decoded.
+// batch is a run of lines, first as they were read, then decoded.
 type batch struct {
+	text    []byte
+	ends    []int // of each line in text
+	first   int   // number of the first line in the source
+	err     error // of reading: the last batch
+	decoded chan struct{}
+
 	events []event.Event
 	n      int
-	bad    []BadLine // with the number of events before each
-	err    error     // of reading: the last batch
+	bad    []BadLine
+	noID   []unnamed
 }
 
-// decode reads JSON lines in a goroutine of its own, so that decoding and evaluating take a core each. The channel is
-// closed after the last batch; when ctx ends, reading ends too. Batches go back through free.
+// unnamed is an event without an id, by its place among the events of its batch and the hash of its line.
+type unnamed struct {
+	at   int
+	hash uint64
+}
+
+// decode reads JSON lines in one goroutine and decodes them in as many as there are cores, beside the one that
+// evaluates. Batches come in order; wait for decoded before reading one, and send it back through free. The channel
+// is closed after the last batch. When ctx ends, reading ends too.
 func decode(ctx context.Context, src io.Reader, free <-chan *batch) <-chan *batch {
-	full := make(chan *batch)
+	ordered, work := make(chan *batch, cap(free)), make(chan *batch, cap(free))
 	go func() {
-		defer close(full)
-		l := lineReader{r: bufio.NewReaderSize(src, 1<<20), ids: map[uint64]int{}}
-		for {
-			var b *batch
+		var workers sync.WaitGroup
+		for range runtime.GOMAXPROCS(0) {
+			workers.Go(func() {
+				for b := range work {
+					b.decode()
+				}
+			})
+		}
+		l := lineReader{r: bufio.NewReaderSize(src, 1<<20)}
+		for more := true; more; {
 			select {
-			case b = <-free:
+			case b := <-free:
+				l.fill(b)
+				more = b.err == nil
+				ordered <- b // neither blocks: there are no more batches than have room
+				work <- b
 			case <-ctx.Done():
-				return
-			}
-			b.n, b.bad, b.err = 0, b.bad[:0], nil
-			for b.n < len(b.events) && b.err == nil {
-				l.next(b)
-			}
-			select {
-			case full <- b:
-			case <-ctx.Done():
-				return
-			}
-			if b.err != nil {
-				return
+				more = false
 			}
 		}
+		close(work)
+		workers.Wait()
+		close(ordered)
 	}()
-	return full
+	return ordered
+}
+
+func (b *batch) decode() {
+	defer func() { b.decoded <- struct{}{} }()
+	from := 0
+	for i, end := range b.ends {
+		line := bytes.TrimSpace(b.text[from:end])
+		from = end
+		if len(line) == 0 {
+			continue
+		}
+		ev := &b.events[b.n]
+		if err := event.Decode(line, ev); err != nil {
+			b.bad = append(b.bad, BadLine{fmt.Sprintf("line %d", b.first+i), err})
+			continue
+		}
+		if ev.ID() == "" && !ev.IsWatermark() {
+			b.noID = append(b.noID, unnamed{at: b.n, hash: xxhash.Sum64(line)})
+		}
+		b.n++
+	}
+}
+
+// name gives the events without an id one: by what stands in the line and how many like it came before, so that the
+// same lines in another order are the same events. seen counts them by their hash.
+func (b *batch) name(seen map[uint64]int) {
+	for _, u := range b.noID {
+		seen[u.hash]++
+		b.events[u.at].SetText(event.FieldEventID, fmt.Sprintf("line-%016x-%06d", u.hash, seen[u.hash]))
+	}
 }
 
 type lineReader struct {
 	r      *bufio.Reader
 	number int
-	long   []byte
-	ids    map[uint64]int // how often a line without event.id came, by its hash
 }
 
-// next reads one line into b: an event, a bad line, nothing for an empty one, or the end.
-func (l *lineReader) next(b *batch) {
-	line, err := l.line()
-	if len(line) == 0 && err != nil {
-		b.err = err
-		return
-	}
-	l.number++
-	line = bytes.TrimSpace(line)
-	if len(line) == 0 {
-		return
-	}
-	ev := &b.events[b.n]
-	if err := event.Decode(line, ev); err != nil {
-		b.bad = append(b.bad, BadLine{fmt.Sprintf("line %d", l.number), err})
-		return
-	}
-	if ev.ID() == "" && !ev.IsWatermark() {
-		h := xxhash.Sum64(line)
-		l.ids[h]++
-		ev.SetText(event.FieldEventID, originID(h, l.ids[h]))
-	}
-	b.n++
-}
-
-// originID names a line that has no event.id: by what stands in it and how many like it came before, so that the same
-// lines in another order are the same events.
-func originID(hash uint64, nth int) string { return fmt.Sprintf("line-%016x-%06d", hash, nth) }
-
-// line gives the next line, of any length: Decode says of one that is too long that it is.
-func (l *lineReader) line() ([]byte, error) {
-	line, err := l.r.ReadSlice('\n')
-	if !errors.Is(err, bufio.ErrBufferFull) {
-		return line, err
-	}
-	l.long = append(l.long[:0], line...)
-	for errors.Is(err, bufio.ErrBufferFull) {
-		line, err = l.r.ReadSlice('\n')
-		if len(l.long) <= event.MaxLine {
-			l.long = append(l.long, line...)
+// fill reads the lines of a batch.
+func (l *lineReader) fill(b *batch) {
+	b.text, b.ends, b.first, b.err = b.text[:0], b.ends[:0], l.number+1, nil
+	b.n, b.bad, b.noID = 0, b.bad[:0], b.noID[:0]
+	for len(b.ends) < len(b.events) {
+		before := len(b.text)
+		if b.err = l.line(b); len(b.text) > before || b.err == nil {
+			l.number++
+			b.ends = append(b.ends, len(b.text))
+		}
+		if b.err != nil {
+			return
 		}
 	}
-	return l.long, err
+}
+
+// line adds the next line to a batch. Of one that is too long only so much is kept that decoding says that it is.
+func (l *lineReader) line(b *batch) error {
+	kept := 0
+	for {
+		part, err := l.r.ReadSlice('\n')
+		if kept <= event.MaxLine {
+			b.text = append(b.text, part...)
+			kept += len(part)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return err
+		}
+	}
 }
