@@ -21,8 +21,9 @@ var may = map[string][]string{
 	"event/deadletter": {"event"},
 	"event/canary":     {"event"},
 
-	"im-server":          {"event", "im-server/protocol"},
+	"im-server":          {"event", "im-server/"},
 	"im-server/protocol": nil,
+	"im-server/cluster":  nil,
 	"client":             {"event", "im-server/protocol"},
 	"sim":                {"event", "client", "im-server/protocol"},
 
