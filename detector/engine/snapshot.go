@@ -17,7 +17,7 @@ import (
 // fingerprint, so that it goes only to a rule that decides the same.
 const (
 	magic   = "imdet"
-	version = 5
+	version = 6
 )
 
 // ErrSnapshot is returned (wrapped) by Restore for bytes that are no snapshot of this version, or a damaged one.

@@ -25,6 +25,7 @@ type partition struct {
 	lagging int     // how many are left out but not silent
 	mark    int64   // watermark, never falls
 	held    bool    // has to be heard of first
+	unread  bool    // holds messages that were not read: what comes may be of any node
 	empty   int64   // since when nothing is in it, of wall time, while it is held; 0: not known
 	ended   bool    // nothing more will come
 	number  int
@@ -100,11 +101,19 @@ func (p *partition) release(wall, idle int64) {
 	}
 }
 
-// refresh takes every node as heard of now.
+// counts says whether the partition holds the watermark: by a node that is heard of, or by messages that are unread.
+func (p *partition) counts() bool {
+	return len(p.order) > p.silent || p.unread && len(p.order) > 0
+}
+
+// refresh says that messages are unread, of whichever node: none falls silent before they are read. One that is silent
+// stays so until it is heard of, or every pause of ours would tell that it is back.
 func (p *partition) refresh(wall int64) {
+	p.unread, p.empty = true, 0
 	for _, n := range p.order {
-		n.heard = wall
-		p.wake(n)
+		if !n.silent {
+			n.heard = wall
+		}
 	}
 }
 

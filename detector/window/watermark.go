@@ -112,9 +112,9 @@ func (w *Watermark) Tick(wall int64, behind func(p int) bool) {
 		}
 		if behind(p) {
 			still = false
-			part.empty = 0
 			part.refresh(wall)
 		} else {
+			part.unread = false
 			part.release(wall, w.idle)
 			part.silence(wall, w.idle)
 			part.forget(Add(wall, -max(10*w.idle, forgetAfter)))
@@ -182,7 +182,7 @@ func (w *Watermark) advance() {
 		case part == nil || part.ended:
 		case part.held:
 			return
-		case len(part.order) > part.silent:
+		case part.counts():
 			least = min(least, part.mark)
 		}
 	}

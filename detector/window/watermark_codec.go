@@ -17,6 +17,7 @@ func (w *Watermark) Encode(e *Encoder) {
 		e.Len(p)
 		e.Int(part.mark)
 		e.Bool(part.held)
+		e.Bool(part.unread)
 		e.Int(part.empty)
 		e.Bool(part.ended)
 		e.Len(len(part.order))
@@ -44,7 +45,7 @@ func (w *Watermark) Decode(d *Decoder) {
 			return
 		}
 		part := w.part(int(number))
-		part.mark, part.held, part.empty, part.ended = d.Int(), d.Bool(), d.Int(), d.Bool()
+		part.mark, part.held, part.unread, part.empty, part.ended = d.Int(), d.Bool(), d.Bool(), d.Int(), d.Bool()
 		for range d.Len(6) {
 			part.read(d)
 		}
