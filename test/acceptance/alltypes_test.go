@@ -133,6 +133,7 @@ func backtester(t *testing.T, rules string, more ...string) func(...string) []st
 // allTypesEmbedded runs everything in one process, stops it, and looks at what it left.
 func allTypesEmbedded(t *testing.T, rules string, g generated) (func(...string) []string, []string) {
 	t.Helper()
+	t.Setenv("IMWATCH_EMBEDDED_BROKER_TOPIC_BYTES", "4294967296") // all of it is read again afterwards
 	s := newSite(t)
 	s.config = settings{Dir: s.dir, Rules: rules}.write(t, s.told)
 	s.node(t, node1, "up", "--data", s.dir)
@@ -146,7 +147,7 @@ func allTypesEmbedded(t *testing.T, rules string, g generated) (func(...string) 
 	s.stop(t, node1)
 
 	cfg := embedded.DefaultConfig()
-	cfg.Dir = filepath.Join(s.dir, "broker")
+	cfg.Dir, cfg.TopicBytes = filepath.Join(s.dir, "broker"), 4<<30
 	b, err := embedded.Open(cfg, quietLog(), nil)
 	if err != nil {
 		t.Fatal(err)
