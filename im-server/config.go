@@ -1,6 +1,10 @@
 package imserver
 
-import "time"
+import (
+	"time"
+
+	"imwatch/im-server/eventlog"
+)
 
 // Config says how a server listens, whom it lets in and where it writes. DefaultConfig gives the defaults.
 type Config struct {
@@ -17,7 +21,7 @@ type Config struct {
 	Heartbeat      HeartbeatConfig `yaml:"heartbeat"`
 	Timeouts       TimeoutsConfig  `yaml:"timeouts"`
 	Drain          DrainConfig     `yaml:"drain"`
-	Log            LogConfig       `yaml:"log"`
+	Log            eventlog.Config `yaml:"log"`
 }
 
 // TLSConfig names the certificate of the clients' listener. Both empty: no TLS.
@@ -76,17 +80,6 @@ type DrainConfig struct {
 	RetryMax time.Duration `yaml:"retry_max" doc:"to here"`
 }
 
-// LogConfig says where events go.
-type LogConfig struct {
-	Path     string        `yaml:"path" doc:"file that events are written to; empty: none, and connections lost in a crash get no end"`
-	Stdout   bool          `yaml:"stdout" doc:"write events to standard output too"`
-	MaxBytes int64         `yaml:"max_bytes" doc:"size at which the file is renamed and a new one begun"`
-	MaxAge   time.Duration `yaml:"max_age" doc:"age at which the file is renamed and a new one begun"`
-	Keep     int           `yaml:"keep" doc:"renamed files kept; 0: all"`
-	Queue    int           `yaml:"queue" doc:"events waiting to be written before further ones are dropped and counted"`
-	Level    string        `yaml:"level" doc:"info, or debug for heartbeat, join and leave too"`
-}
-
 // DefaultConfig gives the defaults. A key for tokens has none: Validate asks for it.
 func DefaultConfig() Config {
 	return Config{
@@ -101,8 +94,6 @@ func DefaultConfig() Config {
 		Heartbeat: HeartbeatConfig{Interval: 30 * time.Second, Timeout: 90 * time.Second, MaxMissed: 3},
 		Timeouts:  TimeoutsConfig{Handshake: 5 * time.Second, Write: 10 * time.Second, Close: 2 * time.Second},
 		Drain:     DrainConfig{Timeout: 30 * time.Second, Rate: 500, RetryMin: 500 * time.Millisecond, RetryMax: 3 * time.Second},
-		Log: LogConfig{
-			Path: "im-server.log", MaxBytes: 256 << 20, MaxAge: time.Hour, Keep: 24, Queue: 65_536, Level: "info",
-		},
+		Log:       eventlog.DefaultConfig(),
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"imwatch/event"
+	"imwatch/im-server/eventlog"
 	"imwatch/im-server/protocol"
 )
 
@@ -67,8 +68,8 @@ func (c *conn) event(a event.Action) *event.Event {
 }
 
 // record is what the ledger keeps.
-func (c *conn) record() *openRecord {
-	return &openRecord{
+func (c *conn) record() eventlog.Record {
+	return eventlog.Record{
 		ID: c.id, At: c.opened.UnixNano(), Session: c.session, User: c.client.user, Device: c.client.device,
 		IP: c.client.ip, Port: int(c.client.port), Trace: c.client.trace.trace, Span: c.client.trace.span,
 	}

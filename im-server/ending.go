@@ -183,7 +183,7 @@ func (c *conn) logEnd() {
 	ev.SetInt(event.FieldBytesOut, c.bytesOut.Load())
 	ev.SetInt(event.FieldMessagesIn, c.messagesIn.Load())
 	ev.SetInt(event.FieldMessagesOut, sent)
-	c.s.events.put(queued{ev: ev, close: c.id})
+	c.s.log.End(ev, c.id)
 }
 
 func (e *ending) describe(ev *event.Event) {

@@ -150,7 +150,7 @@ func (s *Server) open(h *handshake, ws *websocket.Conn) {
 	ev.SetBool(event.FieldSessionResumed, false)
 	hint := newHints(h.g.Request)
 	hint.describe(ev)
-	c.logged = s.events.put(queued{ev: ev, open: c.record()})
+	c.logged = s.log.Begin(ev, c.record())
 	s.connects.Add(1)
 	s.metrics.handshakes.WithLabelValues("success", "ok").Inc()
 	s.metrics.handshakeSeconds.Observe(c.opened.Sub(h.began).Seconds())

@@ -42,7 +42,7 @@ func (s *Server) logStats(before uint64) (dropped uint64) {
 	ev.SetInt(event.FieldServerHandshakes, s.pending.Load())
 	ev.SetInt(event.FieldServerMessagesIn, s.counts.in.Swap(0))
 	ev.SetInt(event.FieldServerMessagesOut, s.counts.out.Swap(0))
-	dropped = s.events.drops()
+	dropped = s.log.Dropped()
 	if lost := dropped - before; lost > 0 {
 		ev.SetLabel("log_dropped", strconv.FormatUint(lost, 10))
 		s.deps.Log.WithField("events", lost).Error("the event log could not keep up; events were dropped")
@@ -52,9 +52,4 @@ func (s *Server) logStats(before uint64) (dropped uint64) {
 }
 
 // ReopenLog closes the event log and opens its path again: what to do after the file was moved away. It returns at once.
-func (s *Server) ReopenLog() {
-	select {
-	case s.log.reopen <- struct{}{}:
-	default:
-	}
-}
+func (s *Server) ReopenLog() { s.log.Reopen() }

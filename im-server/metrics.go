@@ -20,7 +20,6 @@ type metrics struct {
 	in, out          prometheus.Counter     // of messages
 	rejected         *prometheus.CounterVec // code
 	slow             prometheus.Counter
-	lines            prometheus.Counter
 	panics           prometheus.Counter
 }
 
@@ -36,7 +35,6 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		messages:         counters("messages_total", "Envelopes by direction: in, out.", "direction"),
 		rejected:         counters("messages_rejected_total", "Envelopes that were refused, by error code.", "code"),
 		slow:             counter("slow_consumers_total", "Connections whose send queue passed its limit."),
-		lines:            counter("log_lines_total", "Events written to the log."),
 		panics:           counter("panics_total", "Panics that were caught; each is a defect."),
 	}
 	m.in, m.out = m.messages.WithLabelValues("in"), m.messages.WithLabelValues("out")
@@ -44,16 +42,14 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		m.disconnects.WithLabelValues(r.Reason, r.Initiator)
 	}
 	collectors := []prometheus.Collector{
-		m.handshakes, m.handshakeSeconds, m.disconnects, m.unclassified, m.rtt, m.missed, m.messages, m.rejected, m.slow, m.lines, m.panics,
+		m.handshakes, m.handshakeSeconds, m.disconnects, m.unclassified, m.rtt, m.missed, m.messages, m.rejected, m.slow, m.panics,
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "open"}, func() float64 { return float64(s.hub.count()) }),
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "handshake"}, func() float64 { return float64(s.pending.Load()) }),
 		gauge("connection_imbalance", "Connects less ends less open connections; other than 0 for long is a defect.", nil, s.imbalance),
 		gauge("send_queue_bytes", "Bytes waiting to be sent to all clients.", nil, func() float64 { return float64(s.queuedBytes.Load()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "im_server_log_dropped_total", Help: "Events dropped because the log's queue was full."},
-			func() float64 { return float64(s.events.drops()) }),
 	}
 	var errs []error
-	for _, c := range collectors {
+	for _, c := range append(collectors, s.log.Collectors()...) {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)

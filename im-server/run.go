@@ -17,12 +17,12 @@ import (
 // connection has its end in the log then, and the listeners and the log are closed. It returns an error if it cannot
 // serve. It may be called once.
 func (s *Server) Run(ctx context.Context) error {
-	if err := s.settleOrphans(ctx); err != nil {
+	if err := s.log.Recover(ctx, func(ev *event.Event) { s.describe(ev, event.ActionOrphaned, ev.Time()) }); err != nil {
 		return fmt.Errorf("im-server: %w", errors.Join(err, s.Close()))
 	}
 	stopLog, stopWork := make(chan struct{}), make(chan struct{})
 	var logging, working sync.WaitGroup
-	logging.Go(func() { s.log.run(stopLog) })
+	logging.Go(func() { s.log.Run(stopLog) })
 	working.Go(func() { s.wheel.run(stopWork, s.clock, s.safeVisit) })
 	working.Go(func() { s.keepHouse(stopWork) })
 	failed := make(chan error, 2)
@@ -44,7 +44,7 @@ func (s *Server) Run(ctx context.Context) error {
 	working.Wait()
 	s.folder.flush(s.now(), true)
 	s.emit(s.nodeEvent(event.ActionServerStop))
-	s.events.close()
+	s.log.Seal()
 	close(stopLog)
 	logging.Wait()
 	if err = errors.Join(err, s.Close()); err != nil {

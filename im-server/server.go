@@ -20,6 +20,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"imwatch/event"
+	"imwatch/im-server/eventlog"
 	"imwatch/im-server/protocol"
 )
 
@@ -58,9 +59,7 @@ type Server struct {
 	wheel   *wheel
 	limiter *connectLimiter
 	folder  *folder
-	events  *eventQueue
-	log     *eventLog
-	lock    io.Closer // of the log; nil: none
+	log     *eventlog.Log
 	metrics *metrics
 
 	ready    atomic.Bool
@@ -121,7 +120,7 @@ func (s *Server) setDefaults() {
 	}
 	s.freed, s.buffers = make(chan struct{}, 1), newBuffers()
 	s.start = s.now()
-	s.boot = bootID(s.start)
+	s.boot = eventlog.BootID(s.start)
 }
 
 func (s *Server) build() (err error) {
@@ -141,7 +140,10 @@ func (s *Server) build() (err error) {
 	s.hub = newHub()
 	s.wheel = newWheel(s.cfg.Heartbeat, s.clock())
 	s.handlers = handlers()
-	s.events = newEventQueue(s.node+"-"+s.boot+"-", s.cfg.Log.Queue)
+	s.log, err = eventlog.Open(s.cfg.Log, eventlog.Deps{Node: s.node, Boot: s.boot, Stdout: s.deps.Stdout, Diag: s.deps.Log, Now: s.now})
+	if err != nil {
+		return err
+	}
 	s.upgrader = websocket.Upgrader{
 		ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: new(sync.Pool), HandshakeTimeout: s.cfg.Timeouts.Handshake,
 		CheckOrigin:  func(*http.Request) bool { return true },                // checked before, with its own reason
@@ -150,9 +152,6 @@ func (s *Server) build() (err error) {
 	}
 	if s.metrics, err = newMetrics(s.deps.Registerer, s); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
-	}
-	if err := s.openLog(); err != nil {
-		return err
 	}
 	if err := s.listen(); err != nil {
 		return err
@@ -210,9 +209,6 @@ func (s *Server) Close() error {
 	if s.log != nil {
 		errs = append(errs, s.log.Close())
 	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
-	}
 	return errors.Join(errs...)
 }
 
@@ -223,14 +219,9 @@ func (s *Server) imbalance() float64 {
 	return float64(s.connects.Load() - s.ends.Load() - int64(s.hub.count()))
 }
 
-// bootID names one life of a node. Ids of a later boot sort after those of an earlier one.
-func bootID(at time.Time) string {
-	return fmt.Sprintf("%011x", at.UnixMilli()) + randomHex(2)
-}
-
 // event begins an event with what every line has but its id.
 func (s *Server) event(a event.Action, at time.Time) *event.Event {
-	ev := s.events.event()
+	ev := s.log.Event()
 	s.describe(ev, a, at)
 	return ev
 }
@@ -253,7 +244,7 @@ func (s *Server) nodeEvent(a event.Action) *event.Event {
 }
 
 // emit hands an event to the log.
-func (s *Server) emit(ev *event.Event) { s.events.put(queued{ev: ev}) }
+func (s *Server) emit(ev *event.Event) { s.log.Put(ev) }
 
 // port gives the port of an address; 0 if it has none.
 func port(addr net.Addr) int64 {

@@ -1,7 +1,6 @@
 package imserver
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -96,20 +95,6 @@ func FuzzContinueTrace(f *testing.F) {
 		got := continueTrace(header)
 		if len(got.trace) != 32 || !traceHex(got.trace) || len(got.span) != 16 || !traceHex(got.span) || got.parent != "" && (len(got.parent) != 16 || !traceHex(got.parent)) {
 			t.Fatalf("%q gives %+v", header, got)
-		}
-	})
-}
-
-// FuzzLedger holds that no ledger keeps a node from starting, and that what it says is open was opened in it.
-func FuzzLedger(f *testing.F) {
-	f.Add([]byte("{\"boot\":\"b\",\"node\":\"n\",\"alive\":1}\n{\"open\":\"c\",\"at\":5,\"event\":\"n-b-0000000001\"}\n{\"close\":\"c\"}\n{\"alive\":9,\"seq\":2}\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		st := parseLedger(b)
-		if len(st.Open)+st.Bad > bytes.Count(b, []byte("\n")) {
-			t.Fatalf("%q gives %+v", b, st)
-		}
-		if _, err := orphans(st, ""); err != nil {
-			t.Fatal(err)
 		}
 	})
 }

@@ -51,8 +51,7 @@ func (c Config) validate() error {
 	v.positive("drain.timeout", c.Drain.Timeout)
 	v.check(c.Drain.Rate >= 1, "drain.rate", "%d must be at least 1", c.Drain.Rate)
 	v.check(c.Drain.RetryMin >= 0 && c.Drain.RetryMax >= c.Drain.RetryMin, "drain.retry_max", "%v must be at least drain.retry_min, %v", c.Drain.RetryMax, c.Drain.RetryMin)
-	c.Log.validate(&v)
-	return errors.Join(v...)
+	return errors.Join(append(v, c.Log.Validate("log."))...)
 }
 
 func (c JWTConfig) validate(v *faults) {
@@ -92,14 +91,6 @@ func (c LimitsConfig) validate(v *faults) {
 	} {
 		v.check(n.value >= 1, "limits."+n.key, "%d must be at least 1", n.value)
 	}
-}
-
-func (c LogConfig) validate(v *faults) {
-	v.check(c.MaxBytes >= 1<<10, "log.max_bytes", "%d must be at least 1024", c.MaxBytes)
-	v.positive("log.max_age", c.MaxAge)
-	v.check(c.Keep >= 0, "log.keep", "%d must not be negative", c.Keep)
-	v.check(c.Queue >= 1, "log.queue", "%d must be at least 1", c.Queue)
-	v.check(c.Level == "info" || c.Level == "debug", "log.level", "%q must be info or debug", c.Level)
 }
 
 type faults []error

@@ -1,4 +1,4 @@
-package imserver
+package eventlog
 
 import (
 	"errors"
@@ -11,15 +11,15 @@ import (
 // entryKey is where an entry's Data carries its *event.Event.
 const entryKey = "event"
 
-// eventFormatter is the logrus formatter of events: the event of the entry as one line of JSON, made by appending and
+// formatter is the logrus formatter of events: the event of the entry as one line of JSON, made by appending and
 // without a map or reflection. An entry without an event is an error, so that no other line gets into the event log.
 // Not safe for concurrent use: its buffer is used again.
-type eventFormatter struct {
+type formatter struct {
 	buf []byte
 }
 
 // Format gives the line with its line feed. It is good until the next call.
-func (f *eventFormatter) Format(entry *logrus.Entry) ([]byte, error) {
+func (f *formatter) Format(entry *logrus.Entry) ([]byte, error) {
 	ev, ok := entry.Data[entryKey].(*event.Event)
 	if !ok {
 		return nil, errors.New("formatting an entry that carries no event")

@@ -1,4 +1,4 @@
-package imserver
+package eventlog
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// openRecord is what the ledger keeps of an open connection: enough to write its end after a crash.
-type openRecord struct {
+// Record is what the ledger keeps of an open connection: enough to write its end after a crash.
+type Record struct {
 	ID      string `json:"open,omitempty"`
 	At      int64  `json:"at,omitempty"` // nanoseconds since 1970
 	Session string `json:"session,omitempty"`
@@ -27,7 +27,7 @@ type openRecord struct {
 // ledgerLine is one line of the ledger: the start of a boot, a connection opened or closed, or a mark that the node is
 // alive and that the log is written up to a sequence.
 type ledgerLine struct {
-	openRecord
+	Record
 	Boot  string `json:"boot,omitempty"`
 	Node  string `json:"node,omitempty"`
 	Close string `json:"close,omitempty"`
@@ -41,7 +41,7 @@ type ledgerState struct {
 	Begun      time.Time // of the boot
 	Alive      time.Time // the last mark; the boot's begin if there is none
 	Seq        uint64
-	Open       map[string]openRecord
+	Open       map[string]Record
 	Bad        int // lines that could not be read
 }
 
@@ -72,7 +72,7 @@ func readLedger(path string) (ledgerState, error) {
 // parseLedger reads a ledger. A torn last line was never written; other lines that cannot be read are passed over and
 // counted: no ledger may keep a node from starting.
 func parseLedger(b []byte) ledgerState {
-	st := ledgerState{Open: map[string]openRecord{}}
+	st := ledgerState{Open: map[string]Record{}}
 	for line := range bytes.Lines(b) {
 		if line[len(line)-1] != '\n' {
 			break
@@ -92,7 +92,7 @@ func (st *ledgerState) apply(l ledgerLine) {
 	case l.Boot != "":
 		st.Node, st.Boot, st.Begun, st.Alive = l.Node, l.Boot, time.Unix(0, l.Alive), time.Unix(0, l.Alive)
 	case l.ID != "":
-		st.Open[l.ID] = l.openRecord
+		st.Open[l.ID] = l.Record
 	case l.Close != "":
 		delete(st.Open, l.Close)
 	case l.Alive != 0:
@@ -108,7 +108,7 @@ func newLedger(path, node, boot string, at time.Time) (*ledger, error) {
 }
 
 // opened writes that a connection is open; after flush it is there.
-func (l *ledger) opened(r openRecord) error {
+func (l *ledger) opened(r Record) error {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encoding an open connection: %w", err)

@@ -1,4 +1,4 @@
-package imserver
+package eventlog
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"imwatch/event"
 )
@@ -17,7 +18,7 @@ import (
 // orphans gives the connections of the boot before that have a start in the log and no end: those of its ledger, less
 // what the log knows better. Between the ledger's last mark and the crash the log may hold ends that the ledger does
 // not, and the ledger may hold starts that the log does not.
-func orphans(st ledgerState, logPath string) ([]openRecord, error) {
+func orphans(st ledgerState, logPath string) ([]Record, error) {
 	if len(st.Open) == 0 {
 		return nil, nil
 	}
@@ -27,13 +28,13 @@ func orphans(st ledgerState, logPath string) ([]openRecord, error) {
 			return nil, err
 		}
 	}
-	var list []openRecord
+	var list []Record
 	for id, r := range st.Open {
 		if !tail.ended[id] && tail.has(r.Event) {
 			list = append(list, r)
 		}
 	}
-	slices.SortFunc(list, func(a, b openRecord) int { return strings.Compare(a.Event, b.Event) })
+	slices.SortFunc(list, func(a, b Record) int { return strings.Compare(a.Event, b.Event) })
 	return list, nil
 }
 
@@ -139,11 +140,11 @@ func linesBackward(name string, f func(line []byte) (done bool)) (bool, error) {
 	return whole && len(rest) > 0 && f(rest), nil
 }
 
-// orphaned fills the end of a connection that its node did not live to write.
-func orphaned(ev *event.Event, st ledgerState, r openRecord) {
-	end := st.Alive
+// DescribeOrphan fills the end of a connection that its node did not live to write: node and boot are who held it, end is
+// when it was last known to live. Whoever writes it, it is the same document.
+func DescribeOrphan(ev *event.Event, node, boot string, end time.Time, r Record) {
 	if r.At > end.UnixNano() {
-		end = unixNano(r.At)
+		end = time.Unix(0, r.At).UTC()
 	}
 	ev.Begin(event.ActionOrphaned, end)
 	ev.SetText(event.FieldEventID, "orphaned-"+r.ID)
@@ -157,13 +158,16 @@ func orphaned(ev *event.Event, st ledgerState, r openRecord) {
 	}
 	ev.SetText(event.FieldTraceID, r.Trace)
 	ev.SetText(event.FieldSpanID, r.Span)
-	ev.SetText(event.FieldConnNode, st.Node)
-	ev.SetText(event.FieldConnBoot, st.Boot)
+	ev.SetText(event.FieldConnNode, node)
+	ev.SetText(event.FieldConnBoot, boot)
 	ev.SetInt(event.FieldEventDuration, end.UnixNano()-r.At)
 	ev.SetText(event.FieldCloseReason, event.CloseOrphaned.Reason)
 	ev.SetText(event.FieldCloseInitiator, event.CloseOrphaned.Initiator)
 	ev.SetText(event.FieldCloseRetry, event.CloseOrphaned.Retry)
 	ev.SetText(event.FieldEventReason, event.CloseOrphaned.Reason)
-	ev.SetInt(event.FieldCloseCode, abnormalClosure)
+	ev.SetInt(event.FieldCloseCode, abnormalClosure) // there was no close frame
 	ev.SetBool(event.FieldCloseClean, false)
 }
+
+// abnormalClosure is the code that stands for no close frame, RFC 6455 section 7.1.5.
+const abnormalClosure = 1006

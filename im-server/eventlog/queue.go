@@ -1,4 +1,4 @@
-package imserver
+package eventlog
 
 import (
 	"slices"
@@ -10,14 +10,14 @@ import (
 // queued is an event on its way to the log.
 type queued struct {
 	ev    *event.Event
-	open  *openRecord // of a connect: what the ledger keeps of the connection
-	close string      // of a connection's end: the id of the connection
+	open  *Record // of a connect: what the ledger keeps of the connection
+	close string  // of a connection's end: the id of the connection
 }
 
-// eventQueue is what stands between connections and the log: bounded, and never blocking. It gives events their ids, so
+// queue is what stands between connections and the log: bounded, and never blocking. It gives events their ids, so
 // that the order of ids is the order in the queue and in the file. Ends are always taken, so the bound is limit and the
 // open connections together. Safe for concurrent use.
-type eventQueue struct {
+type queue struct {
 	prefix string // of ids: <node>-<boot id>-
 	limit  int
 	wake   chan struct{} // has a token while there may be something to take
@@ -30,23 +30,23 @@ type eventQueue struct {
 	closed  bool
 }
 
-func newEventQueue(prefix string, limit int) *eventQueue {
-	q := &eventQueue{prefix: prefix, limit: limit, wake: make(chan struct{}, 1)}
+func newQueue(prefix string, limit int) *queue {
+	q := &queue{prefix: prefix, limit: limit, wake: make(chan struct{}, 1)}
 	q.pool.New = func() any { return new(event.Event) }
 	return q
 }
 
 // event gives an empty event, to be handed to put.
-func (q *eventQueue) event() *event.Event { return q.pool.Get().(*event.Event) }
+func (q *queue) event() *event.Event { return q.pool.Get().(*event.Event) }
 
 // recycle takes an event back after it was written.
-func (q *eventQueue) recycle(ev *event.Event) {
+func (q *queue) recycle(ev *event.Event) {
 	ev.Reset()
 	q.pool.Put(ev)
 }
 
 // put hands an event over for writing and reports whether it was taken. The event is not the caller's any more.
-func (q *eventQueue) put(it queued) bool {
+func (q *queue) put(it queued) bool {
 	q.mu.Lock()
 	if q.closed || len(q.items) >= q.limit && it.close == "" {
 		q.dropped++
@@ -68,7 +68,7 @@ func (q *eventQueue) put(it queued) bool {
 }
 
 // take gives all that waits, and the highest sequence among it. spare is memory to use again.
-func (q *eventQueue) take(spare []queued) ([]queued, uint64) {
+func (q *queue) take(spare []queued) ([]queued, uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	items := q.items
@@ -77,13 +77,13 @@ func (q *eventQueue) take(spare []queued) ([]queued, uint64) {
 }
 
 // close makes further puts fail. What waits can still be taken.
-func (q *eventQueue) close() {
+func (q *queue) close() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
 }
 
-func (q *eventQueue) drops() uint64 {
+func (q *queue) drops() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.dropped

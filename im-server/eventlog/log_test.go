@@ -1,48 +1,84 @@
-package imserver
+package eventlog
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 	"pgregory.net/rapid"
 
 	"imwatch/event"
 )
 
-// newTestLog makes an event log without a server around it, and its stop.
-func newTestLog(tb testing.TB, c LogConfig, file *logFile) (q *eventQueue, l *eventLog, stop func()) {
-	tb.Helper()
-	q = newEventQueue("im-test-b00t-", c.Queue)
+// testDeps are those of a log that nobody reads the diagnostics of.
+func testDeps(boot string) Deps {
 	diag := logrus.New()
-	diag.SetOutput(new(bytes.Buffer))
-	l = &eventLog{queue: q, file: file, now: time.Now, diag: diag, lines: prometheus.NewCounter(prometheus.CounterOpts{Name: "lines"})}
-	l.init()
+	diag.SetOutput(io.Discard)
+	return Deps{Node: "im-test", Boot: boot, Stdout: io.Discard, Diag: diag, Now: time.Now}
+}
+
+// openTest opens a log and runs it until stop is called or the test ends.
+func openTest(tb testing.TB, c Config) (l *Log, stop func()) {
+	tb.Helper()
+	l, err := Open(c, testDeps("b00t"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	stop = runUntilStopped(tb, l)
+	tb.Cleanup(stop)
+	return l, stop
+}
+
+func runUntilStopped(tb testing.TB, l *Log) (stop func()) {
 	ended, done := make(chan struct{}), make(chan struct{})
-	go func() { l.run(ended); close(done) }()
-	return q, l, func() {
-		q.close()
+	go func() { l.Run(ended); close(done) }()
+	return sync.OnceFunc(func() {
+		l.Seal()
 		close(ended)
 		<-done
 		if err := l.Close(); err != nil {
 			tb.Error(err)
 		}
-	}
+	})
 }
 
-func line(q *eventQueue, text string) queued {
-	ev := q.event()
+// readAll decodes the log's files, oldest first.
+func readAll(tb testing.TB, path string) (list []*event.Event) {
+	tb.Helper()
+	names, err := Files(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for text := range bytes.Lines(b) {
+			ev := new(event.Event)
+			if event.Decode(bytes.TrimSuffix(text, []byte("\n")), ev) == nil {
+				list = append(list, ev)
+			}
+		}
+	}
+	return list
+}
+
+// line is an event that carries text.
+func line(ev *event.Event, text string) *event.Event {
 	ev.Begin(event.ActionConnectionStats, time.Now())
 	ev.SetText(event.FieldUserID, text)
-	return queued{ev: ev}
+	return ev
 }
 
 // TestRotationLosesNoLine lets many writers write while the file is rotated by size, renamed by somebody else and reopened,
@@ -53,17 +89,13 @@ func TestRotationLosesNoLine(t *testing.T) {
 		writers := rapid.IntRange(1, 8).Draw(rt, "writers")
 		lines := rapid.IntRange(1, 300).Draw(rt, "lines")
 		path := filepath.Join(t.TempDir(), "im-server.log")
-		c := LogConfig{MaxBytes: rapid.Int64Range(1<<10, 1<<16).Draw(rt, "max"), MaxAge: rapid.SampledFrom([]time.Duration{time.Nanosecond, time.Hour}).Draw(rt, "age"), Queue: 1 << 20}
-		file, err := openLogFile(path, c, time.Now)
-		if err != nil {
-			rt.Fatal(err)
-		}
-		q, l, stop := newTestLog(t, c, file)
+		c := Config{MaxBytes: rapid.Int64Range(1<<10, 1<<16).Draw(rt, "max"), MaxAge: rapid.SampledFrom([]time.Duration{time.Nanosecond, time.Hour}).Draw(rt, "age"), Queue: 1 << 20, Path: path}
+		l, stop := openTest(t, c)
 		var wg sync.WaitGroup
 		for w := range writers {
 			wg.Go(func() {
 				for i := range lines {
-					if !q.put(line(q, fmt.Sprintf("%d-%d", w, i))) {
+					if !l.Put(line(l.Event(), fmt.Sprintf("%d-%d", w, i))) {
 						t.Error("a line was dropped")
 					}
 				}
@@ -74,10 +106,7 @@ func TestRotationLosesNoLine(t *testing.T) {
 			if err := os.Rename(path, fmt.Sprintf("%s.%s", path, time.Date(2020, 1, 1, 0, 0, i, 0, time.UTC).Format(rotatedStamp))); err != nil && !errors.Is(err, os.ErrNotExist) {
 				rt.Fatal(err)
 			}
-			select {
-			case l.reopen <- struct{}{}:
-			default:
-			}
+			l.Reopen()
 		}
 		wg.Wait()
 		stop()
@@ -121,8 +150,8 @@ func checkLines(t *rapid.T, path string, wanted int) {
 func TestOldFilesAreRemoved(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "im-server.log")
-	write(t, besideLog(path, ".conns"), "not a log")
-	file, err := openLogFile(path, LogConfig{MaxBytes: 1 << 10, MaxAge: time.Hour, Keep: 3}, time.Now)
+	write(t, beside(path, ".conns"), "not a log")
+	file, err := openFile(path, Config{MaxBytes: 1 << 10, MaxAge: time.Hour, Keep: 3}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +168,7 @@ func TestOldFilesAreRemoved(t *testing.T) {
 	if err != nil || len(names) != 3 {
 		t.Errorf("%d renamed files are kept, %v", len(names), err)
 	}
-	if !exists(besideLog(path, ".conns")) {
+	if !exists(beside(path, ".conns")) {
 		t.Error("the ledger was removed")
 	}
 }
@@ -152,18 +181,13 @@ func TestLogOutlivesALostDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "im-server.log")
-	c := LogConfig{MaxBytes: 1 << 10, MaxAge: time.Hour, Queue: 1000}
-	file, err := openLogFile(path, c, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q, _, stop := newTestLog(t, c, file)
-	q.put(line(q, "before"))
+	l, stop := openTest(t, Config{MaxBytes: 1 << 10, MaxAge: time.Hour, Queue: 1000, Path: path})
+	l.Put(line(l.Event(), "before"))
 	if err := os.Rename(dir, dir+".away"); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 20 {
-		q.put(line(q, fmt.Sprintf("during-%d", i)))
+		l.Put(line(l.Event(), fmt.Sprintf("during-%d", i)))
 	}
 	stop()
 	var all []byte
@@ -184,21 +208,17 @@ func TestLogOutlivesALostDirectory(t *testing.T) {
 
 func TestFullQueueDropsAndKeepsPairs(t *testing.T) {
 	t.Parallel()
-	q := newEventQueue("im-test-b00t-", 3)
+	q := newQueue("im-test-b00t-", 3)
 	open := func(id string) bool {
-		it := line(q, id)
-		it.open = &openRecord{ID: id}
-		return q.put(it)
+		return q.put(queued{ev: line(q.event(), id), open: &Record{ID: id}})
 	}
 	end := func(id string) bool {
-		it := line(q, id)
-		it.close = id
-		return q.put(it)
+		return q.put(queued{ev: line(q.event(), id), close: id})
 	}
-	if !open("c-1") || !q.put(line(q, "x")) || !open("c-2") {
+	if !open("c-1") || !q.put(queued{ev: line(q.event(), "x")}) || !open("c-2") {
 		t.Fatal("the queue is full too early")
 	}
-	if open("c-3") || q.put(line(q, "y")) {
+	if open("c-3") || q.put(queued{ev: line(q.event(), "y")}) {
 		t.Error("a full queue took more")
 	}
 	if !end("c-1") || !end("c-2") {
@@ -212,14 +232,14 @@ func TestFullQueueDropsAndKeepsPairs(t *testing.T) {
 		t.Errorf("%d items up to %d", len(items), seq)
 	}
 	q.close()
-	if q.put(line(q, "z")) {
+	if q.put(queued{ev: line(q.event(), "z")}) {
 		t.Error("a closed queue took an event")
 	}
 }
 
 func TestFormatterRefusesOtherEntries(t *testing.T) {
 	t.Parallel()
-	if b, err := new(eventFormatter).Format(logrus.NewEntry(logrus.New())); err == nil {
+	if b, err := new(formatter).Format(logrus.NewEntry(logrus.New())); err == nil {
 		t.Errorf("an entry without an event became %q", b)
 	}
 }
@@ -237,45 +257,7 @@ func TestEventIDsSort(t *testing.T) {
 		}
 		last = id
 	}
-	if a, b := bootID(time.UnixMilli(1_763_719_200_999)), bootID(time.UnixMilli(1_763_719_201_000)); a >= b {
+	if a, b := BootID(time.UnixMilli(1_763_719_200_999)), BootID(time.UnixMilli(1_763_719_201_000)); a >= b {
 		t.Errorf("boot %s does not sort before %s", a, b)
 	}
-}
-
-// lifecycleEvent fills a disconnect line as a connection does.
-func lifecycleEvent(c *conn) *event.Event {
-	ev := c.event(event.ActionDisconnect)
-	ev.SetInt(event.FieldEventDuration, 123_456_789_012)
-	e := ending{reason: event.CloseClientGone, phase: phaseActive, err: errors.New("read tcp 10.1.2.3:8080->192.0.2.33:51234: connection reset by peer")}
-	e.describe(ev)
-	ev.SetFloat(event.FieldHeartbeatRTT, 12.5)
-	for _, id := range []event.FieldID{event.FieldMessageUnacked, event.FieldBytesIn, event.FieldBytesOut, event.FieldMessagesIn, event.FieldMessagesOut} {
-		ev.SetInt(id, 123_456)
-	}
-	return ev
-}
-
-// BenchmarkLifecycleLine is a disconnect line from the first field to the bytes for the file, through logrus.
-func BenchmarkLifecycleLine(b *testing.B) {
-	q := newEventQueue("im-1-19d1ab5c3f2a1b2-", 1<<20)
-	s := &Server{node: "im-1", now: time.Now, events: q, start: time.Now(), deps: Deps{Version: "1.0.0"}, cfg: DefaultConfig()}
-	c := &conn{s: s, id: newID(), session: newID(), client: clientInfo{
-		ip: "192.0.2.33", port: 51234, destPort: 8080, user: "u-123456", device: "d-123456", platform: "ios", appVersion: "8.1.2",
-		agent: "im-client/8.1 (iPhone; iOS 19.1)", trace: continueTrace(""),
-	}}
-	l := &eventLog{queue: q, now: time.Now, lines: prometheus.NewCounter(prometheus.CounterOpts{Name: "lines"})}
-	l.init()
-	var spare []queued
-	b.ReportAllocs()
-	for b.Loop() {
-		q.put(queued{ev: lifecycleEvent(c)})
-		items, _ := q.take(spare)
-		l.format(items[0].ev)
-		q.recycle(items[0].ev)
-		spare = items
-		if len(l.buf) > batchBytes {
-			l.buf = l.buf[:0]
-		}
-	}
-	b.SetBytes(int64(strings.Index(string(l.buf), "\n") + 1))
 }

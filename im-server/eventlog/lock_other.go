@@ -1,6 +1,6 @@
 //go:build !unix
 
-package imserver
+package eventlog
 
 import (
 	"fmt"

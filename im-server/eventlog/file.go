@@ -1,4 +1,4 @@
-package imserver
+package eventlog
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// logFile is a file of lines that is renamed and begun anew by size and by age. Renamed files are called
+// file is a file of lines that is renamed and begun anew by size and by age. Renamed files are called
 // PATH.20061102T150405.000000000Z after the moment, so that their names sort by time. A line is never cut by a rename:
 // what one Write gets lies in one file. Not safe for concurrent use.
-type logFile struct {
+type file struct {
 	path   string
 	max    int64
 	maxAge time.Duration
@@ -30,10 +30,10 @@ type logFile struct {
 // rotatedStamp is the form of the moment in the names of renamed files.
 const rotatedStamp = "20060102T150405.000000000Z"
 
-// openLogFile opens the file for appending. A torn last line, left by a crash, is ended with a line feed, so that the
+// openFile opens the file for appending. A torn last line, left by a crash, is ended with a line feed, so that the
 // next line stands by itself.
-func openLogFile(path string, c LogConfig, now func() time.Time) (*logFile, error) {
-	l := &logFile{path: path, max: c.MaxBytes, maxAge: c.MaxAge, keep: c.Keep, now: now}
+func openFile(path string, c Config, now func() time.Time) (*file, error) {
+	l := &file{path: path, max: c.MaxBytes, maxAge: c.MaxAge, keep: c.Keep, now: now}
 	if err := l.open(); err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func openLogFile(path string, c LogConfig, now func() time.Time) (*logFile, erro
 	return l, nil
 }
 
-func (l *logFile) open() error {
+func (l *file) open() error {
 	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("opening event log: %w", err)
@@ -59,7 +59,7 @@ func (l *logFile) open() error {
 	return nil
 }
 
-func (l *logFile) endTornLine() error {
+func (l *file) endTornLine() error {
 	if l.size == 0 {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (l *logFile) endTornLine() error {
 
 // Write appends whole lines, and does not rotate. After an error n bytes of them are in the file, and the rest may be
 // written again.
-func (l *logFile) Write(lines []byte) (n int, err error) {
+func (l *file) Write(lines []byte) (n int, err error) {
 	n, err = l.f.Write(lines)
 	l.size += int64(n)
 	if err != nil {
@@ -86,7 +86,7 @@ func (l *logFile) Write(lines []byte) (n int, err error) {
 }
 
 // rotateIfDue renames the file if more bytes would pass its size, or its age has come.
-func (l *logFile) rotateIfDue(more int64) error {
+func (l *file) rotateIfDue(more int64) error {
 	if l.size == 0 || l.size+more <= l.max && l.now().Sub(l.begun) < l.maxAge {
 		return nil
 	}
@@ -107,7 +107,7 @@ func (l *logFile) rotateIfDue(more int64) error {
 
 // reopen opens the path again, whatever lies there now. The file before is closed only after that, and kept if the
 // path cannot be opened.
-func (l *logFile) reopen() error {
+func (l *file) reopen() error {
 	old := l.f
 	if err := l.open(); err != nil {
 		return err
@@ -119,7 +119,7 @@ func (l *logFile) reopen() error {
 }
 
 // moved says whether somebody else has renamed or removed the file, as logrotate does.
-func (l *logFile) moved() bool {
+func (l *file) moved() bool {
 	mine, err := l.f.Stat()
 	if err != nil {
 		return false
@@ -128,7 +128,7 @@ func (l *logFile) moved() bool {
 	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(mine, there)
 }
 
-func (l *logFile) prune() error {
+func (l *file) prune() error {
 	if l.keep == 0 {
 		return nil
 	}
@@ -145,7 +145,7 @@ func (l *logFile) prune() error {
 	return errors.Join(errs...)
 }
 
-func (l *logFile) Close() error {
+func (l *file) Close() error {
 	if err := l.f.Close(); err != nil {
 		return fmt.Errorf("closing event log: %w", err)
 	}
@@ -174,4 +174,15 @@ func exists(name string) bool {
 	return err == nil
 }
 
-var _ io.WriteCloser = (*logFile)(nil)
+var _ io.WriteCloser = (*file)(nil)
+
+// Files gives the files of the log at path, oldest first: the renamed ones, then path itself.
+func Files(path string) ([]string, error) {
+	names, err := rotatedFiles(path)
+	return append(names, path), err
+}
+
+// beside names a file that belongs to the log, so that a pattern for the log and its renamed files does not match.
+func beside(path, ext string) string {
+	return strings.TrimSuffix(path, filepath.Ext(path)) + ext
+}

@@ -1,4 +1,4 @@
-package imserver
+package eventlog
 
 import (
 	"bytes"
@@ -12,20 +12,15 @@ import (
 	"imwatch/event"
 )
 
-// eventLog takes events off their queue and writes them: through logrus and our formatter into a buffer, whole lines
-// of it with one write into the file and, if asked, to standard output. Its run goroutine owns file and ledger.
+// writer writes events: through logrus and our formatter into a buffer, whole lines of it with one write into the file
+// and, if asked, to standard output. Log.Run's goroutine owns it.
 //
 // Order is what a crash is survived by: a connection is in the ledger before its connect line is in the log, and its
 // end is in the log before it is in the ledger.
-type eventLog struct {
-	queue  *eventQueue
-	file   *logFile  // nil: none
+type writer struct {
+	file   *file     // nil: none
 	stdout io.Writer // nil: none
 	ledger *ledger   // nil: none
-	now    func() time.Time
-	diag   logrus.FieldLogger
-	lines  interface{ Add(float64) }
-	reopen chan struct{} // asks for a new open of the file
 
 	logger  *logrus.Logger
 	entry   logrus.Entry
@@ -42,22 +37,22 @@ const (
 	giveUp     = 5 * time.Second // for a write that still fails when the server has stopped
 )
 
-func (l *eventLog) init() {
-	l.reopen, l.failing = make(chan struct{}, 1), map[string]bool{}
-	l.logger = &logrus.Logger{Out: (*lineBuffer)(l), Formatter: new(eventFormatter), Hooks: logrus.LevelHooks{}, Level: logrus.TraceLevel, ExitFunc: func(int) {}}
-	l.entry = logrus.Entry{Logger: l.logger, Data: logrus.Fields{}}
+func (w *writer) init() {
+	w.failing = map[string]bool{}
+	w.logger = &logrus.Logger{Out: (*lineBuffer)(w), Formatter: new(formatter), Hooks: logrus.LevelHooks{}, Level: logrus.TraceLevel, ExitFunc: func(int) {}}
+	w.entry = logrus.Entry{Logger: w.logger, Data: logrus.Fields{}}
 }
 
 // lineBuffer is the Out of the event log's logger.
-type lineBuffer eventLog
+type lineBuffer writer
 
 func (b *lineBuffer) Write(p []byte) (int, error) {
 	b.buf = append(b.buf, p...)
 	return len(p), nil
 }
 
-// run writes what is queued until stop is closed, and then what is left.
-func (l *eventLog) run(stop <-chan struct{}) {
+// Run writes what is queued until stop is closed, and then what is left.
+func (l *Log) Run(stop <-chan struct{}) {
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
 	var spare []queued
@@ -86,7 +81,7 @@ func (l *eventLog) run(stop <-chan struct{}) {
 }
 
 // write formats and writes items in batches of whole lines.
-func (l *eventLog) write(items []queued, stop <-chan struct{}) {
+func (l *Log) write(items []queued, stop <-chan struct{}) {
 	for i := range items {
 		it := &items[i]
 		if it.open != nil && l.ledger != nil {
@@ -106,7 +101,7 @@ func (l *eventLog) write(items []queued, stop <-chan struct{}) {
 	clear(items)
 }
 
-func (l *eventLog) format(ev *event.Event) {
+func (l *Log) format(ev *event.Event) {
 	l.entry.Data[entryKey] = ev
 	l.entry.Time = ev.Time()
 	l.entry.Log(logrusLevel(ev.Text(event.FieldLogLevel)), ev.Text(event.FieldMessage))
@@ -114,7 +109,7 @@ func (l *eventLog) format(ev *event.Event) {
 }
 
 // flush writes opened connections to the ledger, then the lines, then ended connections to the ledger.
-func (l *eventLog) flush(stop <-chan struct{}) {
+func (l *Log) flush(stop <-chan struct{}) {
 	if len(l.buf) == 0 {
 		return
 	}
@@ -137,7 +132,7 @@ func (l *eventLog) flush(stop <-chan struct{}) {
 	l.closes = l.closes[:0]
 }
 
-func (l *eventLog) flushLedger() {
+func (l *Log) flushLedger() {
 	if l.ledger != nil {
 		l.report("writing the ledger", l.ledger.flush())
 	}
@@ -145,7 +140,7 @@ func (l *eventLog) flushLedger() {
 
 // writeFile writes buf and tries again until it is in the file: the queue holds what comes meanwhile. Only after stop
 // does it give up, for a server must be able to end on a full disk.
-func (l *eventLog) writeFile(stop <-chan struct{}) {
+func (l *Log) writeFile(stop <-chan struct{}) {
 	l.report("rotating the event log", l.file.rotateIfDue(int64(len(l.buf))))
 	var deadline <-chan time.Time
 	for rest := l.buf; len(rest) > 0; {
@@ -169,14 +164,14 @@ func (l *eventLog) writeFile(stop <-chan struct{}) {
 }
 
 // mark tells the ledger that the node lives and the log is written up to seq.
-func (l *eventLog) mark(seq uint64) {
+func (l *Log) mark(seq uint64) {
 	if l.ledger != nil {
-		l.report("writing the ledger", l.ledger.alive(l.now(), seq))
+		l.report("writing the ledger", l.ledger.alive(l.deps.Now(), seq))
 	}
 }
 
 // watchFile rotates by age, and opens the path anew when somebody else has moved the file away.
-func (l *eventLog) watchFile() {
+func (l *Log) watchFile() {
 	switch {
 	case l.file == nil:
 	case l.file.moved():
@@ -186,36 +181,34 @@ func (l *eventLog) watchFile() {
 	}
 }
 
-func (l *eventLog) reopenFile() {
+func (l *Log) reopenFile() {
 	if l.file != nil {
 		l.report("opening the event log", l.file.reopen())
 	}
 }
 
 // report says the first of several failures in a row, and that they are over.
-func (l *eventLog) report(doing string, err error) {
+func (l *Log) report(doing string, err error) {
 	switch {
 	case err != nil && !l.failing[doing]:
-		l.diag.WithError(err).Error(doing)
+		l.deps.Diag.WithError(err).Error(doing)
 	case err == nil && l.failing[doing]:
-		l.diag.Info(doing + " works again")
+		l.deps.Diag.Info(doing + " works again")
 	}
 	l.failing[doing] = err != nil
 }
 
-// Close closes file and ledger, after run has returned.
-func (l *eventLog) Close() error {
+// close closes file and ledger.
+func (w *writer) close() error {
 	var errs []error
-	if l.file != nil {
-		errs = append(errs, l.file.Close())
+	if w.file != nil {
+		errs = append(errs, w.file.Close())
 	}
-	if l.ledger != nil {
-		errs = append(errs, l.ledger.Close())
+	if w.ledger != nil {
+		errs = append(errs, w.ledger.Close())
 	}
-	if l.lost > 0 {
-		errs = append(errs, fmt.Errorf("writing event log: %d lines are lost", l.lost))
+	if w.lost > 0 {
+		errs = append(errs, fmt.Errorf("writing event log: %d lines are lost", w.lost))
 	}
 	return errors.Join(errs...)
 }
-
-func unixNano(n int64) time.Time { return time.Unix(0, n).UTC() }
