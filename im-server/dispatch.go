@@ -153,4 +153,4 @@ func (c *conn) logRoom(a event.Action, room string) {
 }
 
 // debug says whether lines of level debug are wanted.
-func (s *Server) debug() bool { return s.cfg.Log.Level == event.LevelDebug }
+func (s *Server) debug() bool { return s.log.Debug() }

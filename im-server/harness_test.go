@@ -43,6 +43,7 @@ func testConfig(tb testing.TB) Config {
 	c.Drain.RetryMin, c.Drain.RetryMax = time.Millisecond, 10*time.Millisecond
 	c.Log.Path = filepath.Join(tb.TempDir(), "im-server.log")
 	c.Log.Stdout = true
+	c.Log.Sampling.Heartbeats, c.Log.Sampling.Rooms = 1, 1
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,11 +17,9 @@ import (
 // PATH.20061102T150405.000000000Z after the moment, so that their names sort by time. A line is never cut by a rename:
 // what one Write gets lies in one file. Not safe for concurrent use.
 type file struct {
-	path   string
-	max    int64
-	maxAge time.Duration
-	keep   int
-	now    func() time.Time
+	path string
+	cfg  *atomic.Pointer[Config] // its bounds may change
+	now  func() time.Time
 
 	f     *os.File
 	size  int64
@@ -32,8 +31,8 @@ const rotatedStamp = "20060102T150405.000000000Z"
 
 // openFile opens the file for appending. A torn last line, left by a crash, is ended with a line feed, so that the
 // next line stands by itself.
-func openFile(path string, c Config, now func() time.Time) (*file, error) {
-	l := &file{path: path, max: c.MaxBytes, maxAge: c.MaxAge, keep: c.Keep, now: now}
+func openFile(path string, c *atomic.Pointer[Config], now func() time.Time) (*file, error) {
+	l := &file{path: path, cfg: c, now: now}
 	if err := l.open(); err != nil {
 		return nil, err
 	}
@@ -85,11 +84,22 @@ func (l *file) Write(lines []byte) (n int, err error) {
 	return n, nil
 }
 
-// rotateIfDue renames the file if more bytes would pass its size, or its age has come.
-func (l *file) rotateIfDue(more int64) error {
-	if l.size == 0 || l.size+more <= l.max && l.now().Sub(l.begun) < l.maxAge {
-		return nil
+// force puts what is written onto the disk.
+func (l *file) force() error {
+	if err := l.f.Sync(); err != nil {
+		return fmt.Errorf("syncing event log: %w", err)
 	}
+	return nil
+}
+
+// due says whether more bytes would pass the file's size, or its age has come.
+func (l *file) due(more int64) bool {
+	c := l.cfg.Load()
+	return l.size > 0 && (l.size+more > c.MaxBytes || l.now().Sub(l.begun) >= c.MaxAge)
+}
+
+// rotate renames the file and begins a new one.
+func (l *file) rotate() error {
 	stamp := l.now().UTC()
 	name := l.path + "." + stamp.Format(rotatedStamp)
 	for exists(name) { // two in one tick of the clock
@@ -129,7 +139,8 @@ func (l *file) moved() bool {
 }
 
 func (l *file) prune() error {
-	if l.keep == 0 {
+	keep := l.cfg.Load().Keep
+	if keep == 0 {
 		return nil
 	}
 	names, err := rotatedFiles(l.path)
@@ -137,7 +148,7 @@ func (l *file) prune() error {
 		return err
 	}
 	var errs []error
-	for i := range len(names) - l.keep {
+	for i := range len(names) - keep {
 		if err := os.Remove(names[i]); err != nil {
 			errs = append(errs, fmt.Errorf("removing old event log: %w", err))
 		}

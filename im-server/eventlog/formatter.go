@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"context"
 	"errors"
 
 	"github.com/sirupsen/logrus"
@@ -8,11 +9,16 @@ import (
 	"imwatch/event"
 )
 
-// entryKey is where an entry's Data carries its *event.Event.
-const entryKey = "event"
+// carrier takes an event through logrus as an entry's Context: unlike Data it is no map, which logrus would clone for
+// each line.
+type carrier struct {
+	context.Context //nolint:containedctx // never asked: only its type and the event are
 
-// formatter is the logrus formatter of events: the event of the entry as one line of JSON, made by appending and
-// without a map or reflection. An entry without an event is an error, so that no other line gets into the event log.
+	ev *event.Event
+}
+
+// formatter is the logrus formatter of events: the event of the entry as one line of JSON, made by appending, without a
+// map, reflection or an allocation. An entry without an event is an error, so that no other line gets into the event log.
 // Not safe for concurrent use: its buffer is used again.
 type formatter struct {
 	buf []byte
@@ -20,11 +26,11 @@ type formatter struct {
 
 // Format gives the line with its line feed. It is good until the next call.
 func (f *formatter) Format(entry *logrus.Entry) ([]byte, error) {
-	ev, ok := entry.Data[entryKey].(*event.Event)
+	c, ok := entry.Context.(*carrier)
 	if !ok {
 		return nil, errors.New("formatting an entry that carries no event")
 	}
-	f.buf = append(ev.AppendJSON(f.buf[:0]), '\n')
+	f.buf = append(c.ev.AppendJSON(f.buf[:0]), '\n')
 	return f.buf, nil
 }
 

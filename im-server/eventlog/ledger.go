@@ -50,11 +50,14 @@ type ledgerState struct {
 type ledger struct {
 	path string
 	head ledgerLine
+	sync bool // a compacted ledger is forced onto the disk
 	f    *os.File
 	buf  []byte
 	live map[string][]byte // line of each open connection
 	size int64
 	kept int64 // bytes of the lines in live
+
+	unforced bool // something was written that may not be on the disk
 }
 
 // ledgerSlack is how many bytes of the past a ledger carries before it is written anew: about an hour of marks.
@@ -102,8 +105,8 @@ func (st *ledgerState) apply(l ledgerLine) {
 }
 
 // newLedger begins the ledger of a boot in place of the one before.
-func newLedger(path, node, boot string, at time.Time) (*ledger, error) {
-	l := &ledger{path: path, head: ledgerLine{Boot: boot, Node: node, Alive: at.UnixNano()}, live: map[string][]byte{}}
+func newLedger(path, node, boot string, at time.Time, sync bool) (*ledger, error) {
+	l := &ledger{path: path, head: ledgerLine{Boot: boot, Node: node, Alive: at.UnixNano()}, live: map[string][]byte{}, sync: sync}
 	return l, l.compact(at, 0)
 }
 
@@ -146,6 +149,7 @@ func (l *ledger) flush() error {
 	}
 	n, err := l.f.Write(l.buf)
 	l.size += int64(n)
+	l.unforced = true
 	l.buf = l.buf[:copy(l.buf, l.buf[n:])]
 	if err != nil {
 		return fmt.Errorf("writing ledger of connections: %w", err)
@@ -173,15 +177,37 @@ func (l *ledger) compact(at time.Time, seq uint64) error {
 	if _, err := f.Write(b); err != nil {
 		return errors.Join(fmt.Errorf("writing ledger of connections: %w", err), f.Close())
 	}
+	if l.sync {
+		if err := f.Sync(); err != nil {
+			return errors.Join(fmt.Errorf("syncing ledger of connections: %w", err), f.Close())
+		}
+	}
 	if err := os.Rename(f.Name(), l.path); err != nil {
 		return errors.Join(fmt.Errorf("replacing ledger of connections: %w", err), f.Close())
 	}
 	old := l.f
 	l.f, l.size, l.buf = f, int64(len(b)), l.buf[:0]
+	if l.sync {
+		if err := syncDir(l.path); err != nil {
+			return err
+		}
+	}
 	if old == nil {
 		return nil
 	}
 	return old.Close()
+}
+
+// force puts what is written onto the disk.
+func (l *ledger) force() error {
+	if !l.unforced {
+		return nil
+	}
+	l.unforced = false
+	if err := l.f.Sync(); err != nil {
+		return fmt.Errorf("syncing ledger of connections: %w", err)
+	}
+	return nil
 }
 
 func (l *ledger) Close() error { return l.f.Close() }

@@ -13,7 +13,7 @@ func TestLedgerIsMadeSmall(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x.conns")
 	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
-	l, err := newLedger(path, "im-test", "b00t", at)
+	l, err := newLedger(path, "im-test", "b00t", at, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"imwatch/event"
@@ -25,21 +25,22 @@ type Deps struct {
 // Log is the event log of a node. Make it with Open; run Recover, then Run; Close it after Run has returned. Event, Put,
 // Begin, End, Reopen, Seal and Dropped are safe for concurrent use.
 type Log struct {
-	cfg    Config
-	deps   Deps
-	queue  *queue
-	lines  prometheus.Counter
-	reopen chan struct{} // asks for a new open of the file
-	lock   io.Closer     // nil: none
+	cfg     atomic.Pointer[Config]
+	deps    Deps
+	queue   *queue
+	sampler *sampler
+	metrics *metrics
+	reopen  chan struct{} // asks for a new open of the file
+	lock    io.Closer     // nil: none
 	writer
 }
 
 // Open locks the log's file against other servers and opens it.
 func Open(c Config, d Deps) (*Log, error) {
 	l := &Log{
-		cfg: c, deps: d, queue: newQueue(d.Node+"-"+d.Boot+"-", c.Queue), reopen: make(chan struct{}, 1),
-		lines: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_server_log_lines_total", Help: "Events written to the log."}),
+		deps: d, queue: newQueue(d.Node+"-"+d.Boot+"-", c.Queue), sampler: newSampler(), metrics: newMetrics(), reopen: make(chan struct{}, 1),
 	}
+	l.cfg.Store(&c)
 	l.writer.init()
 	if c.Stdout {
 		l.stdout = d.Stdout
@@ -52,7 +53,7 @@ func Open(c Config, d Deps) (*Log, error) {
 		return nil, fmt.Errorf("log.path: %w", err)
 	}
 	l.lock = lock
-	if l.file, err = openFile(c.Path, c, d.Now); err != nil {
+	if l.file, err = openFile(c.Path, &l.cfg, d.Now); err != nil {
 		return nil, fmt.Errorf("log.path: %w", errors.Join(err, lock.Close()))
 	}
 	return l, nil
@@ -61,8 +62,16 @@ func Open(c Config, d Deps) (*Log, error) {
 // Event gives an empty event, to be filled and handed to Put, Begin or End.
 func (l *Log) Event() *event.Event { return l.queue.event() }
 
-// Put hands an event over for writing and reports whether it was taken. The event is not the caller's any more.
-func (l *Log) Put(ev *event.Event) bool { return l.queue.put(queued{ev: ev}) }
+// Put hands an event over for writing and reports whether it was taken; one that sampling leaves out counts as taken. The
+// event is not the caller's any more.
+func (l *Log) Put(ev *event.Event) bool {
+	if !l.sampler.keep(&l.cfg.Load().Sampling, ev) {
+		l.metrics.sampled.Inc()
+		l.queue.recycle(ev)
+		return true
+	}
+	return l.queue.put(queued{ev: ev, minor: minor(ev)})
+}
 
 // Begin is Put for the start of a connection: r goes to the ledger before the event goes to the file. If it is not
 // taken, the connection's end must not be written either.
@@ -79,15 +88,6 @@ func (l *Log) Reopen() {
 	select {
 	case l.reopen <- struct{}{}:
 	default:
-	}
-}
-
-// Collectors gives the log's metrics.
-func (l *Log) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{
-		l.lines,
-		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "im_server_log_dropped_total", Help: "Events dropped because the log's queue was full."},
-			func() float64 { return float64(l.Dropped()) }),
 	}
 }
 

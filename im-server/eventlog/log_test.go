@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,14 +152,18 @@ func TestOldFilesAreRemoved(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "im-server.log")
 	write(t, beside(path, ".conns"), "not a log")
-	file, err := openFile(path, Config{MaxBytes: 1 << 10, MaxAge: time.Hour, Keep: 3}, time.Now)
+	var c atomic.Pointer[Config]
+	c.Store(&Config{MaxBytes: 1 << 10, MaxAge: time.Hour, Keep: 3})
+	file, err := openFile(path, &c, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
 	for range 20 {
-		if err := file.rotateIfDue(1000); err != nil {
-			t.Fatal(err)
+		if file.due(1000) {
+			if err := file.rotate(); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if _, err := file.Write(bytes.Repeat([]byte("x"), 1000)); err != nil {
 			t.Fatal(err)
@@ -261,3 +266,31 @@ func TestEventIDsSort(t *testing.T) {
 		t.Errorf("boot %s does not sort before %s", a, b)
 	}
 }
+
+// TestFormatterAllocatesNothing compares with logrus and a formatter that does nothing.
+func TestFormatterAllocatesNothing(t *testing.T) {
+	ev := new(event.Event)
+	fillEnd(ev, at)
+	l, err := Open(Config{Queue: 1}, testDeps("b00t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle := &logrus.Logger{Out: io.Discard, Formatter: nothing{}, Hooks: logrus.LevelHooks{}, Level: logrus.TraceLevel}
+	entry := logrus.Entry{Logger: idle, Context: t.Context()}
+	bare := testing.AllocsPerRun(100, func() {
+		entry.Time = ev.Time()
+		entry.Log(logrus.InfoLevel, ev.Text(event.FieldMessage))
+	})
+	ours := testing.AllocsPerRun(100, func() {
+		l.format(ev)
+		l.buf = l.buf[:0]
+	})
+	if ours > bare {
+		t.Errorf("a line makes %v allocations, logrus alone %v", ours, bare)
+	}
+}
+
+// nothing is the cheapest formatter.
+type nothing struct{}
+
+func (nothing) Format(*logrus.Entry) ([]byte, error) { return nil, nil }

@@ -12,18 +12,20 @@ type queued struct {
 	ev    *event.Event
 	open  *Record // of a connect: what the ledger keeps of the connection
 	close string  // of a connection's end: the id of the connection
+	minor bool    // gives way to others first
 }
 
 // queue is what stands between connections and the log: bounded, and never blocking. It gives events their ids, so
 // that the order of ids is the order in the queue and in the file. Ends are always taken, so the bound is limit and the
-// open connections together. Safe for concurrent use.
+// open connections together; what is minor is taken up to three quarters of limit, so that a flood of it leaves room for
+// starts and refusals. Safe for concurrent use.
 type queue struct {
-	prefix string // of ids: <node>-<boot id>-
-	limit  int
+	prefix string        // of ids: <node>-<boot id>-
 	wake   chan struct{} // has a token while there may be something to take
 	pool   sync.Pool     // *event.Event
 
 	mu      sync.Mutex // guards the fields below
+	limit   int
 	items   []queued
 	seq     uint64
 	dropped uint64
@@ -48,7 +50,7 @@ func (q *queue) recycle(ev *event.Event) {
 // put hands an event over for writing and reports whether it was taken. The event is not the caller's any more.
 func (q *queue) put(it queued) bool {
 	q.mu.Lock()
-	if q.closed || len(q.items) >= q.limit && it.close == "" {
+	if q.closed || q.full(it) {
 		q.dropped++
 		q.mu.Unlock()
 		q.recycle(it.ev)
@@ -65,6 +67,29 @@ func (q *queue) put(it queued) bool {
 	default:
 	}
 	return true
+}
+
+// full says whether there is no room for it. q.mu is held.
+func (q *queue) full(it queued) bool {
+	switch {
+	case it.close != "":
+		return false
+	case it.minor:
+		return len(q.items) >= max(1, q.limit/4*3)
+	}
+	return len(q.items) >= q.limit
+}
+
+func (q *queue) resize(limit int) {
+	q.mu.Lock()
+	q.limit = limit
+	q.mu.Unlock()
+}
+
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
 }
 
 // take gives all that waits, and the highest sequence among it. spare is memory to use again.

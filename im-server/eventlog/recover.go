@@ -14,7 +14,8 @@ func (l *Log) Recover(ctx context.Context, describe func(*event.Event)) error {
 	if l.file == nil {
 		return nil
 	}
-	path := beside(l.cfg.Path, ".conns")
+	c := l.cfg.Load()
+	path := beside(c.Path, ".conns")
 	st, err := readLedger(path)
 	if err != nil {
 		return err
@@ -22,7 +23,7 @@ func (l *Log) Recover(ctx context.Context, describe func(*event.Event)) error {
 	if st.Bad > 0 {
 		l.deps.Diag.WithField("lines", st.Bad).Error("the ledger of connections has lines that cannot be read; the ends of their connections may be missing")
 	}
-	list, err := orphans(st, l.cfg.Path)
+	list, err := orphans(st, c.Path)
 	if err != nil {
 		return err
 	}
@@ -40,6 +41,6 @@ func (l *Log) Recover(ctx context.Context, describe func(*event.Event)) error {
 	if len(list) > 0 {
 		l.deps.Diag.WithField("connections", len(list)).Warn("ended the connections that were lost with the process before")
 	}
-	l.ledger, err = newLedger(path, l.deps.Node, l.deps.Boot, l.deps.Now())
+	l.ledger, err = newLedger(path, l.deps.Node, l.deps.Boot, l.deps.Now(), c.Fsync != FsyncNone)
 	return err
 }

@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,12 +21,15 @@ type writer struct {
 	stdout io.Writer // nil: none
 	ledger *ledger   // nil: none
 
-	logger  *logrus.Logger
-	entry   logrus.Entry
-	buf     []byte          // lines of this batch, formatted
-	closes  []string        // connections whose end is in buf
-	lost    uint64          // lines given up at the end
-	failing map[string]bool // what failed the last time
+	logger   *logrus.Logger
+	entry    logrus.Entry
+	carrier  carrier
+	buf      []byte          // lines of this batch, formatted
+	closes   []string        // connections whose end is in buf
+	unforced bool            // something was written that may not be on the disk
+	force    *time.Timer     // until fsync, with FsyncInterval; stopped while there is nothing to force
+	lost     uint64          // lines given up at the end
+	failing  map[string]bool // what failed the last time
 }
 
 const (
@@ -40,7 +42,9 @@ const (
 func (w *writer) init() {
 	w.failing = map[string]bool{}
 	w.logger = &logrus.Logger{Out: (*lineBuffer)(w), Formatter: new(formatter), Hooks: logrus.LevelHooks{}, Level: logrus.TraceLevel, ExitFunc: func(int) {}}
-	w.entry = logrus.Entry{Logger: w.logger, Data: logrus.Fields{}}
+	w.entry = logrus.Entry{Logger: w.logger, Context: &w.carrier}
+	w.force = time.NewTimer(time.Hour)
+	w.force.Stop()
 }
 
 // lineBuffer is the Out of the event log's logger.
@@ -64,6 +68,8 @@ func (l *Log) Run(stop <-chan struct{}) {
 			ticked = true
 		case <-l.reopen:
 			l.reopenFile()
+		case <-l.force.C:
+			l.forceFile()
 		case <-stop:
 			stopped = true
 		}
@@ -75,6 +81,9 @@ func (l *Log) Run(stop <-chan struct{}) {
 			l.watchFile()
 		}
 		if stopped {
+			if l.cfg.Load().Fsync != FsyncNone {
+				l.forceFile()
+			}
 			return
 		}
 	}
@@ -102,10 +111,10 @@ func (l *Log) write(items []queued, stop <-chan struct{}) {
 }
 
 func (l *Log) format(ev *event.Event) {
-	l.entry.Data[entryKey] = ev
+	l.carrier.ev = ev
 	l.entry.Time = ev.Time()
 	l.entry.Log(logrusLevel(ev.Text(event.FieldLogLevel)), ev.Text(event.FieldMessage))
-	l.lines.Add(1)
+	l.metrics.lines.Inc()
 }
 
 // flush writes opened connections to the ledger, then the lines, then ended connections to the ledger.
@@ -114,12 +123,17 @@ func (l *Log) flush(stop <-chan struct{}) {
 		return
 	}
 	l.flushLedger()
+	always := l.cfg.Load().Fsync == FsyncAlways
+	if always && l.ledger != nil {
+		l.report("syncing the ledger", l.ledger.force()) // a start on the disk must be known to the ledger there
+	}
 	if l.stdout != nil {
 		_, err := l.stdout.Write(l.buf)
 		l.report("writing events to standard output", err)
 	}
 	if l.file != nil {
 		l.writeFile(stop)
+		l.wrote(always)
 	}
 	l.buf = l.buf[:0]
 	if l.ledger != nil {
@@ -138,52 +152,10 @@ func (l *Log) flushLedger() {
 	}
 }
 
-// writeFile writes buf and tries again until it is in the file: the queue holds what comes meanwhile. Only after stop
-// does it give up, for a server must be able to end on a full disk.
-func (l *Log) writeFile(stop <-chan struct{}) {
-	l.report("rotating the event log", l.file.rotateIfDue(int64(len(l.buf))))
-	var deadline <-chan time.Time
-	for rest := l.buf; len(rest) > 0; {
-		n, err := l.file.Write(rest)
-		rest = rest[n:]
-		l.report("writing the event log", err)
-		if err == nil {
-			continue
-		}
-		again := time.NewTimer(retryAfter)
-		select {
-		case <-stop:
-			stop, deadline = nil, time.After(giveUp)
-		case <-deadline:
-			l.lost += uint64(bytes.Count(rest, []byte("\n")))
-			return
-		case <-again.C:
-		}
-		again.Stop()
-	}
-}
-
 // mark tells the ledger that the node lives and the log is written up to seq.
 func (l *Log) mark(seq uint64) {
 	if l.ledger != nil {
 		l.report("writing the ledger", l.ledger.alive(l.deps.Now(), seq))
-	}
-}
-
-// watchFile rotates by age, and opens the path anew when somebody else has moved the file away.
-func (l *Log) watchFile() {
-	switch {
-	case l.file == nil:
-	case l.file.moved():
-		l.reopenFile()
-	default:
-		l.report("rotating the event log", l.file.rotateIfDue(0))
-	}
-}
-
-func (l *Log) reopenFile() {
-	if l.file != nil {
-		l.report("opening the event log", l.file.reopen())
 	}
 }
 
