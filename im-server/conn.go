@@ -79,7 +79,7 @@ func (c *conn) record() eventlog.Record {
 func (c *conn) greet() {
 	hello := protocol.Hello{
 		ConnectionID: c.id, SessionID: c.session,
-		HeartbeatMS: c.s.cfg.Heartbeat.Interval.Milliseconds(), ServerTime: c.opened.UnixMilli(),
+		HeartbeatMS: c.s.conf().Heartbeat.Interval.Milliseconds(), ServerTime: c.opened.UnixMilli(),
 	}
 	c.reply(protocol.TypeHello, "", hello.Append(nil))
 }

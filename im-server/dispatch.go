@@ -59,7 +59,7 @@ func (c *conn) reject(e protocol.Envelope, size int, err error) {
 	ev.SetText(event.FieldMessageDirection, "in")
 	c.s.emit(ev)
 	c.reply(protocol.TypeError, "", answer.Append(nil))
-	if c.errors++; c.errors >= c.s.cfg.Limits.Errors {
+	if c.errors++; c.errors >= c.s.conf().Limits.Errors {
 		c.end(event.CloseTooManyErrors, 0, nil)
 	}
 }
@@ -105,7 +105,7 @@ func handleJoin(c *conn, e protocol.Envelope) error {
 		return err
 	}
 	if !slices.Contains(c.rooms, r.Room) {
-		if len(c.rooms) >= c.s.cfg.Limits.Rooms {
+		if len(c.rooms) >= c.s.conf().Limits.Rooms {
 			return &protocol.DecodeError{Code: protocol.CodeTooManyRooms, Field: "payload.room", Detail: "leave another room first"}
 		}
 		c.rooms = append(c.rooms, r.Room)

@@ -61,7 +61,7 @@ func (c *conn) beginEnd(r event.CloseReason, retry time.Duration, err error) boo
 	}
 	text := protocol.CloseText{Reason: r.Reason, RetryMS: retry.Milliseconds()}
 	c.pushClose(websocket.FormatCloseMessage(r.Code, string(text.Append(nil))))
-	c.readUntil(c.s.cfg.Timeouts.Close)
+	c.readUntil(c.s.conf().Timeouts.Close)
 	return true
 }
 
@@ -129,7 +129,7 @@ func (c *conn) finish(err error) {
 	c.mu.Unlock()
 
 	if errorClass(err) != classDeadline { // else the time to wait is over
-		c.waitWriter(c.s.cfg.Timeouts.Close)
+		c.waitWriter(c.s.conf().Timeouts.Close)
 	}
 	if linger {
 		c.linger()
@@ -153,7 +153,7 @@ func (c *conn) linger() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	if nc.SetReadDeadline(time.Now().Add(c.s.cfg.Timeouts.Close)) == nil {
+	if nc.SetReadDeadline(time.Now().Add(c.s.conf().Timeouts.Close)) == nil {
 		_, _ = io.Copy(io.Discard, nc) // ends with the peer's end or the deadline: either will do
 	}
 }

@@ -63,7 +63,7 @@ func (s *Server) check(h *handshake) *refusal {
 
 func (s *Server) checkRate(h *handshake) *refusal {
 	if s.draining.Load() {
-		return &refusal{reason: event.HandshakeDraining, wait: s.cfg.Drain.RetryMax}
+		return &refusal{reason: event.HandshakeDraining, wait: s.conf().Drain.RetryMax}
 	}
 	if wait, ok := s.limiter.allow(h.client.ip, h.began); !ok {
 		return &refusal{reason: event.HandshakeRateLimitedIP, wait: wait}
@@ -73,8 +73,8 @@ func (s *Server) checkRate(h *handshake) *refusal {
 
 func (s *Server) checkCapacity(h *handshake) *refusal {
 	h.slot = true
-	if s.slots.Add(1) > int64(s.cfg.Limits.Connections) {
-		return &refusal{reason: event.HandshakeNodeFull, wait: fullRetry, err: fmt.Errorf("%d connections are allowed", s.cfg.Limits.Connections)}
+	if s.slots.Add(1) > int64(s.conf().Limits.Connections) {
+		return &refusal{reason: event.HandshakeNodeFull, wait: fullRetry, err: fmt.Errorf("%d connections are allowed", s.conf().Limits.Connections)}
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func headerHas(values []string, want string) bool {
 }
 
 func (s *Server) checkToken(h *handshake) *refusal {
-	ctx, cancel := context.WithTimeout(h.g.Request.Context(), s.cfg.Timeouts.Handshake)
+	ctx, cancel := context.WithTimeout(h.g.Request.Context(), s.conf().Timeouts.Handshake)
 	defer cancel()
 	id, err := s.auth.Authenticate(ctx, Credentials{
 		Token: bearer(h.g.Request), DeviceID: h.client.device, Platform: h.client.platform, ClientIP: h.client.ip,

@@ -31,7 +31,7 @@ func (h *heartbeat) pongAge(now int64) int64 {
 // visit is what the wheel does with a connection: it notes a missed pong, ends a dead connection, sends the next ping,
 // and gives the time of the next visit.
 func (s *Server) visit(c *conn, now int64) (due int64) {
-	hb := s.cfg.Heartbeat
+	hb := s.conf().Heartbeat
 	silent := now - c.lastRx.Load()
 	c.mu.Lock()
 	if c.ending.begun {
@@ -66,7 +66,7 @@ func (s *Server) visit(c *conn, now int64) (due int64) {
 func (s *Server) logHeartbeat(c *conn, a event.Action, b heartbeat, now, silent int64) {
 	ev := c.event(a)
 	ev.SetInt(event.FieldHeartbeatMissed, int64(b.missed))
-	ev.SetInt(event.FieldHeartbeatInterval, s.cfg.Heartbeat.Interval.Milliseconds())
+	ev.SetInt(event.FieldHeartbeatInterval, s.conf().Heartbeat.Interval.Milliseconds())
 	if b.rtt > 0 {
 		ev.SetFloat(event.FieldHeartbeatRTT, milliseconds(b.rtt))
 	}
@@ -114,7 +114,7 @@ func (c *conn) onPong(data string) error {
 	if answer && c.s.debug() {
 		ev := c.event(event.ActionHeartbeat)
 		ev.SetFloat(event.FieldHeartbeatRTT, milliseconds(rtt))
-		ev.SetInt(event.FieldHeartbeatInterval, c.s.cfg.Heartbeat.Interval.Milliseconds())
+		ev.SetInt(event.FieldHeartbeatInterval, c.s.conf().Heartbeat.Interval.Milliseconds())
 		c.s.emit(ev)
 	}
 	return nil

@@ -31,7 +31,7 @@ func (c *conn) readMessage(op int, r io.Reader) {
 	}
 	buf, _ := c.s.buffers.Get().(*bytes.Buffer)
 	defer c.s.putBuffer(buf)
-	limit := int64(c.s.cfg.Limits.MessageBytes)
+	limit := int64(c.s.conf().Limits.MessageBytes)
 	n, err := buf.ReadFrom(io.LimitReader(r, limit+1))
 	switch {
 	case err != nil:

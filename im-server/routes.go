@@ -19,7 +19,7 @@ func (s *Server) routes() error {
 	public := gin.New()
 	public.RedirectTrailingSlash = false
 	public.RemoteIPHeaders = []string{"X-Forwarded-For"}
-	if err := public.SetTrustedProxies(s.cfg.TrustedProxies); err != nil {
+	if err := public.SetTrustedProxies(s.conf().TrustedProxies); err != nil {
 		return fmt.Errorf("trusted_proxies: %w", err)
 	}
 	public.Any(protocol.Path, s.connect)
@@ -49,7 +49,7 @@ func (s *Server) routes() error {
 func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: s.cfg.Timeouts.Handshake, // against clients that send their headers for ever
+		ReadHeaderTimeout: s.conf().Timeouts.Handshake, // against clients that send their headers for ever
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          log.New(tlsErrors{s}, "", 0),

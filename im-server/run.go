@@ -76,7 +76,7 @@ func (s *Server) safeVisit(c *conn, now int64) (due int64) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(&c.client, p)
-			due = now + int64(s.cfg.Heartbeat.Interval)
+			due = now + int64(s.conf().Heartbeat.Interval)
 		}
 	}()
 	return s.visit(c, now)
@@ -91,7 +91,7 @@ func (s *Server) drain(ctx context.Context) {
 	ev.SetInt(event.FieldServerConnections, int64(len(open)))
 	s.emit(ev)
 
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Drain.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.conf().Drain.Timeout)
 	defer cancel()
 	s.endAll(ctx, open)
 	s.awaitSlots(ctx)
@@ -105,7 +105,7 @@ func (s *Server) drain(ctx context.Context) {
 			_ = srv.Close() // the time is over: cut what is left, of which nothing is to be said
 		}
 	}
-	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Timeouts.Handshake+2*s.cfg.Timeouts.Close)
+	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), s.conf().Timeouts.Handshake+2*s.conf().Timeouts.Close)
 	defer cancelLast()
 	for _, c := range s.hub.all() { // opened by handshakes that were under way
 		c.cut()
@@ -117,7 +117,7 @@ func (s *Server) drain(ctx context.Context) {
 func (s *Server) endAll(ctx context.Context, open []*conn) {
 	rand.Shuffle(len(open), func(i, j int) { open[i], open[j] = open[j], open[i] })
 	const step = 20 * time.Millisecond
-	rate := max(float64(s.cfg.Drain.Rate), float64(len(open))/(s.cfg.Drain.Timeout.Seconds()/2))
+	rate := max(float64(s.conf().Drain.Rate), float64(len(open))/(s.conf().Drain.Timeout.Seconds()/2))
 	t := time.NewTicker(step)
 	defer t.Stop()
 	for done, due := 0, 0.0; done < len(open); {
@@ -135,8 +135,8 @@ func (s *Server) endAll(ctx context.Context, open []*conn) {
 
 // drainRetry is when a client of a draining node is told to come back.
 func (s *Server) drainRetry() time.Duration {
-	spread := s.cfg.Drain.RetryMax - s.cfg.Drain.RetryMin
-	return s.cfg.Drain.RetryMin + time.Duration(rand.Int64N(int64(spread)+1)) //nolint:gosec // a spread, not a secret
+	spread := s.conf().Drain.RetryMax - s.conf().Drain.RetryMin
+	return s.conf().Drain.RetryMin + time.Duration(rand.Int64N(int64(spread)+1)) //nolint:gosec // a spread, not a secret
 }
 
 // awaitSlots waits until no connection and no handshake holds a place.

@@ -40,7 +40,7 @@ type Deps struct {
 
 // Server is an IM server. Make it with New, and call Run once.
 type Server struct {
-	cfg      Config
+	live     atomic.Pointer[Config] // read with conf
 	deps     Deps
 	now      func() time.Time
 	start    time.Time // clock zero of connections
@@ -90,7 +90,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("im-server: %w", err)
 	}
-	s := &Server{cfg: cfg, deps: deps, now: deps.Now, auth: deps.Authenticator, node: cfg.Node}
+	s := &Server{deps: deps, now: deps.Now, auth: deps.Authenticator, node: cfg.Node}
+	s.live.Store(&cfg)
 	s.setDefaults()
 	if err := s.build(); err != nil {
 		return nil, fmt.Errorf("im-server: %w", errors.Join(err, s.Close()))
@@ -130,22 +131,22 @@ func (s *Server) build() (err error) {
 		}
 	}
 	if s.auth == nil {
-		if s.auth, err = NewJWT(s.cfg.JWT, s.now); err != nil {
+		if s.auth, err = NewJWT(s.conf().JWT, s.now); err != nil {
 			return err
 		}
 	}
-	s.origins = newOriginList(s.cfg.Origins)
-	s.limiter = newConnectLimiter(s.cfg.Limits.ConnectRate, s.cfg.Limits.ConnectBurst)
+	s.origins = newOriginList(s.conf().Origins)
+	s.limiter = newConnectLimiter(s.conf().Limits.ConnectRate, s.conf().Limits.ConnectBurst)
 	s.folder = newFolder(s.logRefusal)
 	s.hub = newHub()
-	s.wheel = newWheel(s.cfg.Heartbeat, s.clock())
+	s.wheel = newWheel(s.conf().Heartbeat, s.clock())
 	s.handlers = handlers()
-	s.log, err = eventlog.Open(s.cfg.Log, eventlog.Deps{Node: s.node, Boot: s.boot, Stdout: s.deps.Stdout, Diag: s.deps.Log, Now: s.now})
+	s.log, err = eventlog.Open(s.conf().Log, eventlog.Deps{Node: s.node, Boot: s.boot, Stdout: s.deps.Stdout, Diag: s.deps.Log, Now: s.now})
 	if err != nil {
 		return err
 	}
 	s.upgrader = websocket.Upgrader{
-		ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: new(sync.Pool), HandshakeTimeout: s.cfg.Timeouts.Handshake,
+		ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: new(sync.Pool), HandshakeTimeout: s.conf().Timeouts.Handshake,
 		CheckOrigin:  func(*http.Request) bool { return true },                // checked before, with its own reason
 		Error:        func(http.ResponseWriter, *http.Request, int, error) {}, // answered by us
 		Subprotocols: []string{protocol.Subprotocol},
@@ -164,19 +165,19 @@ func (s *Server) listen() error {
 	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 300 * time.Second, Interval: 15 * time.Second, Count: 3}}
 	var err error
 	if s.listener = s.deps.Listener; s.listener == nil {
-		if s.listener, err = lc.Listen(context.Background(), "tcp", s.cfg.Addr); err != nil {
+		if s.listener, err = lc.Listen(context.Background(), "tcp", s.conf().Addr); err != nil {
 			return fmt.Errorf("addr: %w", err)
 		}
 	}
-	if s.ops = s.deps.OpsListener; s.ops == nil && s.cfg.OpsAddr != "" {
-		if s.ops, err = lc.Listen(context.Background(), "tcp", s.cfg.OpsAddr); err != nil {
+	if s.ops = s.deps.OpsListener; s.ops == nil && s.conf().OpsAddr != "" {
+		if s.ops, err = lc.Listen(context.Background(), "tcp", s.conf().OpsAddr); err != nil {
 			return fmt.Errorf("ops_addr: %w", err)
 		}
 	}
-	if s.cfg.TLS.CertFile == "" {
+	if s.conf().TLS.CertFile == "" {
 		return nil
 	}
-	cert, err := tls.LoadX509KeyPair(s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile)
+	cert, err := tls.LoadX509KeyPair(s.conf().TLS.CertFile, s.conf().TLS.KeyFile)
 	if err != nil {
 		return fmt.Errorf("tls: reading certificate: %w", err)
 	}
@@ -230,9 +231,9 @@ func (s *Server) describe(ev *event.Event, a event.Action, at time.Time) {
 	ev.Begin(a, at)
 	ev.SetText(event.FieldServiceName, "im-server")
 	ev.SetText(event.FieldServiceVersion, s.deps.Version)
-	ev.SetText(event.FieldServiceEnvironment, s.cfg.Environment)
+	ev.SetText(event.FieldServiceEnvironment, s.conf().Environment)
 	ev.SetText(event.FieldServiceNode, s.node)
-	ev.SetText(event.FieldCloudZone, s.cfg.Zone)
+	ev.SetText(event.FieldCloudZone, s.conf().Zone)
 }
 
 // nodeEvent begins an event of the node itself.

@@ -45,7 +45,7 @@ func (c *conn) push(f frame) (over bool) {
 		c.writing = true
 		go c.write()
 	}
-	return c.out.bytes > c.s.cfg.Limits.QueueBytes || c.out.len() > c.s.cfg.Limits.QueueMessages
+	return c.out.bytes > c.s.conf().Limits.QueueBytes || c.out.len() > c.s.conf().Limits.QueueMessages
 }
 
 // discard empties the queue. c.mu is held.
@@ -93,9 +93,9 @@ func (c *conn) write() {
 			c.mu.Unlock()
 			return
 		}
-		limit := c.s.cfg.Timeouts.Write
+		limit := c.s.conf().Timeouts.Write
 		if c.ending.begun {
-			limit = c.s.cfg.Timeouts.Close
+			limit = c.s.conf().Timeouts.Close
 		}
 		if f.op == websocket.PingMessage {
 			c.beat.sentAt = c.s.clock()
