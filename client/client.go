@@ -115,7 +115,7 @@ func (c *Client) up(l *link, attempt int) {
 	}
 	c.mu.Unlock()
 	for _, r := range rooms {
-		if err := l.send(c.roomEnvelope(protocol.TypeJoin, r)); err != nil {
+		if err := l.send(c.roomEnvelope(protocol.TypeSubscribe, r)); err != nil {
 			c.opts.Log.WithError(err).Debug("entering a room again") // reading will say that the connection is lost
 		}
 	}

@@ -39,17 +39,17 @@ func TestSendAndReceive(t *testing.T) {
 				if err != nil {
 					return
 				}
-				got = append(got, string(e.Type)+" "+e.ID+" "+string(e.Payload))
+				got = append(got, said(e))
 				switch e.Type {
 				case protocol.TypeEcho:
 					s.send(e)
-				case protocol.TypeMessage:
+				case protocol.TypePublish:
 					a := protocol.Ack{Ref: e.ID, Delivered: 1}
-					s.send(protocol.Envelope{Type: protocol.TypeAck, Payload: a.Append(nil)})
-					s.send(protocol.Envelope{Type: protocol.TypeMessage, ID: "x", Seq: 16, Payload: json.RawMessage(`{"from":"u-2","to":"u-1","body":"hi"}`)})
-				case protocol.TypeJoin:
+					s.send(protocol.Envelope{Type: protocol.TypeAck, Payload: &a})
+					s.send(protocol.Envelope{Type: protocol.TypeMessage, ID: "x", Seq: 16, Payload: &protocol.Message{From: "u-2", To: "u-1", Body: json.RawMessage(`"hi"`)}})
+				case protocol.TypeSubscribe:
 					f := protocol.Error{Code: protocol.CodeNotMember, Text: "no", Ref: e.ID}
-					s.send(protocol.Envelope{Type: protocol.TypeError, Payload: f.Append(nil)})
+					s.send(protocol.Envelope{Type: protocol.TypeError, Payload: &f})
 				}
 			}
 		})
@@ -85,8 +85,9 @@ func TestSendAndReceive(t *testing.T) {
 		do(c.Leave("r-1"))
 		do(c.Close())
 		wantSent := []string{
-			`echo m-1 {"n":1}`, `message m-2 {"to":"u-2","body":"hi"}`, `ack  {"seq":16}`, `join m-3 {"room":"r-1"}`,
-			`message m-4 {"room":"r-1","body":{}}`, `leave m-5 {"room":"r-1"}`,
+			`{"v":1,"type":"echo","id":"m-1","payload":{"n":1}}`, `{"v":1,"type":"publish","id":"m-2","payload":{"to":"u-2","body":"hi"}}`,
+			`{"v":1,"type":"ack","payload":{"seq":16}}`, `{"v":1,"type":"subscribe","id":"m-3","payload":{"room":"r-1"}}`,
+			`{"v":1,"type":"publish","id":"m-4","payload":{"room":"r-1","body":{}}}`, `{"v":1,"type":"unsubscribe","id":"m-5","payload":{"room":"r-1"}}`,
 		}
 		if diff := cmp.Diff(wantSent, got); diff != "" {
 			t.Errorf("sent (-want +got):\n%s", diff)
@@ -430,7 +431,7 @@ func TestComesBackWhole(t *testing.T) {
 			e, err := s.read()
 			if err == nil {
 				mu.Lock()
-				seen = append(seen, string(e.Type)+string(e.Payload))
+				seen = append(seen, said(e))
 				mu.Unlock()
 			}
 			if !first {
@@ -462,7 +463,7 @@ func TestComesBackWhole(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		want := []string{"Bearer token-1 d-1 ios 8.2", `join{"room":"r-1"}`, "Bearer token-2 d-1 ios 8.2", `join{"room":"r-1"}`}
+		want := []string{"Bearer token-1 d-1 ios 8.2", `{"v":1,"type":"subscribe","id":"m-1","payload":{"room":"r-1"}}`, "Bearer token-2 d-1 ios 8.2", `{"v":1,"type":"subscribe","id":"m-2","payload":{"room":"r-1"}}`}
 		if diff := cmp.Diff(want, seen); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

@@ -34,7 +34,7 @@ func (c *Client) connect(ctx context.Context, h history) (*link, error) {
 		return nil, err
 	}
 	dialer := websocket.Dialer{
-		NetDialContext: c.opts.NetDial, Subprotocols: []string{protocol.Subprotocol}, ReadBufferSize: 1024, WriteBufferSize: 1024,
+		NetDialContext: c.opts.NetDial, Subprotocols: []string{protocol.SubprotocolJSON}, ReadBufferSize: 1024, WriteBufferSize: 1024,
 		HandshakeTimeout: c.opts.HandshakeTimeout,
 	}
 	if c.opts.NetDial == nil {

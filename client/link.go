@@ -47,12 +47,11 @@ func (l *link) readHello(ctx context.Context) error {
 	default:
 		return fmt.Errorf("waiting for hello: %w", classify(err))
 	}
-	if e.Type != protocol.TypeHello {
+	hello, ok := e.Payload.(*protocol.Hello)
+	if !ok {
 		return fmt.Errorf("waiting for hello: found an envelope of type %q", e.Type)
 	}
-	if l.hello, err = protocol.ParseHello(e.Payload, protocol.Lenient); err != nil {
-		return fmt.Errorf("reading hello: %w", err)
-	}
+	l.hello = *hello
 	l.ws.SetPingHandler(l.ping)
 	return l.alive()
 }
@@ -86,7 +85,7 @@ func (l *link) read() (protocol.Envelope, error) {
 		if kind != websocket.TextMessage {
 			continue
 		}
-		e, err := protocol.Decode(data, protocol.Lenient)
+		e, err := l.opts.codec.Decode(data, protocol.FromServer)
 		if err == nil {
 			return e, nil
 		}
@@ -98,7 +97,7 @@ func (l *link) read() (protocol.Envelope, error) {
 func (l *link) send(e protocol.Envelope) error {
 	l.write.Lock()
 	defer l.write.Unlock()
-	l.buf = e.Append(l.buf[:0])
+	l.buf = l.opts.codec.Append(l.buf[:0], &e)
 	if err := l.ws.SetWriteDeadline(time.Now().Add(l.opts.WriteTimeout)); err != nil {
 		return fmt.Errorf("sending %s: %w", e.Type, err)
 	}
@@ -113,7 +112,6 @@ func (l *link) ack() error {
 	if l.got == l.acked {
 		return nil
 	}
-	a := protocol.Ack{Seq: l.got}
 	l.acked = l.got
-	return l.send(protocol.Envelope{Type: protocol.TypeAck, Payload: a.Append(nil)})
+	return l.send(protocol.Envelope{Type: protocol.TypeAck, Payload: &protocol.AckSeq{Seq: l.got}})
 }

@@ -44,6 +44,8 @@ type Options struct {
 	NetDial func(ctx context.Context, network, address string) (net.Conn, error) // nil: net.Dialer
 	Now     func() time.Time                                                     // nil: time.Now
 	Rand    func() float64                                                       // in [0, 1), for jitter; nil: math/rand
+
+	codec protocol.Codec
 }
 
 // Handler is what a client calls with what it receives; nil functions are passed over. All calls come from one
@@ -79,6 +81,7 @@ func (o Options) withDefaults() Options {
 	def(&o.WriteTimeout, 10*time.Second)
 	def(&o.BackoffBase, time.Second)
 	def(&o.BackoffCap, 60*time.Second)
+	o.codec = protocol.JSON()
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -79,7 +79,7 @@ type peer struct {
 // accept upgrades and says hello.
 func accept(t *testing.T, w http.ResponseWriter, r *http.Request, heartbeat time.Duration) *peer {
 	t.Helper()
-	up := websocket.Upgrader{Subprotocols: []string{protocol.Subprotocol}}
+	up := websocket.Upgrader{Subprotocols: []string{protocol.SubprotocolJSON}}
 	ws, err := up.Upgrade(w, r, nil)
 	if err != nil {
 		t.Error(err)
@@ -87,12 +87,12 @@ func accept(t *testing.T, w http.ResponseWriter, r *http.Request, heartbeat time
 	}
 	p := &peer{t: t, ws: ws, r: r}
 	hello := protocol.Hello{ConnectionID: "c-1", SessionID: "s-1", HeartbeatMS: heartbeat.Milliseconds(), ServerTime: 1}
-	p.send(protocol.Envelope{Type: protocol.TypeHello, Payload: hello.Append(nil)})
+	p.send(protocol.Envelope{Type: protocol.TypeHello, Payload: &hello})
 	return p
 }
 
 func (p *peer) send(e protocol.Envelope) {
-	if err := p.ws.WriteMessage(websocket.TextMessage, e.Append(nil)); err != nil {
+	if err := p.ws.WriteMessage(websocket.TextMessage, protocol.JSON().Append(nil, &e)); err != nil {
 		p.t.Errorf("server: sending %s: %v", e.Type, err)
 	}
 }
@@ -103,7 +103,7 @@ func (p *peer) read() (protocol.Envelope, error) {
 	if err != nil {
 		return protocol.Envelope{}, err
 	}
-	return protocol.Decode(data, protocol.Strict)
+	return protocol.JSON().Decode(data, protocol.FromClient)
 }
 
 // close ends the connection with a code and a text, and waits for the client's answer.
@@ -121,3 +121,9 @@ func (p *peer) close(code int, text string) {
 }
 
 func (p *peer) drop() { _ = p.ws.Close() }
+
+// said gives an envelope as JSON, without its time.
+func said(e protocol.Envelope) string {
+	e.TS = 0
+	return string(protocol.JSON().Append(nil, &e))
+}

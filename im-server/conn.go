@@ -17,6 +17,7 @@ import (
 type conn struct {
 	s       *Server
 	ws      *websocket.Conn
+	codec   protocol.Codec
 	id      string
 	session string
 	client  clientInfo
@@ -45,7 +46,7 @@ type conn struct {
 }
 
 func newConn(s *Server, ws *websocket.Conn, client clientInfo) *conn {
-	c := &conn{s: s, ws: ws, id: newID(), session: newID(), client: client}
+	c := &conn{s: s, ws: ws, codec: s.codec, id: newID(), session: newID(), client: client}
 	c.lastRx.Store(s.clock())
 	ws.SetPingHandler(c.onPing)
 	ws.SetPongHandler(c.onPong)
@@ -79,15 +80,15 @@ func (c *conn) record() eventlog.Record {
 func (c *conn) greet() {
 	hello := protocol.Hello{
 		ConnectionID: c.id, SessionID: c.session,
-		HeartbeatMS: c.s.conf().Heartbeat.Interval.Milliseconds(), ServerTime: c.opened.UnixMilli(),
+		HeartbeatMS: c.s.conf().Heartbeat.Interval.Milliseconds(), MessageBytes: int64(c.s.conf().Limits.MessageBytes), ServerTime: c.opened.UnixMilli(),
 	}
-	c.reply(protocol.TypeHello, "", hello.Append(nil))
+	c.reply(protocol.TypeHello, "", &hello)
 }
 
 // reply queues an envelope that has no number.
-func (c *conn) reply(t protocol.Type, id string, payload []byte) {
+func (c *conn) reply(t protocol.Type, id string, payload protocol.Payload) {
 	e := protocol.Envelope{Type: t, ID: id, TS: c.s.now().UnixMilli(), Payload: payload}
-	c.send(frame{op: websocket.TextMessage, data: e.Append(nil)})
+	c.send(frame{op: websocket.TextMessage, data: c.codec.Append(nil, &e)})
 }
 
 // alive notes a sign of life.

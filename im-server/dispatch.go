@@ -15,26 +15,30 @@ type handler func(c *conn, e protocol.Envelope) error
 // handlers gives the handler of each type that a client may send.
 func handlers() map[protocol.Type]handler {
 	return map[protocol.Type]handler{
-		protocol.TypePing:    handlePing,
-		protocol.TypePong:    func(*conn, protocol.Envelope) error { return nil }, // a sign of life, noted already
-		protocol.TypeEcho:    handleEcho,
-		protocol.TypeMessage: handleMessage,
-		protocol.TypeJoin:    handleJoin,
-		protocol.TypeLeave:   handleLeave,
-		protocol.TypeAck:     handleAck,
+		protocol.TypePing:        handlePing,
+		protocol.TypePong:        func(*conn, protocol.Envelope) error { return nil }, // a sign of life, noted already
+		protocol.TypeEcho:        handleEcho,
+		protocol.TypePublish:     handlePublish,
+		protocol.TypeSubscribe:   handleSubscribe,
+		protocol.TypeUnsubscribe: handleUnsubscribe,
+		protocol.TypeAck:         handleAck,
 	}
 }
 
 func (c *conn) dispatch(text bool, data []byte) {
-	if !text {
-		c.reject(protocol.Envelope{}, len(data), &protocol.DecodeError{Code: protocol.CodeNotText, Detail: "binary messages are not taken"})
+	switch {
+	case text && c.codec.Binary():
+		c.reject(protocol.Envelope{}, len(data), &protocol.DecodeError{Code: protocol.CodeNotBinary, Detail: "text messages are not taken with " + c.codec.Name()})
+		return
+	case !text && !c.codec.Binary():
+		c.reject(protocol.Envelope{}, len(data), &protocol.DecodeError{Code: protocol.CodeNotText, Detail: "binary messages are not taken with " + c.codec.Name()})
 		return
 	}
-	e, err := protocol.Decode(data, protocol.Strict)
+	e, err := c.codec.Decode(data, protocol.FromClient)
 	if err == nil {
 		h, ok := c.s.handlers[e.Type]
 		if !ok {
-			err = &protocol.DecodeError{Code: protocol.CodeNotForServer, Field: "type", Detail: "only a server sends " + string(e.Type)}
+			err = &protocol.DecodeError{Code: protocol.CodeNotNow, Field: "type", Detail: string(e.Type) + " is not taken now"}
 		} else {
 			err = h(c, e)
 		}
@@ -58,15 +62,14 @@ func (c *conn) reject(e protocol.Envelope, size int, err error) {
 	ev.SetInt(event.FieldMessageBytes, int64(size))
 	ev.SetText(event.FieldMessageDirection, "in")
 	c.s.emit(ev)
-	c.reply(protocol.TypeError, "", answer.Append(nil))
+	c.reply(protocol.TypeError, "", &answer)
 	if c.errors++; c.errors >= c.s.conf().Limits.Errors {
 		c.end(event.CloseTooManyErrors, 0, nil)
 	}
 }
 
 func (c *conn) ack(ref string, delivered int) {
-	a := protocol.Ack{Ref: ref, Delivered: int64(delivered)}
-	c.reply(protocol.TypeAck, "", a.Append(nil))
+	c.reply(protocol.TypeAck, "", &protocol.Ack{Ref: ref, Delivered: int64(delivered)})
 }
 
 func handlePing(c *conn, e protocol.Envelope) error {
@@ -79,18 +82,18 @@ func handleEcho(c *conn, e protocol.Envelope) error {
 	return nil
 }
 
-func handleMessage(c *conn, e protocol.Envelope) error {
-	m, err := protocol.ParseMessage(e.Payload, protocol.Strict)
-	if err != nil {
-		return err
+func handlePublish(c *conn, e protocol.Envelope) error {
+	p, _ := e.Payload.(*protocol.Publish)
+	if p.Global != "" {
+		return &protocol.DecodeError{Code: protocol.CodeUnknownTopic, Field: "payload.global", Detail: "there is none of this name"}
 	}
+	m := protocol.Message{From: c.client.user, To: p.To, Room: p.Room, Body: p.Body, Data: p.Data}
 	if m.Room != "" && !slices.Contains(c.rooms, m.Room) {
-		return &protocol.DecodeError{Code: protocol.CodeNotMember, Field: "payload.room", Detail: "join the room first"}
+		return &protocol.DecodeError{Code: protocol.CodeNotMember, Field: "payload.room", Detail: "subscribe to the room first"}
 	}
-	m.From = c.client.user
-	out := protocol.Envelope{Type: protocol.TypeMessage, ID: e.ID, TS: c.s.now().UnixMilli(), Payload: m.Append(nil)}
-	head, tail := out.Split()
-	deliver := func(to *conn) bool { return to.sendNumbered(head, tail) }
+	out := protocol.Envelope{Type: protocol.TypeMessage, ID: e.ID, TS: c.s.now().UnixMilli(), Payload: &m}
+	parts := c.codec.Split(&out)
+	deliver := func(to *conn) bool { return to.sendNumbered(parts) }
 	if m.Room != "" {
 		c.ack(e.ID, c.s.hub.toRoom(m.Room, c, deliver))
 	} else {
@@ -99,11 +102,8 @@ func handleMessage(c *conn, e protocol.Envelope) error {
 	return nil
 }
 
-func handleJoin(c *conn, e protocol.Envelope) error {
-	r, err := protocol.ParseRoom(e.Payload, protocol.Strict)
-	if err != nil {
-		return err
-	}
+func handleSubscribe(c *conn, e protocol.Envelope) error {
+	r, _ := e.Payload.(*protocol.Room)
 	if !slices.Contains(c.rooms, r.Room) {
 		if len(c.rooms) >= c.s.conf().Limits.Rooms {
 			return &protocol.DecodeError{Code: protocol.CodeTooManyRooms, Field: "payload.room", Detail: "leave another room first"}
@@ -116,11 +116,8 @@ func handleJoin(c *conn, e protocol.Envelope) error {
 	return nil
 }
 
-func handleLeave(c *conn, e protocol.Envelope) error {
-	r, err := protocol.ParseRoom(e.Payload, protocol.Strict)
-	if err != nil {
-		return err
-	}
+func handleUnsubscribe(c *conn, e protocol.Envelope) error {
+	r, _ := e.Payload.(*protocol.Room)
 	if i := slices.Index(c.rooms, r.Room); i >= 0 {
 		c.rooms = slices.Delete(c.rooms, i, i+1)
 		c.s.hub.leave(r.Room, c)
@@ -131,14 +128,11 @@ func handleLeave(c *conn, e protocol.Envelope) error {
 }
 
 func handleAck(c *conn, e protocol.Envelope) error {
-	a, err := protocol.ParseAck(e.Payload, protocol.Strict)
-	if err != nil {
-		return err
-	}
+	a, _ := e.Payload.(*protocol.AckSeq)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if a.Ref != "" || a.Seq > c.seq {
-		return &protocol.DecodeError{Code: protocol.CodeBadField, Field: "payload.seq", Detail: "a client acknowledges by seq, up to the last message it was sent"}
+	if a.Seq > c.seq {
+		return &protocol.DecodeError{Code: protocol.CodeBadField, Field: "payload.seq", Detail: "the last message that was sent has a smaller one"}
 	}
 	c.acked = max(c.acked, a.Seq)
 	return nil

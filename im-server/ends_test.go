@@ -181,7 +181,7 @@ func flood(f *fixture, victim *client) *event.Event {
 				return
 			default:
 			}
-			if sender.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, `{"v":1,"type":"message","id":"m-%d","payload":{"to":"u-slow","body":"%s"}}`, i, body)) != nil {
+			if sender.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, `{"v":1,"type":"publish","id":"m-%d","payload":{"to":"u-slow","body":"%s"}}`, i, body)) != nil {
 				return
 			}
 		}

@@ -257,12 +257,11 @@ func (f *fixture) dialWith(user string, header http.Header, query string) *clien
 	f.t.Cleanup(func() { _ = ws.Close() })
 	c := &client{Conn: ws, t: f.t}
 	e := c.next()
-	if e.Type != protocol.TypeHello {
+	hello, ok := e.Payload.(*protocol.Hello)
+	if !ok {
 		f.t.Fatalf("the first envelope is %+v", e)
 	}
-	if c.hello, err = protocol.ParseHello(e.Payload, protocol.Strict); err != nil {
-		f.t.Fatal(err)
-	}
+	c.hello = *hello
 	return c
 }
 
@@ -275,7 +274,7 @@ func (c *client) next() protocol.Envelope {
 	if err != nil {
 		c.t.Fatalf("reading: %v", err)
 	}
-	e, err := protocol.Decode(data, protocol.Strict)
+	e, err := protocol.JSON().Decode(data, protocol.FromServer)
 	if err != nil {
 		c.t.Fatalf("%s: %v", data, err)
 	}

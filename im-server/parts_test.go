@@ -198,7 +198,7 @@ func TestMessages(t *testing.T) {
 		t.Helper()
 		e := c.next()
 		e.TS = 0
-		if got := string(e.Append(nil)); got != wanted {
+		if got := string(protocol.JSON().Append(nil, &e)); got != wanted {
 			t.Errorf("got  %s\nwant %s", got, wanted)
 		}
 	}
@@ -206,47 +206,46 @@ func TestMessages(t *testing.T) {
 	expect(ann, `{"v":1,"type":"pong","id":"1"}`)
 	ann.send(`{"v":1,"type":"echo","id":"2","payload":{"a":[1,"}"]}}`)
 	expect(ann, `{"v":1,"type":"echo","id":"2","payload":{"a":[1,"}"]}}`)
-	ann.send(`{"v":1,"type":"message","id":"3","payload":{"to":"bob","body":"hi"}}`)
+	ann.send(`{"v":1,"type":"publish","id":"3","payload":{"to":"bob","body":"hi"}}`)
 	expect(ann, `{"v":1,"type":"ack","payload":{"ref":"3","delivered":2}}`)
 	for _, c := range []*client{phone, bob} {
 		expect(c, `{"v":1,"type":"message","id":"3","seq":1,"payload":{"from":"ann","to":"bob","body":"hi"}}`)
 	}
-	ann.send(`{"v":1,"type":"message","id":"4","payload":{"to":"nobody","body":1}}`)
+	ann.send(`{"v":1,"type":"publish","id":"4","payload":{"to":"nobody","body":1}}`)
 	expect(ann, `{"v":1,"type":"ack","payload":{"ref":"4","delivered":0}}`)
-	ann.send(`{"v":1,"type":"message","id":"5","payload":{"room":"r","body":1}}`)
-	expect(ann, `{"v":1,"type":"error","payload":{"code":"not_member","text":"payload.room: join the room first","ref":"5"}}`)
+	ann.send(`{"v":1,"type":"publish","id":"5","payload":{"room":"r","body":1}}`)
+	expect(ann, `{"v":1,"type":"error","payload":{"code":"not_member","text":"payload.room: subscribe to the room first","ref":"5"}}`)
 	for i, c := range []*client{ann, bob} {
-		c.send(fmt.Sprintf(`{"v":1,"type":"join","id":"6%d","payload":{"room":"r"}}`, i))
+		c.send(fmt.Sprintf(`{"v":1,"type":"subscribe","id":"6%d","payload":{"room":"r"}}`, i))
 		expect(c, fmt.Sprintf(`{"v":1,"type":"ack","payload":{"ref":"6%d","delivered":0}}`, i))
 	}
-	bob.send(`{"v":1,"type":"message","id":"7","payload":{"room":"r","body":{"x":null}}}`)
+	bob.send(`{"v":1,"type":"publish","id":"7","payload":{"room":"r","body":{"x":null}}}`)
 	expect(bob, `{"v":1,"type":"ack","payload":{"ref":"7","delivered":1}}`)
 	expect(ann, `{"v":1,"type":"message","id":"7","seq":1,"payload":{"from":"bob","room":"r","body":{"x":null}}}`)
-	bob.send(`{"v":1,"type":"leave","id":"8","payload":{"room":"r"}}`)
+	bob.send(`{"v":1,"type":"unsubscribe","id":"8","payload":{"room":"r"}}`)
 	expect(bob, `{"v":1,"type":"ack","payload":{"ref":"8","delivered":0}}`)
-	ann.send(`{"v":1,"type":"message","id":"9","payload":{"room":"r","body":1}}`)
+	ann.send(`{"v":1,"type":"publish","id":"9","payload":{"room":"r","body":1}}`)
 	expect(ann, `{"v":1,"type":"ack","payload":{"ref":"9","delivered":0}}`)
 	for i, refused := range []struct{ send, code string }{
 		{`{"v":1,"type":"hello"}`, "not_for_server"},
 		{`{"v":2,"type":"ping"}`, "unsupported_version"},
 		{`nonsense`, "bad_json"},
 		{`{"v":1,"type":"ack","payload":{"seq":99}}`, "bad_field"},
-		{`{"v":1,"type":"ack","payload":{"ref":"7"}}`, "bad_field"},
+		{`{"v":1,"type":"ack","payload":{"ref":"7"}}`, "unknown_field"},
 	} {
 		ann.send(refused.send)
-		e, err := protocol.ParseError(ann.next().Payload, protocol.Strict)
-		if err != nil || string(e.Code) != refused.code {
-			t.Errorf("%d: %+v, %v", i, e, err)
+		if e, ok := ann.next().Payload.(*protocol.Error); !ok || string(e.Code) != refused.code {
+			t.Errorf("%d: %+v", i, e)
 		}
 	}
 	if err := ann.WriteMessage(websocket.BinaryMessage, []byte{1}); err != nil {
 		t.Fatal(err)
 	}
-	if e, err := protocol.ParseError(ann.next().Payload, protocol.Strict); err != nil || e.Code != protocol.CodeNotText {
-		t.Errorf("a binary message got %+v, %v", e, err)
+	if e, ok := ann.next().Payload.(*protocol.Error); !ok || e.Code != protocol.CodeNotText {
+		t.Errorf("a binary message got %+v", e)
 	}
 	for i, room := range []string{"s", "t"} {
-		ann.send(fmt.Sprintf(`{"v":1,"type":"join","id":"j%d","payload":{"room":%q}}`, i, room))
+		ann.send(fmt.Sprintf(`{"v":1,"type":"subscribe","id":"j%d","payload":{"room":%q}}`, i, room))
 	}
 	expect(ann, `{"v":1,"type":"ack","payload":{"ref":"j0","delivered":0}}`)
 	expect(ann, `{"v":1,"type":"error","payload":{"code":"too_many_rooms","text":"payload.room: leave another room first","ref":"j1"}}`)

@@ -50,6 +50,7 @@ type Server struct {
 	origins  originList
 	upgrader websocket.Upgrader
 	handlers map[protocol.Type]handler
+	codec    protocol.Codec
 
 	listener, ops net.Listener
 	public, admin *http.Server
@@ -140,7 +141,7 @@ func (s *Server) build() (err error) {
 	s.folder = newFolder(s.logRefusal)
 	s.hub = newHub()
 	s.wheel = newWheel(s.conf().Heartbeat, s.clock())
-	s.handlers = handlers()
+	s.handlers, s.codec = handlers(), protocol.JSON()
 	s.log, err = eventlog.Open(s.conf().Log, eventlog.Deps{Node: s.node, Boot: s.boot, Stdout: s.deps.Stdout, Diag: s.deps.Log, Now: s.now})
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func (s *Server) build() (err error) {
 		ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: new(sync.Pool), HandshakeTimeout: s.conf().Timeouts.Handshake,
 		CheckOrigin:  func(*http.Request) bool { return true },                // checked before, with its own reason
 		Error:        func(http.ResponseWriter, *http.Request, int, error) {}, // answered by us
-		Subprotocols: []string{protocol.Subprotocol},
+		Subprotocols: []string{protocol.SubprotocolJSON},
 	}
 	if s.metrics, err = newMetrics(s.deps.Registerer, s); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)

@@ -52,10 +52,10 @@ func behave(f *fixture, i int) {
 	say := func(format string, args ...any) {
 		_ = ws.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, format, args...))
 	}
-	say(`{"v":1,"type":"join","id":"j","payload":{"room":"r-%d"}}`, i%5)
+	say(`{"v":1,"type":"subscribe","id":"j","payload":{"room":"r-%d"}}`, i%5)
 	for n := range rand.IntN(20) {
-		say(`{"v":1,"type":"message","id":"m-%d","payload":{"room":"r-%d","body":"hi"}}`, n, i%5)
-		say(`{"v":1,"type":"message","id":"p-%d","payload":{"to":"u-%d","body":"hi"}}`, n, rand.IntN(50))
+		say(`{"v":1,"type":"publish","id":"m-%d","payload":{"room":"r-%d","body":"hi"}}`, n, i%5)
+		say(`{"v":1,"type":"publish","id":"p-%d","payload":{"to":"u-%d","body":"hi"}}`, n, rand.IntN(50))
 		if _, _, err := ws.ReadMessage(); err != nil {
 			return
 		}

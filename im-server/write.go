@@ -19,16 +19,16 @@ func (c *conn) send(f frame) {
 	}
 }
 
-// sendNumbered queues a message, in the two parts that [protocol.Envelope.Split] gives, with the session's next number.
-func (c *conn) sendNumbered(head, tail []byte) bool {
+// sendNumbered queues a message with the session's next number.
+func (c *conn) sendNumbered(p protocol.Parts) bool {
 	c.mu.Lock()
 	if c.ending.begun {
 		c.mu.Unlock()
 		return false
 	}
 	c.seq++
-	data := make([]byte, 0, len(head)+len(tail)+len(`,"seq":`)+20)
-	over := c.push(frame{op: websocket.TextMessage, data: protocol.AppendNumbered(data, head, c.seq, tail)})
+	data := make([]byte, 0, len(p.Head)+len(p.Tail)+len(`,"seq":`)+20)
+	over := c.push(frame{op: websocket.TextMessage, data: c.codec.AppendNumbered(data, p, c.seq)})
 	c.mu.Unlock()
 	if over {
 		c.tooSlow()

@@ -1,52 +1,28 @@
 package protocol
 
-import "strconv"
+// AckSeq is the client's ack: it has every message up to Seq.
+type AckSeq struct{ Seq int64 }
 
-// Ack is the payload of an ack. The server's says that the envelope with id Ref was taken and given to Delivered
-// connections. The client's says that it has every message up to Seq.
+func (p *AckSeq) walk(c coder) { c.number(field{num: 1, name: "seq", need: true}, &p.Seq) }
+
+func (p *AckSeq) check() error { return nil }
+
+// Ack is the server's: the envelope with id Ref was taken.
 type Ack struct {
 	Ref       string
-	Seq       int64
-	Delivered int64
+	Delivered int64 // connections of the same node that it was given to
+	Duplicate bool  // it had been taken before
+	Unstored  bool  // what the nodes share is lost: it is kept on this node only, for now
 }
 
-// Append appends the payload as JSON: ref and delivered where Ref is set, else seq.
-func (a *Ack) Append(dst []byte) []byte {
-	if a.Ref == "" {
-		dst = append(dst, `{"seq":`...)
-		dst = strconv.AppendInt(dst, a.Seq, 10)
-		return append(dst, '}')
-	}
-	dst = append(dst, `{"ref":`...)
-	dst = appendString(dst, a.Ref)
-	dst = append(dst, `,"delivered":`...)
-	dst = strconv.AppendInt(dst, a.Delivered, 10)
-	return append(dst, '}')
+func (p *Ack) walk(c coder) {
+	c.text(field{num: 1, name: "ref", max: MaxID, need: true}, &p.Ref)
+	c.number(field{num: 2, name: "delivered", need: true}, &p.Delivered)
+	c.flag(field{num: 3, name: "duplicate"}, &p.Duplicate)
+	c.flag(field{num: 4, name: "unstored"}, &p.Unstored)
 }
 
-// ParseAck reads the payload of an ack. Every error is a *DecodeError.
-func ParseAck(payload []byte, mode Mode) (Ack, error) {
-	var a Ack
-	bySeq := false
-	err := parse(payload, mode, "ref, delivered, seq", func(key string, raw []byte) (ok bool, err error) {
-		switch key {
-		case "ref":
-			a.Ref, err = name(raw, "payload."+key, MaxID)
-		case "seq":
-			bySeq = true
-			a.Seq, err = natural(raw, "payload."+key)
-		case "delivered":
-			a.Delivered, err = natural(raw, "payload."+key)
-		default:
-			return false, nil
-		}
-		return true, err
-	})
-	if err == nil && (a.Ref != "") == bySeq {
-		err = fault(CodeMissingField, "payload", "an ack has either ref or seq")
-	}
-	return a, err
-}
+func (p *Ack) check() error { return nil }
 
 // Code says what is wrong in an error envelope.
 type Code string
@@ -54,59 +30,49 @@ type Code string
 // The codes of errors.
 const (
 	CodeBadJSON            Code = "bad_json"
+	CodeBadFormat          Code = "bad_format" // not MessagePack, not Protobuf
 	CodeUnsupportedVersion Code = "unsupported_version"
 	CodeUnknownType        Code = "unknown_type"
 	CodeUnknownField       Code = "unknown_field"
 	CodeDuplicateField     Code = "duplicate_field"
 	CodeMissingField       Code = "missing_field"
 	CodeBadField           Code = "bad_field"
-	CodeNotText            Code = "not_text"       // a binary message; envelopes are text
+	CodeNotText            Code = "not_text"       // a binary message; the envelopes of the subprotocol are text
+	CodeNotBinary          Code = "not_binary"     // a text message; they are binary
 	CodeNotForServer       Code = "not_for_server" // a type that only a server sends
+	CodeNotNow             Code = "not_now"        // a type that has its time, and it is another one
 	CodeNotMember          Code = "not_member"     // of the room that was written to
 	CodeTooManyRooms       Code = "too_many_rooms"
+	CodeTooMany            Code = "too_many" // of what the text says
+	CodeUnknownTopic       Code = "unknown_topic"
+	CodeDenied             Code = "denied"
+	CodeRateLimited        Code = "rate_limited" // again after retry_ms
+	CodeUnavailable        Code = "unavailable"  // something that is needed for it is lost; again after retry_ms
 	CodeInternal           Code = "internal"
 )
 
-// Error is the payload of an error: what was wrong with the envelope with id Ref.
+// Codes gives all codes of errors.
+func Codes() []Code {
+	return []Code{
+		CodeBadJSON, CodeBadFormat, CodeUnsupportedVersion, CodeUnknownType, CodeUnknownField, CodeDuplicateField, CodeMissingField,
+		CodeBadField, CodeNotText, CodeNotBinary, CodeNotForServer, CodeNotNow, CodeNotMember, CodeTooManyRooms, CodeTooMany,
+		CodeUnknownTopic, CodeDenied, CodeRateLimited, CodeUnavailable, CodeInternal,
+	}
+}
+
+// Error is what was wrong with the envelope with id Ref.
 type Error struct {
-	Code Code
-	Text string // for a person
-	Ref  string // "": the envelope's id could not be read
+	Code    Code
+	Text    string // for a person
+	Ref     string // "": the envelope's id could not be read
+	RetryMS int64  // try again after so many milliseconds; 0: not said
 }
 
-// Append appends the payload as JSON.
-func (e *Error) Append(dst []byte) []byte {
-	dst = append(dst, `{"code":`...)
-	dst = appendString(dst, string(e.Code))
-	dst = append(dst, `,"text":`...)
-	dst = appendString(dst, e.Text)
-	if e.Ref != "" {
-		dst = append(dst, `,"ref":`...)
-		dst = appendString(dst, e.Ref)
-	}
-	return append(dst, '}')
+func (p *Error) walk(c coder) {
+	c.text(field{num: 1, name: "code", max: MaxID, need: true}, (*string)(&p.Code))
+	c.text(field{num: 2, name: "text", max: 1 << 10, free: true}, &p.Text)
+	c.text(field{num: 3, name: "ref", max: MaxID}, &p.Ref)
+	c.number(field{num: 4, name: "retry_ms"}, &p.RetryMS)
 }
 
-// ParseError reads the payload of an error. Every error of its own is a *DecodeError.
-func ParseError(payload []byte, mode Mode) (Error, error) {
-	var e Error
-	err := parse(payload, mode, "code, text, ref", func(key string, raw []byte) (ok bool, err error) {
-		switch key {
-		case "code":
-			var s string
-			s, err = name(raw, "payload."+key, MaxID)
-			e.Code = Code(s)
-		case "text":
-			e.Text, err = str(raw, "payload."+key)
-		case "ref":
-			e.Ref, err = name(raw, "payload."+key, MaxID)
-		default:
-			return false, nil
-		}
-		return true, err
-	})
-	if err == nil && e.Code == "" {
-		err = fault(CodeMissingField, "payload.code", "missing")
-	}
-	return e, err
-}
+func (p *Error) check() error { return nil }

@@ -3,29 +3,24 @@ package protocol
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 )
 
 func TestDecode(t *testing.T) {
 	t.Parallel()
-	got, err := Decode([]byte(" {\"v\":1, \"type\" :\"message\",\"id\":\"m-\\u0031\",\n\"seq\":7,\"ts\":1763719200123,\"payload\":{\"room\":\"r-1\",\"body\":{\"a\":[\"}\\\"\",{}]}}} "), Strict)
+	got, err := JSON().Decode([]byte(" {\"v\":1, \"type\" :\"publish\",\"id\":\"m-\\u0031\",\n\"seq\":7,\"ts\":1763719200123,\"payload\":{\"room\":\"r-1\",\"body\":{\"a\":[\"}\\\"\",{}]}}} "), FromClient)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Envelope{Type: TypeMessage, ID: "m-1", Seq: 7, TS: 1763719200123, Payload: json.RawMessage(`{"room":"r-1","body":{"a":["}\"",{}]}}`)}
+	want := Envelope{Type: TypePublish, ID: "m-1", Seq: 7, TS: 1763719200123, Payload: &Publish{Room: "r-1", Body: json.RawMessage(`{"a":["}\"",{}]}`)}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("envelope (-want +got):\n%s", diff)
-	}
-	m, err := ParseMessage(got.Payload, Strict)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(Message{Room: "r-1", Body: json.RawMessage(`{"a":["}\"",{}]}`)}, m); diff != "" {
-		t.Errorf("message (-want +got):\n%s", diff)
 	}
 }
 
@@ -59,9 +54,11 @@ func TestDecodeRefuses(t *testing.T) {
 		{`{"v":1,"type":"ping","seq":1.5}`, "seq", CodeBadField},
 		{`{"v":1,"type":"ping","ts":9007199254740992}`, "ts", CodeBadField},
 		{`{"v":1,"type":"ping","payload":[]}`, "payload", CodeBadField},
-		{`{"v":1,"type":"message","payload":{}}`, "id", CodeMissingField},
+		{`{"v":1,"type":"publish","payload":{}}`, "id", CodeMissingField},
+		{`{"v":1,"type":"hello"}`, "type", CodeNotForServer},
+		{`{"v":1,"type":"ping","payload":{"a":1}}`, "payload", CodeUnknownField},
 	} {
-		_, err := Decode([]byte(tt.line), Strict)
+		_, err := JSON().Decode([]byte(tt.line), FromClient)
 		f, ok := errors.AsType[*DecodeError](err)
 		if !ok {
 			t.Errorf("%s: %v is no *DecodeError", tt.line, err)
@@ -71,48 +68,48 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestPayloadsAreRefused(t *testing.T) {
 	t.Parallel()
-	message := func(b []byte) error { _, err := ParseMessage(b, Strict); return err }
-	room := func(b []byte) error { _, err := ParseRoom(b, Strict); return err }
-	ack := func(b []byte) error { _, err := ParseAck(b, Strict); return err }
-	for _, tt := range []struct {
-		parse         func([]byte) error
-		payload, text string
-	}{
-		{message, ``, "either to or room"},
-		{message, `{"to":"u","room":"r","body":1}`, "either to or room"},
-		{message, `{"to":"u"}`, "payload.body: missing"},
-		{message, `{"from":"x","to":"u","body":1}`, "payload.from: unknown field; allowed are to, room, body"},
-		{message, `{"to":5,"body":1}`, "payload.to: must be a string, not a number"},
-		{message, `{"to":"u","to":"w","body":1}`, "payload.to: stands twice"},
-		{room, `{}`, "payload.room: missing"},
-		{room, `{"room":""}`, "payload.room: must have 1 to 128 bytes"},
-		{ack, `{}`, "either ref or seq"},
-		{ack, `{"ref":"a","seq":1}`, "either ref or seq"},
-		{ack, `{"seq":true}`, "must be a whole number from 0 to 2^53-1, not true"},
+	for _, tt := range []struct{ typ, payload, text string }{
+		{"publish", `{}`, "one of to, room and global"},
+		{"publish", `{"to":"u","room":"r","body":1}`, "one of to, room and global"},
+		{"publish", `{"to":"u"}`, "either body or data"},
+		{"publish", `{"to":"u","body":1,"data":""}`, "either body or data"},
+		{"publish", `{"to":"u","data":"a"}`, "payload.data: must be base64 with padding"},
+		{"publish", `{"to":"u","data":5}`, "payload.data: must be a string, not a number"},
+		{"publish", `{"from":"x","to":"u","body":1}`, "payload.from: unknown field; allowed are to, room, global, body, data"},
+		{"publish", `{"":"x","to":"u","body":1}`, "payload.: unknown field"},
+		{"publish", `{"to":5,"body":1}`, "payload.to: must be a string, not a number"},
+		{"publish", `{"to":"u","to":"w","body":1}`, "payload.to: stands twice"},
+		{"subscribe", `{}`, "payload.room: missing"},
+		{"subscribe", `{"room":""}`, "payload.room: must have 1 to 128 bytes"},
+		{"ack", `{}`, "payload.seq: missing"},
+		{"ack", `{"ref":"a","seq":1}`, "payload.ref: unknown field; allowed are seq"},
+		{"ack", `{"seq":true}`, "must be a whole number from 0 to 2^53-1, not true"},
+		{"presence", `{}`, "either users or room"},
+		{"presence", `{"users":"u"}`, "payload.users: must be a list, not a string"},
+		{"presence", `{"users":["u",5]}`, "payload.users: must be a string, not a number"},
+		{"presence", `{"users":["u"],"watch":1}`, "payload.watch: must be true or false, not 1"},
+		{"presence", `{"users":[` + strings.Repeat(`"u",`, MaxUsers) + `"u"]}`, "payload.users: more than 100"},
+		{"kick", `{}`, "either device or connection_id"},
+		{"resume", `{"session_id":"s"}`, "payload.epoch: missing"},
 	} {
-		if err := tt.parse([]byte(tt.payload)); err == nil || !strings.Contains(err.Error(), tt.text) {
-			t.Errorf("%s: error %v, want %q in it", tt.payload, err, tt.text)
+		line := fmt.Sprintf(`{"v":1,"type":%q,"id":"i","payload":%s}`, tt.typ, tt.payload)
+		if e, err := JSON().Decode([]byte(line), FromClient); err == nil || !strings.Contains(err.Error(), tt.text) || e.ID != "i" {
+			t.Errorf("%s: error %v, want %q in it, and the id, not %q", line, err, tt.text, e.ID)
 		}
 	}
 }
 
-func TestLenientPassesOverWhatIsNew(t *testing.T) {
+func TestAClientPassesOverWhatIsNew(t *testing.T) {
 	t.Parallel()
-	e, err := Decode([]byte(`{"v":1,"type":"hello","epoch":"e","payload":{"connection_id":"c","session_id":"s","heartbeat_ms":30000,"server_time":5,"resume":{}}}`), Lenient)
+	line := []byte(`{"v":1,"type":"hello","flags":"e","payload":{"connection_id":"c","session_id":"s","heartbeat_ms":30000,"server_time":5,"more":{}}}`)
+	e, err := JSON().Decode(line, FromServer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := ParseHello(e.Payload, Lenient)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(Hello{ConnectionID: "c", SessionID: "s", HeartbeatMS: 30000, ServerTime: 5}, h); diff != "" {
+	if diff := cmp.Diff(&Hello{ConnectionID: "c", SessionID: "s", HeartbeatMS: 30000, ServerTime: 5}, e.Payload); diff != "" {
 		t.Errorf("hello (-want +got):\n%s", diff)
-	}
-	if _, err := ParseHello(e.Payload, Strict); err == nil {
-		t.Error("a strict reader took an unknown field")
 	}
 }
 
@@ -140,119 +137,161 @@ func genName(most int) *rapid.Generator[string] {
 	return rapid.StringN(1, most/4, most).Filter(func(s string) bool { return checkName(s, "", most) == nil })
 }
 
-func TestWhatIsAppendedIsDecoded(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		m := Message{Body: json.RawMessage(`{"text":1}`), From: genName(MaxName).Draw(t, "from")}
-		if rapid.Bool().Draw(t, "private") {
-			m.To = genName(MaxName).Draw(t, "to")
-		} else {
-			m.Room = genName(MaxName).Draw(t, "room")
+// filler puts drawn values into the fields of a payload.
+type filler struct{ t *rapid.T }
+
+func (f filler) text(fd field, v *string) {
+	if fd.need || rapid.Bool().Draw(f.t, fd.name+"?") {
+		*v = genName(min(fd.max, MaxName)).Draw(f.t, fd.name)
+	}
+}
+
+func (f filler) number(fd field, v *int64) {
+	*v = rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(0, 1<<53-1)).Draw(f.t, fd.name)
+}
+func (f filler) flag(fd field, v *bool) { *v = rapid.Bool().Draw(f.t, fd.name) }
+
+func (f filler) value(fd field, v *json.RawMessage) {
+	*v = json.RawMessage(rapid.SampledFrom([]string{`1`, `null`, `"a\"b"`, `{"text":"hü","n":[1,2.5,-3e7,true,{}]}`, `[]`}).Draw(f.t, fd.name))
+}
+
+func (f filler) object(fd field, v *json.RawMessage) {
+	*v = json.RawMessage(rapid.SampledFrom([]string{`{}`, `{"text":{"n":[1]}}`}).Draw(f.t, fd.name))
+}
+
+func (f filler) bytes(fd field, v *[]byte) {
+	if rapid.Bool().Draw(f.t, fd.name+"?") {
+		*v = rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(f.t, fd.name)
+	}
+}
+
+func (f filler) texts(fd field, v *[]string) {
+	*v = rapid.SliceOfN(genName(fd.max), 1, 3).Draw(f.t, fd.name)
+}
+
+func (f filler) records(fd field, v records) {
+	for range rapid.IntRange(0, 3).Draw(f.t, fd.name) {
+		v.add().walk(f)
+	}
+}
+
+// genEnvelope draws an envelope of one side that is valid.
+func genEnvelope(from Side) *rapid.Generator[Envelope] {
+	return rapid.Custom(func(t *rapid.T) Envelope {
+		var types []Type
+		for _, typ := range Types() {
+			if typ.spec().from&from != 0 {
+				types = append(types, typ)
+			}
 		}
-		want := Envelope{
-			Type: rapid.SampledFrom(Types()).Draw(t, "type"), ID: genName(MaxID).Draw(t, "id"),
-			Seq: rapid.Int64Range(0, 1<<53-1).Draw(t, "seq"), TS: rapid.Int64Range(0, 1<<53-1).Draw(t, "ts"), Payload: m.Append(nil),
+		e := Envelope{
+			Type: rapid.SampledFrom(types).Draw(t, "type"), ID: genName(MaxID).Draw(t, "id"),
+			Seq: rapid.Int64Range(0, 1<<53-1).Draw(t, "seq"), TS: rapid.Int64Range(0, 1<<53-1).Draw(t, "ts"),
 		}
-		got, err := Decode(want.Append(nil), Strict)
-		if err != nil {
-			t.Fatal(err)
+		if e.Payload = e.Type.payload(from); e.Payload == nil {
+			return e
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("envelope (-want +got):\n%s", diff)
+		e.Payload.walk(filler{t})
+		one := rapid.SampledFrom([]string{"to", "room", "global"}).Draw(t, "where")
+		where := func(to, room, global *string, body *json.RawMessage, data *[]byte) {
+			*to, *room, *global = "", "", ""
+			*map[string]*string{"to": to, "room": room, "global": global}[one] = "x"
+			if *data != nil {
+				*body = nil
+			}
 		}
-		head, tail := want.Split()
-		if diff := cmp.Diff(string(want.Append(nil)), string(AppendNumbered(nil, head, want.Seq, tail))); diff != "" {
-			t.Fatalf("parts joined (-whole +joined):\n%s", diff)
+		switch p := e.Payload.(type) {
+		case *Publish:
+			where(&p.To, &p.Room, &p.Global, &p.Body, &p.Data)
+		case *Message:
+			where(&p.To, &p.Room, &p.Global, &p.Body, &p.Data)
+		case *PresenceAsk:
+			if p.Room != "" {
+				p.Users = nil
+			}
+		case *Kick:
+			if p.ConnectionID = ""; p.Device == "" {
+				p.ConnectionID = "c"
+			}
 		}
-		gotMessage, err := ParseMessage(got.Payload, Lenient)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(m, gotMessage); diff != "" {
-			t.Fatalf("message (-want +got):\n%s", diff)
-		}
+		return e
 	})
 }
 
-func TestPayloadsRoundTrip(t *testing.T) {
+func TestWhatIsAppendedIsDecoded(t *testing.T) {
 	t.Parallel()
-	for _, want := range []Ack{{Ref: `a"b`, Delivered: 3}, {Seq: 9}} {
-		if got, err := ParseAck(want.Append(nil), Strict); err != nil || got != want {
-			t.Errorf("ack %+v came back as %+v, %v", want, got, err)
-		}
-	}
-	wantErr := Error{Code: CodeBadField, Text: "payload.to: ü", Ref: "m-1"}
-	if got, err := ParseError(wantErr.Append(nil), Strict); err != nil || got != wantErr {
-		t.Errorf("error %+v came back as %+v, %v", wantErr, got, err)
-	}
-	wantRoom := Room{Room: "général"}
-	if got, err := ParseRoom(wantRoom.Append(nil), Strict); err != nil || got != wantRoom {
-		t.Errorf("room %+v came back as %+v, %v", wantRoom, got, err)
-	}
-	wantHello := Hello{"c", "s", 30_000, 1_763_719_200_123}
-	if got, err := ParseHello(wantHello.Append(nil), Strict); err != nil || got != wantHello {
-		t.Errorf("hello %+v came back as %+v, %v", wantHello, got, err)
+	for _, c := range Codecs() {
+		t.Run(c.Name(), func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				from := rapid.SampledFrom([]Side{FromClient, FromServer}).Draw(t, "from")
+				want := genEnvelope(from).Draw(t, "envelope")
+				whole := c.Append(nil, &want)
+				got, err := c.Decode(whole, from)
+				if err != nil {
+					t.Fatalf("%s: %v", whole, err)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Fatalf("envelope (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(string(whole), string(c.AppendNumbered(nil, c.Split(&want), want.Seq))); diff != "" {
+					t.Fatalf("parts joined (-whole +joined):\n%s", diff)
+				}
+			})
+		})
 	}
 }
 
-// FuzzDecode holds that decoding never panics, that what it takes encoding/json takes, and that encoding and decoding
+// FuzzJSON holds that decoding never panics, that what it takes encoding/json takes, and that encoding and decoding
 // again changes nothing.
-func FuzzDecode(f *testing.F) {
+func FuzzJSON(f *testing.F) {
 	for _, s := range []string{
-		`{"v":1,"type":"ping"}`, `{"v":1,"type":"message","id":"m","payload":{"to":"u","body":[1,{"a":"\"}"}]}}`,
+		`{"v":1,"type":"ping"}`, `{"v":1,"type":"publish","id":"m","payload":{"to":"u","body":[1,{"a":"\"}"}]}}`,
 		`{"v":1,"type":"ack","payload":{"seq":4}}`, "{\"v\":1 ,\"type\":\"\\u0070ing\"\t}", `{"v":1,"type":"error","payload":{"code":"x","text":""}}`,
+		`{"v":1,"type":"presence","payload":{"states":[{"user":"u","online":true},{"user":"v"}]}}`, `{"v":1,"type":"echo","payload":{"a":{}}}`,
+		`{"v":1,"type":"presence","id":"p","payload":{"users":["a","b"],"watch":true}}`, `{"v":1,"type":"publish","id":"m","payload":{"to":"u","data":"AAE="}}`,
 	} {
 		f.Add([]byte(s))
 	}
+	c := JSON()
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, mode := range []Mode{Strict, Lenient} {
-			e, err := Decode(data, mode)
+		for _, from := range []Side{FromClient, FromServer} {
+			e, err := c.Decode(data, from)
 			if err != nil {
 				continue
 			}
-			if !json.Valid(data) || len(e.Payload) > 0 && !json.Valid(e.Payload) {
-				t.Fatalf("%q was taken with payload %q", data, e.Payload)
+			if !json.Valid(data) {
+				t.Fatalf("%q was taken", data)
 			}
-			again, err := Decode(e.Append(nil), Strict)
+			again, err := c.Decode(c.Append(nil, &e), from)
 			if err != nil {
-				t.Fatalf("%q became %q: %v", data, e.Append(nil), err)
+				t.Fatalf("%q became %q: %v", data, c.Append(nil, &e), err)
 			}
-			if diff := cmp.Diff(e, again); diff != "" {
+			if diff := cmp.Diff(e, again, cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("%q changed:\n%s", data, diff)
 			}
-			parseAll(t, e.Payload, mode)
 		}
 		_, _ = ParseCloseText(string(data)) // only a panic is a fault here
 	})
 }
 
-func parseAll(t *testing.T, payload []byte, mode Mode) {
-	t.Helper()
-	if m, err := ParseMessage(payload, mode); err == nil {
-		again, err := ParseMessage(m.Append(nil), Lenient)
-		if err != nil {
-			t.Fatal(err)
+func BenchmarkJSON(b *testing.B) {
+	line := []byte(`{"v":1,"type":"publish","id":"m-123456","ts":1763719200123,"payload":{"room":"r-1","body":{"text":"` + strings.Repeat("x", 64) + `"}}}`)
+	c := JSON()
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := c.Decode(line, FromClient); err != nil {
+				b.Fatal(err)
+			}
 		}
-		if diff := cmp.Diff(m, again); diff != "" {
-			t.Fatalf("message changed:\n%s", diff)
+	})
+	b.Run("append", func(b *testing.B) {
+		e := Envelope{Type: TypeMessage, ID: "m-123456", TS: 1763719200123, Payload: &Message{From: "u-1", Room: "r-1", Body: json.RawMessage(`{"text":"` + strings.Repeat("x", 64) + `"}`)}}
+		var buf []byte
+		b.ReportAllocs()
+		for b.Loop() {
+			buf = c.Append(buf[:0], &e)
 		}
-	}
-	_, _ = ParseHello(payload, mode)
-	_, _ = ParseRoom(payload, mode)
-	_, _ = ParseAck(payload, mode)
-	_, _ = ParseError(payload, mode)
-}
-
-func BenchmarkDecode(b *testing.B) {
-	line := []byte(`{"v":1,"type":"message","id":"m-123456","ts":1763719200123,"payload":{"room":"r-1","body":{"text":"` + strings.Repeat("x", 64) + `"}}}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		e, err := Decode(line, Strict)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := ParseMessage(e.Payload, Strict); err != nil {
-			b.Fatal(err)
-		}
-	}
+	})
 }

@@ -5,8 +5,11 @@ import "strconv"
 // Names of the handshake: a GET of Path with a WebSocket upgrade. What has a header has a query parameter too, for
 // clients that cannot set headers; the header wins.
 const (
-	Path        = "/ws/connect"
-	Subprotocol = "im.v1.json" // may be offered; no offer means the same
+	Path = "/ws/connect"
+
+	SubprotocolJSON        = "im.v1.json" // may be offered; no offer means the same
+	SubprotocolMessagePack = "im.v1.msgpack"
+	SubprotocolProtobuf    = "im.v1.protobuf"
 
 	HeaderDevice     = "X-Device-ID"
 	HeaderPlatform   = "X-Platform"
@@ -20,6 +23,10 @@ const (
 	QueryAttempt    = "attempt"      // which try this is, from 1
 	QueryPrevReason = "prev_reason"  // close reason of the connection before
 	QueryPrevLife   = "prev_life_ms" // how long it lived
+	QuerySession    = "session_id"   // to go on with
+	QueryEpoch      = "epoch"        // of that session
+	QuerySeq        = "seq"          // of the last message that the client has of it
+	QueryWait       = "wait"         // 1: the client's first envelope is a resume
 )
 
 // Refusal is the JSON body of a refused handshake; the HTTP status and Retry-After go with it.

@@ -42,6 +42,25 @@ func fields(obj []byte, path string, f func(key string, raw []byte) error) error
 	}
 }
 
+// elements calls f for every entry of the list that raw must be.
+func elements(raw []byte, path string, f func(i int, raw []byte) error) error {
+	if raw[0] != '[' {
+		return fault(CodeBadField, path, "must be a list, not %s", kind(raw))
+	}
+	i := blank(raw, 1)
+	for n := 0; raw[i] != ']'; n++ {
+		if raw[i] == ',' {
+			i = blank(raw, i+1)
+		}
+		end := skip(raw, i)
+		if err := f(n, raw[i:end:end]); err != nil {
+			return err
+		}
+		i = blank(raw, end)
+	}
+	return nil
+}
+
 // maxFields bounds the search for duplicates: no object of the protocol has so many fields.
 const maxFields = 32
 
