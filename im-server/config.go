@@ -13,15 +13,15 @@ type Config struct {
 	Node           string          `yaml:"node" doc:"name of this node in events, unique in the fleet; empty: the host's name"`
 	Environment    string          `yaml:"environment" doc:"service.environment of events"`
 	Zone           string          `yaml:"zone" doc:"cloud.availability_zone of events; empty: not said"`
-	Origins        []string        `yaml:"origins" doc:"Origin headers let in, as https://app.example.org or https://*.example.org; * is any, empty: the same host only; requests without an Origin are let in"`
+	Origins        []string        `yaml:"origins" hot:"true" doc:"Origin headers let in, as https://app.example.org or https://*.example.org; * is any, empty: the same host only; requests without an Origin are let in"`
 	TrustedProxies []string        `yaml:"trusted_proxies" doc:"addresses or networks whose X-Forwarded-For is believed"`
 	TLS            TLSConfig       `yaml:"tls"`
 	JWT            JWTConfig       `yaml:"jwt"`
-	Limits         LimitsConfig    `yaml:"limits"`
+	Limits         LimitsConfig    `yaml:"limits" hot:"true"`
 	Heartbeat      HeartbeatConfig `yaml:"heartbeat"`
 	Timeouts       TimeoutsConfig  `yaml:"timeouts"`
-	Drain          DrainConfig     `yaml:"drain"`
-	Log            eventlog.Config `yaml:"log"`
+	Drain          DrainConfig     `yaml:"drain" hot:"true"`
+	Log            eventlog.Config `yaml:"log" hot:"true"`
 }
 
 // TLSConfig names the certificate of the clients' listener. Both empty: no TLS.
@@ -68,8 +68,8 @@ type HeartbeatConfig struct {
 // TimeoutsConfig bounds how long peers may take.
 type TimeoutsConfig struct {
 	Handshake time.Duration `yaml:"handshake" doc:"time to send the request's headers, and to check the token"`
-	Write     time.Duration `yaml:"write" doc:"time that one message may take into a client's socket"`
-	Close     time.Duration `yaml:"close" doc:"time to wait for the peer's close frame after ours"`
+	Write     time.Duration `yaml:"write" hot:"true" doc:"time that one message may take into a client's socket"`
+	Close     time.Duration `yaml:"close" hot:"true" doc:"time to wait for the peer's close frame after ours"`
 }
 
 // DrainConfig says how a server goes down.

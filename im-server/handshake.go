@@ -84,7 +84,7 @@ const fullRetry = 5 * time.Second
 
 func (s *Server) checkOrigin(h *handshake) *refusal {
 	origin := h.g.Request.Header.Get("Origin")
-	if !s.origins.allows(origin, h.g.Request.Host) {
+	if !s.origins.Load().allows(origin, h.g.Request.Host) {
 		return &refusal{reason: event.HandshakeOriginDenied, err: fmt.Errorf("origin %q", clipText(origin, maxAgent))}
 	}
 	return nil

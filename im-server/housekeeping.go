@@ -15,6 +15,8 @@ const (
 // keepHouse does what is due now and then, until stop is closed.
 func (s *Server) keepHouse(stop <-chan struct{}) {
 	second, stats, sweep := time.NewTicker(time.Second), time.NewTicker(statsEvery), time.NewTicker(sweepEvery)
+	config := time.NewTicker(watchConfigEvery)
+	defer config.Stop()
 	defer second.Stop()
 	defer stats.Stop()
 	defer sweep.Stop()
@@ -29,6 +31,9 @@ func (s *Server) keepHouse(stop <-chan struct{}) {
 			s.limiter.sweep(s.now())
 		case <-s.deps.Reopen:
 			s.ReopenLog()
+			s.reloadConfig()
+		case <-config.C:
+			s.watchConfig()
 		case <-stop:
 			return
 		}

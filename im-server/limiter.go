@@ -10,10 +10,9 @@ import (
 // connectLimiter is a token bucket for each address. An IPv6 client has a whole /64 to call from, so that is what a
 // bucket stands for. Safe for concurrent use.
 type connectLimiter struct {
-	rate  float64 // tokens a second; 0: no limit
-	burst float64
-
-	mu      sync.Mutex
+	mu      sync.Mutex // guards the fields below
+	rate    float64    // tokens a second; 0: no limit
+	burst   float64
 	buckets map[netip.Addr]bucket
 }
 
@@ -32,12 +31,12 @@ func newConnectLimiter(rate float64, burst int) *connectLimiter {
 
 // allow takes a token of the address, or says after how long there is one.
 func (l *connectLimiter) allow(ip string, now time.Time) (wait time.Duration, ok bool) {
-	if l.rate == 0 {
-		return 0, true
-	}
 	key := limiterKey(ip)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.rate == 0 {
+		return 0, true
+	}
 	b, known := l.buckets[key]
 	if !known && len(l.buckets) >= maxBuckets {
 		key = netip.Addr{}
@@ -55,6 +54,13 @@ func (l *connectLimiter) allow(ip string, now time.Time) (wait time.Duration, ok
 	b.tokens--
 	l.buckets[key] = b
 	return 0, true
+}
+
+// setRate changes the limits; addresses keep what they have used.
+func (l *connectLimiter) setRate(rate float64, burst int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rate, l.burst = rate, float64(burst)
 }
 
 // sweep forgets the addresses whose bucket is full again.

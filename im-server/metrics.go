@@ -2,6 +2,7 @@ package imserver
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -49,7 +50,7 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		gauge("send_queue_bytes", "Bytes waiting to be sent to all clients.", nil, func() float64 { return float64(s.queuedBytes.Load()) }),
 	}
 	var errs []error
-	for _, c := range append(collectors, s.log.Collectors()...) {
+	for _, c := range slices.Concat(collectors, s.log.Collectors(), s.reloading.collectors()) {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)

@@ -34,7 +34,8 @@ type Deps struct {
 	Listener      net.Listener          // of clients, in place of Config.Addr; the server closes it
 	OpsListener   net.Listener          // in place of Config.OpsAddr; the server closes it
 	Stdout        io.Writer             // where events go if Config.Log.Stdout is set; nil: os.Stdout
-	Reopen        <-chan os.Signal      // each value reopens the event log, as SIGHUP does for logrotate; nil: none
+	Reopen        <-chan os.Signal      // each value reopens the event log and reads the configuration again; nil: none
+	Reload        *Reload               // where a changed configuration comes from; nil: the operations API only
 	Version       string                // service.version of events; "": dev
 }
 
@@ -47,7 +48,7 @@ type Server struct {
 	node     string
 	boot     string
 	auth     Authenticator
-	origins  originList
+	origins  atomic.Pointer[originList]
 	upgrader websocket.Upgrader
 	handlers map[protocol.Type]handler
 	codec    protocol.Codec
@@ -62,6 +63,8 @@ type Server struct {
 	folder  *folder
 	log     *eventlog.Log
 	metrics *metrics
+
+	reloading *reloading
 
 	ready    atomic.Bool
 	draining atomic.Bool
@@ -136,7 +139,10 @@ func (s *Server) build() (err error) {
 			return err
 		}
 	}
-	s.origins = newOriginList(s.conf().Origins)
+	origins := newOriginList(s.conf().Origins)
+	s.origins.Store(&origins)
+	s.reloading = newReloading()
+	s.rememberConfig()
 	s.limiter = newConnectLimiter(s.conf().Limits.ConnectRate, s.conf().Limits.ConnectBurst)
 	s.folder = newFolder(s.logRefusal)
 	s.hub = newHub()

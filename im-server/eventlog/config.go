@@ -10,15 +10,15 @@ import (
 
 // Config says where events go, and which.
 type Config struct {
-	Path          string         `yaml:"path" doc:"file that events are written to; empty: none, and connections lost in a crash get no end"`
-	Stdout        bool           `yaml:"stdout" doc:"write events to standard output too"`
+	Path          string         `yaml:"path" hot:"false" doc:"file that events are written to; empty: none, and connections lost in a crash get no end"`
+	Stdout        bool           `yaml:"stdout" hot:"false" doc:"write events to standard output too"`
 	MaxBytes      int64          `yaml:"max_bytes" doc:"size at which the file is renamed and a new one begun"`
 	MaxAge        time.Duration  `yaml:"max_age" doc:"age at which the file is renamed and a new one begun"`
 	Keep          int            `yaml:"keep" doc:"renamed files kept; 0: all"`
 	Queue         int            `yaml:"queue" doc:"events waiting to be written before further ones are dropped and counted"`
 	Level         string         `yaml:"level" doc:"info, or debug for heartbeat, join and leave too"`
-	Fsync         string         `yaml:"fsync" doc:"when lines are forced onto the disk: none (the system's affair), interval, or always (each write, of all that waits)"`
-	FsyncInterval time.Duration  `yaml:"fsync_interval" doc:"time after a write until fsync, with fsync: interval"`
+	Fsync         string         `yaml:"fsync" hot:"false" doc:"when lines are forced onto the disk: none (the system's affair), interval, or always (each write, of all that waits)"`
+	FsyncInterval time.Duration  `yaml:"fsync_interval" hot:"false" doc:"time after a write until fsync, with fsync: interval"`
 	Sampling      SamplingConfig `yaml:"sampling"`
 }
 

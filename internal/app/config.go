@@ -39,6 +39,14 @@ type Config struct {
 	Indexer       index.Config    `yaml:"indexer" doc:"From Kafka to Elasticsearch."`
 	Detector      detector.Config `yaml:"detector" doc:"Rules and their evaluators."`
 	Alerting      alerting.Config `yaml:"alerting" doc:"Who is told what, and how."`
+
+	source *source // where it came from; nil: not to be read again
+}
+
+// source is what a configuration was made of, so that it can be made again.
+type source struct {
+	file string
+	load func() (Config, error)
 }
 
 // EmbeddedConfig is for the parts inside the process. Their folders stand below --data where they are not given.
@@ -126,6 +134,7 @@ func LoadConfig(file string, env []string, keys ...string) (Config, error) {
 	if err != nil {
 		return cfg, err
 	}
+	cfg.source = &source{file, func() (Config, error) { return LoadConfig(file, env, keys...) }}
 	return cfg, cfg.check(keys)
 }
 

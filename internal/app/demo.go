@@ -65,6 +65,7 @@ func demoConfig(o DemoOptions, bot *robot.Robot, scenario sim.Scenario) (Config,
 	if err != nil {
 		return cfg, err
 	}
+	cfg.source = nil // what is set here would be lost
 	cfg.Log.Level = "warn"
 	cfg.Ops.Addr, cfg.IMServer.Addr, cfg.IMServer.OpsAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.IMServer.Heartbeat.Interval = scenario.Heartbeat

@@ -20,7 +20,8 @@ func TestConfigReference(t *testing.T) {
 		"One YAML file (`--config imwatch.yaml`); every key has a default, and every key with a variable in the table can be overridden\n" +
 		"by the environment. An unknown key is an error that names its place and the nearest known one. Secrets are given as `${ENV}` or\n" +
 		"`file:PATH` only and are masked wherever they are printed. `imwatch config check` says what is wrong, `imwatch config print` what\n" +
-		"counts. Durations: `500ms`, `30s`, `5m`, `2h`, `7d`.\n\n" +
+		"counts. Durations: `500ms`, `30s`, `5m`, `2h`, `7d`. A key marked (hot) changes while the IM server runs\n" +
+		"([how](im-server.md#changing-the-configuration)).\n\n" +
 		"`imwatch up --data DIR` puts every file that still has its default below DIR and makes a token secret there.\n" +
 		config.Reference(&cfg, EnvPrefix)
 	if *update {

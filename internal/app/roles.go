@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/sirupsen/logrus"
+
 	"imwatch/alerting"
 	"imwatch/detector"
 	imserver "imwatch/im-server"
@@ -115,13 +117,32 @@ func (s *site) newIMServer() (*imserver.Server, error) {
 	signal.Notify(reopen, syscall.SIGHUP)
 	s.opened.add("SIGHUP", func() error { signal.Stop(reopen); return nil })
 	srv, err := imserver.New(s.cfg.IMServer, imserver.Deps{
-		Log: s.component("im-server"), Registerer: s.reg, Gatherer: s.reg, Now: s.now, Stdout: s.streams.Out, Reopen: reopen, Version: Version(),
+		Log: s.component("im-server"), Registerer: s.reg, Gatherer: s.reg, Now: s.now, Stdout: s.streams.Out, Reopen: reopen, Reload: s.reload(), Version: Version(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.log.WithField("addr", srv.Addr()).WithField("ops", srv.OpsAddr()).Info("im-server listens")
 	return srv, nil
+}
+
+// reload reads the configuration again for the IM server, and takes up the level of diagnostics by the way.
+func (s *site) reload() *imserver.Reload {
+	from := s.cfg.source
+	if from == nil {
+		return nil
+	}
+	return &imserver.Reload{Path: from.file, Load: func() (imserver.Config, error) {
+		cfg, err := from.load()
+		if err != nil {
+			return imserver.Config{}, fmt.Errorf("reading the configuration again: %w", err)
+		}
+		if level, err := logrus.ParseLevel(cfg.Log.Level); err == nil && level != s.log.GetLevel() {
+			s.log.WithField("level", level).Info("the level of diagnostics changes")
+			s.log.SetLevel(level)
+		}
+		return cfg.IMServer, nil
+	}}
 }
 
 func (s *site) shipper() (actor, error) {

@@ -33,6 +33,7 @@ func LoadUpConfig(file string, env []string, data string) (Config, error) {
 	if err := cfg.below(data); err != nil {
 		return cfg, err
 	}
+	cfg.source = &source{file, func() (Config, error) { return LoadUpConfig(file, env, data) }}
 	return cfg, cfg.check(upKeys())
 }
 

@@ -24,6 +24,7 @@ var may = map[string][]string{
 	"im-server":          {"event", "im-server/"},
 	"im-server/protocol": nil,
 	"im-server/eventlog": {"event"},
+	"im-server/hot":      {"event"},
 	"im-server/cluster":  nil,
 	"client":             {"event", "im-server/protocol"},
 	"sim":                {"event", "client", "im-server/protocol"},

@@ -10,6 +10,7 @@ type field struct {
 	name   string
 	doc    string
 	secret bool
+	hot    string // "true", "false", or "" for what the struct around it says
 	index  []int
 	typ    reflect.Type
 }
@@ -31,7 +32,7 @@ func fields(t reflect.Type) []field {
 		if tag == "" || tag == "-" || !sf.IsExported() {
 			continue
 		}
-		fs = append(fs, field{tag, sf.Tag.Get("doc"), sf.Tag.Get("secret") == "true", []int{i}, sf.Type})
+		fs = append(fs, field{tag, sf.Tag.Get("doc"), sf.Tag.Get("secret") == "true", sf.Tag.Get("hot"), []int{i}, sf.Type})
 	}
 	return fs
 }

@@ -34,11 +34,12 @@ func writeRows(b *strings.Builder, v reflect.Value, f field, path, prefix string
 	switch {
 	case t.Kind() == reflect.Struct:
 		for _, sub := range fields(t) {
+			sub.hot = inherit(sub.hot, f.hot)
 			writeRows(b, v.FieldByIndex(sub.index), sub, join(path, sub.name), prefix)
 		}
 		return
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct && t.Elem() != durationType:
-		writeRow(b, path+"[]", defaultText(v), "", f.doc)
+		writeRow(b, path+"[]", defaultText(v), "", f.doc+hotText(f))
 		if depth := strings.Count(path, "[]"); depth > 2 {
 			return
 		}
@@ -48,6 +49,7 @@ func writeRows(b *strings.Builder, v reflect.Value, f field, path, prefix string
 				writeRow(b, path+"[]."+sub.name+"[]", "", "", sub.doc)
 				continue
 			}
+			sub.hot = inherit(sub.hot, f.hot)
 			writeRows(b, e.FieldByIndex(sub.index), sub, path+"[]."+sub.name, "")
 		}
 		return
@@ -60,7 +62,22 @@ func writeRows(b *strings.Builder, v reflect.Value, f field, path, prefix string
 	if f.secret {
 		doc += " (secret: `${ENV}` or `file:PATH`)"
 	}
-	writeRow(b, path, defaultText(v), env, doc)
+	writeRow(b, path, defaultText(v), env, doc+hotText(f))
+}
+
+// inherit gives what a field says of itself, or else what holds around it.
+func inherit(own, around string) string {
+	if own == "" {
+		return around
+	}
+	return own
+}
+
+func hotText(f field) string {
+	if f.hot == "true" {
+		return " (hot)"
+	}
+	return ""
 }
 
 // fresh makes a value as a list element begins.
