@@ -88,7 +88,7 @@ func (c *conn) greet() {
 // reply queues an envelope that has no number.
 func (c *conn) reply(t protocol.Type, id string, payload protocol.Payload) {
 	e := protocol.Envelope{Type: t, ID: id, TS: c.s.now().UnixMilli(), Payload: payload}
-	c.send(frame{op: websocket.TextMessage, data: c.codec.Append(nil, &e)})
+	c.send(frame{op: c.op(), data: c.codec.Append(nil, &e)})
 }
 
 // alive notes a sign of life.

@@ -93,7 +93,7 @@ func handlePublish(c *conn, e protocol.Envelope) error {
 	}
 	out := protocol.Envelope{Type: protocol.TypeMessage, ID: e.ID, TS: c.s.now().UnixMilli(), Payload: &m}
 	parts := c.codec.Split(&out)
-	deliver := func(to *conn) bool { return to.sendNumbered(parts) }
+	deliver := func(to *conn) bool { return to.sendNumbered(&parts) }
 	if m.Room != "" {
 		c.ack(e.ID, c.s.hub.toRoom(m.Room, c, deliver))
 	} else {

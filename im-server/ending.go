@@ -82,7 +82,7 @@ func (c *conn) phase() string {
 	switch {
 	case c.s.draining.Load():
 		return phaseDrain
-	case c.sent == 0 && c.out.flying.op == 0: // a hello in flight may have been read already
+	case c.sent == 0 && c.out.flight.frames == 0: // a hello in flight may have been read already
 		return phaseHello
 	}
 	return phaseActive

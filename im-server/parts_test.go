@@ -1,13 +1,20 @@
 package imserver
 
 import (
+	"bufio"
+	"crypto/sha1" //nolint:gosec // RFC 6455 wants it
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/gorilla/websocket"
 	"pgregory.net/rapid"
 
@@ -151,28 +158,33 @@ func TestSendQueue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var q sendQueue
 		var model []frame
-		flying := false
+		flying := 0
 		for i := range rapid.IntRange(0, 300).Draw(t, "steps") {
 			switch op := rapid.IntRange(0, 9).Draw(t, "op"); {
 			case op < 6:
 				f := frame{op: websocket.TextMessage, data: make([]byte, i), at: int64(i)}
+				if rapid.IntRange(0, 9).Draw(t, "close") == 0 {
+					f.op = websocket.CloseMessage
+				}
 				q.push(f)
 				model = append(model, f)
-			case op < 9 && !flying:
-				f, ok := q.take()
-				if ok != (len(model) > 0) || ok && f.at != model[0].at {
-					t.Fatalf("took %+v, %v of %d", f, ok, len(model))
+			case op < 9 && flying == 0:
+				most := rapid.IntRange(0, 2000).Draw(t, "most")
+				batch := q.take(nil, most)
+				for bytes := 0; flying < len(model); flying++ {
+					if bytes += len(model[flying].data); flying > 0 && (bytes > most || model[flying-1].op == websocket.CloseMessage) {
+						break
+					}
 				}
-				flying = ok
+				if diff := cmp.Diff(model[:flying:flying], batch, cmp.AllowUnexported(frame{}), cmpopts.EquateEmpty()); diff != "" {
+					t.Fatalf("took (-want +got):\n%s", diff)
+				}
 			case op < 9:
 				q.landed()
-				model, flying = model[1:], false
+				model, flying = model[flying:], 0
 			default:
 				q.discard()
-				model = model[:0:0]
-				if flying {
-					model = append(model, q.flying)
-				}
+				model = model[:flying:flying]
 			}
 			bytes, age := 0, int64(0)
 			for _, f := range model {
@@ -186,6 +198,57 @@ func TestSendQueue(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestFrames reads what was framed with gorilla.
+func TestFrames(t *testing.T) {
+	t.Parallel()
+	codec := protocol.JSON()
+	for _, size := range []int{0, 1, 60, 90, 91, 92, 93, 125, 126, 127, 65_400, 65_480, 65_500, 65_535, 65_536, 70_000} {
+		body := json.RawMessage(`"` + strings.Repeat("x", size) + `"`)
+		e := protocol.Envelope{Type: protocol.TypeMessage, ID: "m", Payload: &protocol.Message{From: "a", To: "b", Body: body}}
+		parts := codec.Split(&e)
+		e.Seq = 12345
+		frames := []frame{
+			{op: websocket.TextMessage, msg: &parts, seq: e.Seq},
+			{op: websocket.BinaryMessage, data: body},
+			{op: websocket.TextMessage, msg: &parts, seq: e.Seq},
+		}
+		var wire []byte
+		want := []string{string(codec.Append(nil, &e)), string(body), string(codec.Append(nil, &e))}
+		for i := range frames {
+			n := 0
+			if wire, n = appendFrame(wire, &frames[i], codec); n != len(want[i]) {
+				t.Errorf("%d bytes are said to be %d", len(want[i]), n)
+			}
+		}
+		client, server := net.Pipe()
+		go func() {
+			defer server.Close()
+			if req, err := http.ReadRequest(bufio.NewReader(server)); err == nil {
+				fmt.Fprintf(server, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", acceptKey(req))
+			}
+			_, _ = server.Write(wire) // the reader says what is missing
+		}()
+		dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return client, nil }}
+		ws, res, err := dialer.Dial("ws://pipe/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		for i, f := range frames {
+			op, got, err := ws.ReadMessage()
+			if err != nil || op != f.op || string(got) != want[i] {
+				t.Errorf("size %d, frame %d: read %d bytes of kind %d, %v; want %d", size, i, len(got), op, err, len(want[i]))
+			}
+		}
+		_ = ws.Close()
+	}
+}
+
+func acceptKey(r *http.Request) string {
+	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // RFC 6455 wants it
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func TestMessages(t *testing.T) {

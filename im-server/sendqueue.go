@@ -1,76 +1,113 @@
 package imserver
 
-// frame is one WebSocket frame to be written.
+import (
+	"slices"
+
+	"github.com/gorilla/websocket"
+
+	"imwatch/im-server/protocol"
+)
+
+// frame is one WebSocket frame to be written: bytes, or a message that many get and that has a number of its own for
+// each.
 type frame struct {
-	op   int // websocket.TextMessage, PingMessage, PongMessage, CloseMessage
+	op   int // websocket.TextMessage, BinaryMessage, PingMessage, PongMessage, CloseMessage
 	data []byte
-	at   int64 // clock when it was queued
+	msg  *protocol.Parts // nil: data is it
+	seq  int64           // of msg
+	at   int64           // clock when it was queued
 }
 
-// sendQueue is what waits to be written to one client, the frame that is being written included. The zero sendQueue is
-// empty and holds no memory: an idle connection has none. Not safe for concurrent use.
+// size is about what the frame takes of the socket, in bytes.
+func (f *frame) size() int {
+	if f.msg == nil {
+		return len(f.data)
+	}
+	return len(f.msg.Head) + len(f.msg.Tail) + numberSize
+}
+
+// numberSize is what a message's number takes at most.
+const numberSize = 24
+
+// isMessage says whether the frame carries an envelope.
+func (f *frame) isMessage() bool {
+	return f.op == websocket.TextMessage || f.op == websocket.BinaryMessage
+}
+
+// sendQueue is what waits to be written to one client, what is being written included. The zero sendQueue is empty and
+// holds no memory: an idle connection has none. Not safe for concurrent use.
 type sendQueue struct {
 	frames []frame
-	next   int // index of the first frame that waits
-	bytes  int // of all, the flying one included
-	flying frame
+	bytes  int // of all, those in flight included
+	flight flight
 }
 
-// len counts the frames, the flying one included.
-func (q *sendQueue) len() int {
-	n := len(q.frames) - q.next
-	if q.flying.op != 0 {
-		n++
-	}
-	return n
+// flight is what a writer has taken and not landed.
+type flight struct {
+	frames, bytes int
+	at            int64 // clock when its first frame was queued
 }
+
+// len counts the frames, those in flight included.
+func (q *sendQueue) len() int { return len(q.frames) + q.flight.frames }
 
 func (q *sendQueue) push(f frame) {
 	q.frames = append(q.frames, f)
-	q.bytes += len(f.data)
+	q.bytes += f.size()
 }
 
-// take gives the first frame to a writer, who calls landed when it was written or given up.
-func (q *sendQueue) take() (frame, bool) {
-	if q.next == len(q.frames) {
-		return frame{}, false
-	}
-	q.flying = q.frames[q.next]
-	q.frames[q.next] = frame{}
-	q.next++
-	switch {
-	case q.next == len(q.frames):
-		q.frames, q.next = nil, 0
-	case q.next >= 64 && q.next*2 >= len(q.frames): // keep the slice from growing without end
-		n := copy(q.frames, q.frames[q.next:])
-		clear(q.frames[n:])
-		q.frames, q.next = q.frames[:n], 0
-	}
-	return q.flying, true
+// first puts a frame before all that waits.
+func (q *sendQueue) first(f frame) {
+	q.frames = slices.Insert(q.frames, 0, f)
+	q.bytes += f.size()
 }
 
-// landed ends the flight of the frame taken last and gives its size.
+// take appends the frames of one write to batch: up to most bytes, at least one frame, and nothing behind a close. The
+// writer calls landed when they were written or given up.
+func (q *sendQueue) take(batch []frame, most int) []frame {
+	n, bytes := 0, 0
+	for n < len(q.frames) && (n == 0 || bytes+q.frames[n].size() <= most) {
+		bytes += q.frames[n].size()
+		n++
+		if q.frames[n-1].op == websocket.CloseMessage {
+			break
+		}
+	}
+	if n == 0 {
+		return batch
+	}
+	q.flight = flight{frames: n, bytes: bytes, at: q.frames[0].at}
+	batch = append(batch, q.frames[:n]...)
+	if n == len(q.frames) {
+		q.frames = nil
+	} else {
+		q.frames = q.frames[:copy(q.frames, q.frames[n:])]
+	}
+	return batch
+}
+
+// landed ends the flight and gives its size.
 func (q *sendQueue) landed() (freed int) {
-	freed = len(q.flying.data)
+	freed = q.flight.bytes
 	q.bytes -= freed
-	q.flying = frame{}
+	q.flight = flight{}
 	return freed
 }
 
-// discard drops all that waits but the flying frame and gives its size.
+// discard drops all that waits but what is in flight, and gives its size.
 func (q *sendQueue) discard() (freed int) {
-	freed = q.bytes - len(q.flying.data)
-	q.frames, q.next, q.bytes = nil, 0, len(q.flying.data)
+	freed = q.bytes - q.flight.bytes
+	q.frames, q.bytes = nil, q.flight.bytes
 	return freed
 }
 
 // age is how long the oldest frame has waited at the clock now; 0 if there is none.
 func (q *sendQueue) age(now int64) int64 {
 	switch {
-	case q.flying.op != 0:
-		return now - q.flying.at
-	case q.next < len(q.frames):
-		return now - q.frames[q.next].at
+	case q.flight.frames != 0:
+		return now - q.flight.at
+	case len(q.frames) > 0:
+		return now - q.frames[0].at
 	}
 	return 0
 }

@@ -76,6 +76,7 @@ type Server struct {
 	// queuedBytes is what waits for all clients together.
 	queuedBytes atomic.Int64
 	buffers     *sync.Pool    // *bytes.Buffer, of messages being read
+	writers     *sync.Pool    // *writer
 	freed       chan struct{} // has a token when a place was given back
 }
 
@@ -123,7 +124,7 @@ func (s *Server) setDefaults() {
 	if s.deps.Version == "" {
 		s.deps.Version = "dev"
 	}
-	s.freed, s.buffers = make(chan struct{}, 1), newBuffers()
+	s.freed, s.buffers, s.writers = make(chan struct{}, 1), newBuffers(), newWriters()
 	s.start = s.now()
 	s.boot = eventlog.BootID(s.start)
 }

@@ -1,6 +1,7 @@
 package imserver
 
 import (
+	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -20,15 +21,14 @@ func (c *conn) send(f frame) {
 }
 
 // sendNumbered queues a message with the session's next number.
-func (c *conn) sendNumbered(p protocol.Parts) bool {
+func (c *conn) sendNumbered(p *protocol.Parts) bool {
 	c.mu.Lock()
 	if c.ending.begun {
 		c.mu.Unlock()
 		return false
 	}
 	c.seq++
-	data := make([]byte, 0, len(p.Head)+len(p.Tail)+len(`,"seq":`)+20)
-	over := c.push(frame{op: websocket.TextMessage, data: c.codec.AppendNumbered(data, p, c.seq)})
+	over := c.push(frame{op: c.op(), msg: p, seq: c.seq})
 	c.mu.Unlock()
 	if over {
 		c.tooSlow()
@@ -36,11 +36,19 @@ func (c *conn) sendNumbered(p protocol.Parts) bool {
 	return true
 }
 
+// op is the kind of WebSocket message that envelopes go in.
+func (c *conn) op() int {
+	if c.codec.Binary() {
+		return websocket.BinaryMessage
+	}
+	return websocket.TextMessage
+}
+
 // push queues a frame and makes sure that somebody writes it. It says whether the queue is over its limit. c.mu is held.
 func (c *conn) push(f frame) (over bool) {
 	f.at = c.s.clock()
 	c.out.push(f)
-	c.s.queuedBytes.Add(int64(len(f.data)))
+	c.s.queuedBytes.Add(int64(f.size()))
 	if !c.writing {
 		c.writing = true
 		go c.write()
@@ -82,13 +90,15 @@ func (c *conn) write() {
 			c.cut()
 		}
 	}()
+	w, _ := c.s.writers.Get().(*writer)
+	defer w.release(c.s.writers)
 	for {
 		c.mu.Lock()
 		if c.ending.closeSent || c.ending.closeFailed {
 			c.discard() // nothing may follow a close frame
 		}
-		f, ok := c.out.take()
-		if !ok {
+		w.batch = c.out.take(w.batch[:0], corked)
+		if len(w.batch) == 0 {
 			c.stopWriting()
 			c.mu.Unlock()
 			return
@@ -97,40 +107,71 @@ func (c *conn) write() {
 		if c.ending.begun {
 			limit = c.s.conf().Timeouts.Close
 		}
-		if f.op == websocket.PingMessage {
-			c.beat.sentAt = c.s.clock()
+		for i := range w.batch {
+			if w.batch[i].op == websocket.PingMessage {
+				c.beat.sentAt = c.s.clock()
+			}
 		}
 		c.mu.Unlock()
-		c.wrote(f, c.writeFrame(f, limit))
+		c.wrote(w, c.writeBatch(w, limit))
 	}
 }
 
-func (c *conn) writeFrame(f frame, limit time.Duration) error {
-	deadline := time.Now().Add(limit) // a socket's own clock
-	if f.op != websocket.TextMessage {
-		return c.ws.WriteControl(f.op, f.data, deadline)
+// corked is how much goes into one write to a socket, in bytes, if frames are not larger.
+const corked = 64 << 10
+
+// writer is what one writing goroutine needs for a time.
+type writer struct {
+	batch []frame
+	sizes []int // of the payloads of batch, once they are in buf
+	buf   []byte
+}
+
+func newWriters() *sync.Pool { return &sync.Pool{New: func() any { return new(writer) }} }
+
+// release gives a writer back, unless it has grown large.
+func (w *writer) release(to *sync.Pool) {
+	clear(w.batch[:cap(w.batch)])
+	if cap(w.buf) <= 2*corked && cap(w.batch) <= 4096 {
+		to.Put(w)
 	}
-	if err := c.ws.SetWriteDeadline(deadline); err != nil {
+}
+
+// writeBatch writes all frames of a batch with one write: a system call for each would be most of the work. Frames are
+// written past gorilla, which has no way to do that; what it writes by itself, the close frame that answers a broken
+// one, is one write too.
+func (c *conn) writeBatch(w *writer, limit time.Duration) error {
+	w.buf, w.sizes = w.buf[:0], w.sizes[:0]
+	for i := range w.batch {
+		size := 0
+		w.buf, size = appendFrame(w.buf, &w.batch[i], c.codec)
+		w.sizes = append(w.sizes, size)
+	}
+	nc := c.ws.NetConn()
+	if err := nc.SetWriteDeadline(time.Now().Add(limit)); err != nil { // a socket's own clock
 		return err
 	}
-	return c.ws.WriteMessage(f.op, f.data)
+	_, err := nc.Write(w.buf)
+	return err
 }
 
-// wrote notes what became of the first frame of the queue.
-func (c *conn) wrote(f frame, err error) {
+// wrote notes what became of a batch.
+func (c *conn) wrote(w *writer, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.s.queuedBytes.Add(-int64(c.out.landed()))
 	switch {
 	case err == nil:
-		c.note(f)
+		for i := range w.batch {
+			c.note(&w.batch[i], w.sizes[i])
+		}
 		return
 	case c.ending.begun:
 	default:
 		c.writeFailed(err)
 	}
-	// gorilla writes nothing after an error, so no close frame will follow. What the peer sent may still be read, but
-	// not from one that has stopped taking anything.
+	// A frame may have been cut, so no close frame will follow. What the peer sent may still be read, but not from one
+	// that has stopped taking anything.
 	c.ending.closeFailed = true
 	if c.ending.writeErr != nil {
 		c.readUntil(lingerRead)
@@ -155,14 +196,14 @@ func (c *conn) writeFailed(err error) {
 const lingerRead = time.Second
 
 // note counts a frame that was written. c.mu is held.
-func (c *conn) note(f frame) {
-	switch f.op {
-	case websocket.TextMessage:
+func (c *conn) note(f *frame, size int) {
+	switch {
+	case f.isMessage():
 		c.sent++
-		c.bytesOut.Add(int64(len(f.data)))
+		c.bytesOut.Add(int64(size))
 		c.s.counts.out.Add(1)
 		c.s.metrics.out.Inc()
-	case websocket.CloseMessage:
+	case f.op == websocket.CloseMessage:
 		c.ending.closeSent = true
 	}
 }
