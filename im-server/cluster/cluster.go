@@ -13,6 +13,10 @@ var (
 	ErrUnknown = errors.New("it is not known")                       // a session or a node that is not there (any more)
 	ErrTrimmed = errors.New("messages are gone that were asked for") // Read: see Page.First
 	ErrNoReply = errors.New("the node does not answer")
+	// Renew: the lease had run out, and another node has ended this one's connections in the log. The lease is held again,
+	// but presence and the list of open connections are empty: enter anew what goes on.
+	ErrBuried = errors.New("others took this node for dead")
+	ErrClosed = errors.New("the cluster is closed")
 )
 
 // Topics are named by their kind, a colon and a name.
@@ -53,8 +57,9 @@ type Page struct {
 // Log keeps the messages of topics for a time, each topic in one order. Safe for concurrent use.
 type Log interface {
 	// Publish appends a message, whose Topic, ID, From, At and Body are given, and hands it to all subscribers. When it
-	// returns nil, the message is as safe as the log can make it. A second publish of the same From and ID within the
-	// time of deduplication gives the first one's receipt, and nobody is handed anything.
+	// returns nil, the message is as safe as the log can make it. A second publish of the same Topic, From and ID within
+	// the time of deduplication gives the first one's receipt, and nobody is handed anything. Body must not be changed
+	// any more.
 	Publish(ctx context.Context, m Message) (Receipt, error)
 	// Read gives at most limit messages behind the offset after, oldest first. Where messages behind after are gone the
 	// page says so by its First; that is no error. A topic without messages has Last 0 and the Epoch "".
@@ -73,6 +78,8 @@ type Receiver interface {
 	Lost(topics []string)                         // the feed of these broke and is whole again: read what was missed
 	Ask(request []byte) (reply []byte, err error) // another node asks this one; may take its time and call the cluster
 	Seen(user string, online bool)                // presence of a user that is watched
+	// Changed: what the nodes share was lost (with the reason), or came back; state is that of the circuit breaker.
+	Changed(up bool, state string, err error)
 }
 
 // Session is what another node must know to continue a session.
@@ -108,8 +115,11 @@ type Device struct {
 	Since            time.Time
 }
 
-// Presence knows who is there. Entries of a node vanish when its lease runs out. Safe for concurrent use.
+// Presence knows who is there. Entries of a node vanish when its lease runs out (a node that never took one has no end).
+// Safe for concurrent use.
 type Presence interface {
+	// Enter adds a connection of this node, or changes it; Leave takes it out. When they fail because what the nodes share
+	// is lost, they are made good once it is back: there is no need to call again.
 	Enter(ctx context.Context, user string, d Device) error
 	Leave(ctx context.Context, user, connection string) error
 	Devices(ctx context.Context, user string) ([]Device, error) // oldest first
@@ -141,10 +151,12 @@ type Dead struct {
 type Nodes interface {
 	// Renew holds the lease of this node, which lasts ttl from now.
 	Renew(ctx context.Context, ttl time.Duration) error
+	// Opened and Closed keep the list of this node's connections, for its reaper; they are made good as Enter is.
 	Opened(ctx context.Context, open []Open) error
 	Closed(ctx context.Context, ids []string) error
-	// Reap claims the nodes whose lease has run out, for one caller at a time. Buried forgets one of them, with its
-	// presence, once its ends are written; without it another caller gets it later.
+	// Reap claims the nodes whose lease has run out, for one caller at a time: within ClaimTime no other caller is given
+	// them. Buried forgets one of them, with its presence, once its ends are written; without it another caller gets it
+	// later. Buried gives ErrUnknown when the node has come back meanwhile.
 	Reap(ctx context.Context) ([]Dead, error)
 	Buried(ctx context.Context, d Dead) error
 	// Call asks another node; ErrNoReply when it does not answer within ctx.
@@ -153,14 +165,21 @@ type Nodes interface {
 	Retire(ctx context.Context) error
 }
 
-// Cluster is all of it.
+// ClaimTime is how long a dead node is its reaper's alone.
+const ClaimTime = 30 * time.Second
+
+// Cluster is all of it. Its life: made by the adapter, bound to a Receiver, then run; every method may be called from Bind
+// until Run has returned, after which they give ErrClosed.
 type Cluster interface {
 	Log
 	Sessions
 	Presence
 	Nodes
-	// Run works until ctx ends: keeps the connection, the feed, the breaker.
+	// Bind names the one who takes what comes. It is called once, before Run and before all else.
+	Bind(r Receiver)
+	// Run works until ctx ends: keeps the connection, the feed, the breaker. Then it closes everything and returns; an
+	// error means that it could not go on.
 	Run(ctx context.Context) error
-	// Ready says whether what the nodes share can be reached; Changed is called with every change.
+	// Ready says whether what the nodes share can be reached; Receiver.Changed is called with every change.
 	Ready() bool
 }

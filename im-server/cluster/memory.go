@@ -4,221 +4,127 @@ import (
 	"context"
 	"crypto/rand"
 	"hash/maphash"
-	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Keep bounds what is kept of messages. The zero Keep is not valid; DefaultKeep gives the defaults.
-type Keep struct {
-	Messages int           `yaml:"messages" doc:"messages kept of one topic"`
-	Age      time.Duration `yaml:"age" doc:"how long a message is kept, and what a device has acknowledged is remembered"`
-	Dedupe   time.Duration `yaml:"dedupe" doc:"how long a sender's message ids are remembered, so that one sent twice is published once"`
-}
+const (
+	shards     = 64
+	sweepEvery = 30 * time.Second
+)
 
-// DefaultKeep gives the defaults.
-func DefaultKeep() Keep {
-	return Keep{Messages: 1000, Age: 72 * time.Hour, Dedupe: 10 * time.Minute}
-}
-
-// Memory is the cluster of a node that stands alone: everything is in its memory, and gone with it. Make it with
-// NewMemory, and Bind it before use. Safe for concurrent use.
+// Memory is a cluster within one process: what it keeps ends with it. A server that stands alone has a Memory; several
+// that share one, each with its own from Join, behave as nodes of a cluster do.
 type Memory struct {
-	keep Keep
-	now  func() time.Time
-	to   Receiver
-	seed maphash.Seed
-	boot string
-	made atomic.Uint64 // topics, for their epochs
-
-	ids    [memoryShards]memoryIDs // locked before topics
-	topics [memoryShards]memoryTopics
-
-	people memoryPeople
+	node, boot string
+	space      *space
+	receiver   Receiver
+	closed     atomic.Bool
+	leased     atomic.Bool // it has taken a lease
 }
 
-const memoryShards = 64
-
-// memoryIDs holds the message ids of senders whose hash is its own.
-type memoryIDs struct {
-	mu    sync.Mutex
-	ids   map[string]Receipt // by sender and id
-	order []rememberedID     // oldest first
+// space is what the nodes of one process share.
+type space struct {
+	keep     Keep
+	now      func() time.Time
+	seed     maphash.Seed
+	topics   [shards]topicShard
+	users    [shards]userShard
+	known    atomic.Int64 // messages known again by their id
+	sessions sessionStore
+	nodes    nodeTable
 }
 
-// memoryTopics holds the topics whose hash is its own.
-type memoryTopics struct {
-	mu     sync.Mutex
-	topics map[string]*memoryTopic
-}
-
-type rememberedID struct {
-	key string
-	at  int64 // milliseconds since 1970
-}
-
-type memoryTopic struct {
-	mu       sync.Mutex
-	epoch    string
-	last     int64
-	messages []Message // the newest, in order
-	gone     bool      // taken out of its shard
-}
-
-var _ Cluster = (*Memory)(nil)
-
-// NewMemory makes a memory that keeps what keep says. now is its clock.
-func NewMemory(keep Keep, now func() time.Time) *Memory {
-	m := &Memory{keep: keep, now: now, seed: maphash.MakeSeed(), boot: rand.Text()[:8]}
-	for i := range memoryShards {
-		m.topics[i].topics, m.ids[i].ids = map[string]*memoryTopic{}, map[string]Receipt{}
+// NewMemory makes the first node of a cluster within this process. Bind it, then use it; Run sweeps out what is too old.
+func NewMemory(o Options) *Memory {
+	s := &space{keep: o.Keep, now: o.Now, seed: maphash.MakeSeed()}
+	if s.now == nil {
+		s.now = time.Now
 	}
-	m.people.init()
+	for i := range s.topics {
+		s.topics[i].topics = map[string]*topic{}
+		s.topics[i].again.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+		s.users[i].users = map[string]*user{}
+	}
+	s.sessions.sessions = map[string]keptSession{}
+	s.nodes.nodes = map[nodeKey]*nodeState{}
+	return s.join(o.Node, o.Boot)
+}
+
+// Join makes a further node of the same cluster.
+func (m *Memory) Join(node, boot string) *Memory { return m.space.join(node, boot) }
+
+func (s *space) join(node, boot string) *Memory {
+	m := &Memory{node: node, boot: boot, space: s}
+	s.nodes.add(m)
 	return m
 }
 
-// Bind says who takes the messages; it must be called once, before anything else.
-func (m *Memory) Bind(r Receiver) { m.to = r }
+// Bind implements Cluster.
+func (m *Memory) Bind(r Receiver) { m.receiver = r }
 
-func (m *Memory) shard(key string) uint64 { return maphash.String(m.seed, key) % memoryShards }
+// Ready implements Cluster: it always is.
+func (m *Memory) Ready() bool { return !m.closed.Load() }
 
-// Publish appends a message and hands it to the Receiver before it returns.
-func (m *Memory) Publish(_ context.Context, msg Message) (Receipt, error) {
-	key := msg.From + "\x00" + msg.ID
-	ids := &m.ids[m.shard(key)]
-	ids.mu.Lock()
-	if r, ok := ids.ids[key]; ok {
-		ids.mu.Unlock()
-		r.Duplicate = true
-		return r, nil
-	}
-	// Under this lock, so that the same message by two connections is not published twice.
-	r := m.append(&msg)
-	ids.ids[key] = r
-	ids.order = append(ids.order, rememberedID{key, msg.At})
-	ids.forget(msg.At - m.keep.Dedupe.Milliseconds())
-	ids.mu.Unlock()
-	return r, nil
-}
-
-func (m *Memory) append(msg *Message) Receipt {
-	t := m.lockTopic(msg.Topic)
-	defer t.mu.Unlock()
-	t.last++
-	msg.Epoch, msg.Offset = t.epoch, t.last
-	if len(t.messages) >= m.keep.Messages {
-		t.messages = append(t.messages[:0], t.messages[len(t.messages)-m.keep.Messages+1:]...)
-	}
-	t.messages = append(t.messages, *msg)
-	m.to.Deliver(msg)
-	return Receipt{Epoch: t.epoch, Offset: t.last}
-}
-
-// forget drops the oldest ids that came before an instant, a few at a time.
-func (s *memoryIDs) forget(before int64) {
-	const most = 8
-	n := 0
-	for n < len(s.order) && n < most && s.order[n].at < before {
-		delete(s.ids, s.order[n].key)
-		n++
-	}
-	s.order = s.order[n:]
-}
-
-// lockTopic gives a topic, made where there is none, locked.
-func (m *Memory) lockTopic(name string) *memoryTopic {
-	s := &m.topics[m.shard(name)]
-	for {
-		s.mu.Lock()
-		t := s.topics[name]
-		if t == nil {
-			t = &memoryTopic{epoch: m.boot + strconv.FormatUint(m.made.Add(1), 36)}
-			s.topics[name] = t
-		}
-		s.mu.Unlock()
-		t.mu.Lock()
-		if !t.gone {
-			return t
-		}
-		t.mu.Unlock()
-	}
-}
-
-// Read gives a piece of a topic.
-func (m *Memory) Read(_ context.Context, topic string, after int64, limit int) (Page, error) {
-	s := &m.topics[m.shard(topic)]
-	s.mu.Lock()
-	t := s.topics[topic]
-	s.mu.Unlock()
-	if t == nil {
-		return Page{First: 1}, nil
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	p := Page{Epoch: t.epoch, First: t.last - int64(len(t.messages)) + 1, Last: t.last}
-	if skip := max(0, after-p.First+1); skip < int64(len(t.messages)) {
-		rest := t.messages[skip:]
-		p.Messages = append(p.Messages, rest[:min(limit, len(rest))]...)
-	}
-	return p, nil
-}
-
-// Follow does nothing: every message goes to the Receiver.
-func (m *Memory) Follow(context.Context, string) error { return nil }
-
-// Unfollow does nothing.
-func (m *Memory) Unfollow(string) {}
-
-// Run drops what is too old, each minute, until ctx ends.
+// Run implements Cluster: it sweeps out what is too old. When it ends the node hears nothing any more, as if it had died:
+// its presence stays until its lease runs out, unless it left and retired before.
 func (m *Memory) Run(ctx context.Context) error {
-	tick := time.NewTicker(time.Minute)
+	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	defer m.close()
 	for {
 		select {
-		case <-tick.C:
-			m.sweep(m.now())
 		case <-ctx.Done():
 			return nil
+		case <-tick.C:
+			m.Sweep(m.space.now())
 		}
 	}
 }
 
-// sweep drops what is too old at an instant.
-func (m *Memory) sweep(now time.Time) {
-	oldest, before := now.Add(-m.keep.Age).UnixMilli(), now.Add(-m.keep.Dedupe).UnixMilli()
-	for i := range memoryShards {
-		ids := &m.ids[i]
-		ids.mu.Lock()
-		for len(ids.order) > 0 && ids.order[0].at < before {
-			ids.forget(before)
-		}
-		ids.mu.Unlock()
-		s := &m.topics[i]
-		s.mu.Lock()
-		for name, t := range s.topics {
-			if t.expire(oldest) {
-				delete(s.topics, name)
-			}
-		}
-		s.mu.Unlock()
+// Sweep drops what is too old at now. Run calls it; what is too old is not seen before either.
+func (m *Memory) Sweep(now time.Time) {
+	for i := range m.space.topics {
+		m.space.topics[i].sweep(m.space, now)
+		m.space.users[i].sweep(now.Add(-m.space.keep.Positions))
 	}
-	m.people.sweep(now, m.keep.Age)
+	m.space.sessions.sweep(now)
 }
 
-// expire drops messages from before an instant and says whether nothing is left. The next message is of a new epoch
-// then.
-func (t *memoryTopic) expire(before int64) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n := 0
-	for n < len(t.messages) && t.messages[n].At < before {
-		n++
+func (m *Memory) close() {
+	m.closed.Store(true)
+	m.space.nodes.remove(m)
+	for i := range m.space.topics {
+		m.space.topics[i].forget(m)
+		m.space.users[i].forget(m)
 	}
-	t.messages = append([]Message(nil), t.messages[n:]...)
-	t.gone = len(t.messages) == 0
-	return t.gone
 }
 
-// Ready is always true.
-func (m *Memory) Ready() bool { return true }
+// enter is at the beginning of every method that may fail.
+func (m *Memory) enter(ctx context.Context) error {
+	if m.closed.Load() {
+		return ErrClosed
+	}
+	return ctx.Err()
+}
+
+func (s *space) shard(name string) uint64 { return maphash.String(s.seed, name) % shards }
+
+// newEpoch makes a name that no other topic or session ever had.
+func newEpoch() string { return rand.Text()[:16] }
+
+// without takes one node out of a list of them; the old list stays as it is, since others may be reading it.
+func without(list []*Memory, m *Memory) []*Memory {
+	out := make([]*Memory, 0, len(list))
+	for _, x := range list {
+		if x != m {
+			out = append(out, x)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+var _ Cluster = (*Memory)(nil)

@@ -1,132 +1,115 @@
 package cluster
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"strconv"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
-// heard is a Receiver that notes what it is handed.
-type heard struct{ lines []string }
-
-func (h *heard) Deliver(m *Message) {
-	h.lines = append(h.lines, fmt.Sprintf("%s %d %s", m.Topic, m.Offset, m.Body))
-}
-func (h *heard) Lost([]string)              {}
-func (h *heard) Ask([]byte) ([]byte, error) { return nil, nil }
-func (h *heard) Seen(user string, on bool)  { h.lines = append(h.lines, fmt.Sprint(user, " ", on)) }
-
-func TestMemoryKeepsAndForgets(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)
-	m := NewMemory(Keep{Messages: 3, Age: time.Hour, Dedupe: 10 * time.Minute}, func() time.Time { return now })
-	h := &heard{}
-	m.Bind(h)
-	say := func(id string) Receipt {
-		t.Helper()
-		r, err := m.Publish(t.Context(), Message{Topic: "r:a", ID: id, From: "u", At: now.UnixMilli(), Body: []byte(id)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r
-	}
-	first := say("1")
-	for i := 2; i <= 5; i++ {
-		say(fmt.Sprint(i))
-	}
-	if r := say("2"); !r.Duplicate || r.Offset != 2 || r.Epoch != first.Epoch {
-		t.Errorf("a second publish gave %+v", r)
-	}
-	if diff := cmp.Diff([]string{"r:a 1 1", "r:a 2 2", "r:a 3 3", "r:a 4 4", "r:a 5 5"}, h.lines); diff != "" {
-		t.Errorf("handed out (-want +got):\n%s", diff)
-	}
-	offsets := func(after int64, limit int) (first, last int64, got []int64) {
-		t.Helper()
-		p, err := m.Read(t.Context(), "r:a", after, limit)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, msg := range p.Messages {
-			got = append(got, msg.Offset)
-		}
-		return p.First, p.Last, got
-	}
-	for _, c := range []struct {
-		after int64
-		limit int
-		want  []int64
-	}{{0, 9, []int64{3, 4, 5}}, {3, 1, []int64{4}}, {5, 9, nil}, {9, 9, nil}} {
-		first, last, got := offsets(c.after, c.limit)
-		if diff := cmp.Diff(c.want, got); diff != "" || first != 3 || last != 5 {
-			t.Errorf("after %d: %d to %d, %v", c.after, first, last, got)
-		}
-	}
-	now = now.Add(11 * time.Minute)
-	m.sweep(now)
-	if r := say("2"); r.Duplicate || r.Offset != 6 {
-		t.Errorf("after the time of deduplication a publish gave %+v", r)
-	}
-	now = now.Add(2 * time.Hour)
-	m.sweep(now)
-	if first, last, got := offsets(0, 9); first != 1 || last != 0 || got != nil {
-		t.Errorf("%d to %d, %v are left", first, last, got)
-	}
-	if r := say("7"); r.Epoch == first.Epoch || r.Offset != 1 {
-		t.Errorf("a topic that was forgotten went on: %+v", r)
-	}
+// ear notes what a node hears.
+type ear struct {
+	mu   sync.Mutex
+	got  []*Message
+	seen []string
 }
 
-func TestMemoryOfInboxes(t *testing.T) {
-	t.Parallel()
-	m := NewMemory(DefaultKeep(), time.Now)
-	at := func(device string) int64 {
-		t.Helper()
-		_, n, err := m.Inbox(t.Context(), "u", device)
-		if err != nil {
+func (e *ear) Deliver(m *Message) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.got = append(e.got, m)
+}
+func (e *ear) Lost([]string) {}
+func (e *ear) Ask(request []byte) ([]byte, error) {
+	return append([]byte("re "), request...), nil
+}
+func (e *ear) Seen(user string, online bool) { e.seen = append(e.seen, fmt.Sprint(user, online)) }
+func (e *ear) Changed(bool, string, error)   {}
+
+func testMemory(t *testing.T) (*Memory, *ear) {
+	t.Helper()
+	m := NewMemory(Options{Node: "a", Boot: "1", Keep: Keep{Messages: 3, Age: time.Hour, Dedupe: time.Minute, Positions: 2 * time.Hour}})
+	e := &ear{}
+	m.Bind(e)
+	return m, e
+}
+
+func say(t *testing.T, m *Memory, topic, id string) Receipt {
+	t.Helper()
+	r, err := m.Publish(t.Context(), Message{Topic: topic, ID: id, From: "al", At: time.Now().UnixMilli(), Body: []byte(`"x"`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestMemoryForgetsByTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, _ := testMemory(t)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- m.Run(ctx) }()
+		first := say(t, m, "r:1", "1")
+		time.Sleep(59 * time.Second)
+		if r := say(t, m, "r:1", "1"); !r.Duplicate || r.Offset != 1 || r.Epoch != first.Epoch {
+			t.Errorf("published again within the time of deduplication: %+v", r)
+		}
+		if err := m.SetInbox(ctx, "bo", "phone", "e", 4); err != nil {
 			t.Fatal(err)
 		}
-		return n
-	}
-	for _, s := range []struct {
-		device, epoch string
-		offset        int64
-	}{{"phone", "e", 5}, {"phone", "e", 3}, {"web", "e", 2}} {
-		if err := m.SetInbox(t.Context(), "u", s.device, s.epoch, s.offset); err != nil {
-			t.Fatal(err)
+		time.Sleep(time.Hour + time.Minute)
+		p, err := m.Read(ctx, "r:1", 0, 10)
+		if err != nil || p.First != 2 || p.Last != 1 || p.Epoch != first.Epoch || len(p.Messages) != 0 {
+			t.Errorf("after the age of messages: %+v, %v", p, err)
 		}
+		time.Sleep(2 * time.Hour)
+		if p, _ := m.Read(ctx, "r:1", 0, 10); p.Epoch != "" || p.Last != 0 {
+			t.Errorf("after the time of positions: %+v", p)
+		}
+		if epoch, offset, _ := m.Inbox(ctx, "bo", "phone"); epoch != "" || offset != 0 {
+			t.Errorf("the inbox is still at %s %d", epoch, offset)
+		}
+		for i := range m.space.topics {
+			if n, a := len(m.space.topics[i].topics), m.space.topics[i].again.cur; n != 0 || a != nil {
+				t.Errorf("shard %d keeps %d topics and ids %v", i, n, a)
+			}
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if _, err := m.Publish(t.Context(), Message{}); !errors.Is(err, ErrClosed) {
+			t.Errorf("published to what is closed: %v", err)
+		}
+	})
+}
+
+func TestMemoryForgetsTheOldestIDsWhenThereAreTooMany(t *testing.T) {
+	s := &space{keep: Keep{Dedupe: time.Hour}}
+	var a again
+	now := time.Now()
+	for i := range 3 * againShard {
+		a.seen(id{uint64(i)}, int64(i), now, s)
 	}
-	if at("phone") != 5 || at("web") != 2 || at("new") != 5 {
-		t.Errorf("phone %d, web %d, a new device %d", at("phone"), at("web"), at("new"))
+	if n := len(a.cur) + len(a.old); n > 2*againShard || int64(n) != s.known.Load() {
+		t.Errorf("%d ids are kept, counted %d", n, s.known.Load())
 	}
-	if err := m.SetInbox(t.Context(), "u", "phone", "f", 1); err != nil || at("phone") != 1 {
-		t.Errorf("in another epoch offsets begin anew: %d, %v", at("phone"), err)
+	if at, known := a.seen(id{3*againShard - 1}, 0, now, s); !known || at != 3*againShard-1 {
+		t.Error("the newest is not known")
 	}
 }
 
-func TestMemoryOfPresence(t *testing.T) {
-	t.Parallel()
-	m := NewMemory(DefaultKeep(), time.Now)
-	h := &heard{}
-	m.Bind(h)
-	for _, do := range []func() error{
-		func() error { return m.Enter(t.Context(), "u", Device{Connection: "c0"}) },
-		func() error { return m.Watch(t.Context(), "u") },
-		func() error { return m.Enter(t.Context(), "u", Device{Connection: "c1"}) },
-		func() error { return m.Leave(t.Context(), "u", "c0") },
-		func() error { return m.Leave(t.Context(), "u", "c1") },
-		func() error { return m.Leave(t.Context(), "u", "c1") },
-		func() error { return m.Enter(t.Context(), "u", Device{Connection: "c2"}) },
-	} {
-		if err := do(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff([]string{"u false", "u true"}, h.lines); diff != "" {
-		t.Errorf("seen (-want +got):\n%s", diff)
-	}
-	if d, err := m.Devices(t.Context(), "u"); err != nil || len(d) != 1 || d[0].Connection != "c2" {
-		t.Errorf("%+v, %v", d, err)
+func BenchmarkMemoryPublish(b *testing.B) {
+	m := NewMemory(Options{Node: "a", Boot: "1", Keep: DefaultKeep()})
+	m.Bind(&ear{})
+	body := []byte(`"hello"`)
+	at, i := time.Now().UnixMilli(), 0
+	for b.Loop() {
+		i++
+		_, _ = m.Publish(b.Context(), Message{Topic: "r:1", ID: strconv.Itoa(i), From: "al", At: at, Body: body})
 	}
 }
