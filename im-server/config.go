@@ -9,7 +9,9 @@ import (
 // Config says how a server listens, whom it lets in and where it writes. DefaultConfig gives the defaults.
 type Config struct {
 	Addr           string          `yaml:"addr" doc:"address that clients connect to"`
-	OpsAddr        string          `yaml:"ops_addr" doc:"address of /healthz, /readyz, /metrics and /debug/pprof; empty: none"`
+	OpsAddr        string          `yaml:"ops_addr" doc:"address of /healthz, /readyz, /metrics, /debug/pprof and /-/; empty: none"`
+	OpsToken       string          `yaml:"ops_token" secret:"true" hot:"true" doc:"bearer token of /-/ on ops_addr, at least 16 bytes; empty: /-/ is switched off"`
+	OpsClosed      int             `yaml:"ops_closed" doc:"ended connections that /-/conns?state=closed remembers"`
 	Node           string          `yaml:"node" doc:"name of this node in events, unique in the fleet; empty: the host's name"`
 	Environment    string          `yaml:"environment" doc:"service.environment of events"`
 	Zone           string          `yaml:"zone" doc:"cloud.availability_zone of events; empty: not said"`
@@ -85,6 +87,7 @@ func DefaultConfig() Config {
 	return Config{
 		Addr:        ":8080",
 		OpsAddr:     "127.0.0.1:8081",
+		OpsClosed:   1000,
 		Environment: "production",
 		JWT:         JWTConfig{Leeway: 30 * time.Second},
 		Limits: LimitsConfig{

@@ -9,6 +9,7 @@ import (
 
 	"imwatch/event"
 	"imwatch/im-server/eventlog"
+	"imwatch/im-server/ops"
 	"imwatch/im-server/protocol"
 )
 
@@ -88,7 +89,9 @@ func (c *conn) greet() {
 // reply queues an envelope that has no number.
 func (c *conn) reply(t protocol.Type, id string, payload protocol.Payload) {
 	e := protocol.Envelope{Type: t, ID: id, TS: c.s.now().UnixMilli(), Payload: payload}
-	c.send(frame{op: c.op(), data: c.codec.Append(nil, &e)})
+	data := c.codec.Append(nil, &e)
+	c.follow(ops.DirOut, string(t), len(data))
+	c.send(frame{op: c.op(), data: data})
 }
 
 // alive notes a sign of life.

@@ -1,10 +1,12 @@
 package imserver
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
 	"imwatch/event"
+	"imwatch/im-server/ops"
 	"imwatch/im-server/protocol"
 )
 
@@ -35,6 +37,7 @@ func (c *conn) dispatch(text bool, data []byte) {
 		return
 	}
 	e, err := c.codec.Decode(data, protocol.FromClient)
+	c.follow(ops.DirIn, cmp.Or(string(e.Type), "invalid"), len(data))
 	if err == nil {
 		h, ok := c.s.handlers[e.Type]
 		if !ok {

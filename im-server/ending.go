@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"imwatch/event"
+	"imwatch/im-server/ops"
 	"imwatch/im-server/protocol"
 )
 
@@ -93,7 +94,8 @@ func (c *conn) pushClose(payload []byte) {
 }
 
 // onClose takes the peer's close frame, and answers it if it is the first.
-func (c *conn) onClose(code int, _ string) error {
+func (c *conn) onClose(code int, text string) error {
+	c.follow(ops.DirIn, "close", 2+len(text))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.alive()
@@ -167,6 +169,7 @@ func (c *conn) logEnd() {
 	life := c.s.now().Sub(c.opened)
 	c.s.metrics.disconnects.WithLabelValues(e.reason.Reason, e.reason.Initiator).Inc()
 	c.s.ends.Add(1)
+	c.noteClosed()
 	if !c.logged {
 		return // its start was dropped: a half of a pair would be worse than none
 	}
@@ -186,21 +189,24 @@ func (c *conn) logEnd() {
 	c.s.log.End(ev, c.id)
 }
 
+// closeCode is the code that ended the connection.
+func (e *ending) closeCode() int {
+	switch {
+	case e.peerClosed && e.reason.Initiator == event.ByClient:
+		return e.peerCode
+	case e.code != 0:
+		return e.code
+	case e.reason.Code != 0:
+		return e.reason.Code
+	}
+	return abnormalClosure
+}
+
 func (e *ending) describe(ev *event.Event) {
-	code := e.code
-	if code == 0 {
-		code = e.reason.Code
-	}
-	if code == 0 {
-		code = abnormalClosure
-	}
 	if e.peerClosed {
 		ev.SetInt(event.FieldClosePeerCode, int64(e.peerCode))
-		if e.reason.Initiator == event.ByClient {
-			code = e.peerCode
-		}
 	}
-	ev.SetInt(event.FieldCloseCode, int64(code))
+	ev.SetInt(event.FieldCloseCode, int64(e.closeCode()))
 	ev.SetText(event.FieldCloseReason, e.reason.Reason)
 	ev.SetText(event.FieldEventReason, e.reason.Reason)
 	ev.SetText(event.FieldCloseInitiator, e.reason.Initiator)

@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"imwatch/event"
+	"imwatch/im-server/ops"
 )
 
 // heartbeat is what a connection knows of its pings. Guarded by the connection's mu; times are of the server's clock.
@@ -83,6 +84,7 @@ func (s *Server) logHeartbeat(c *conn, a event.Action, b heartbeat, now, silent 
 // onPing answers a ping of the client. The read goroutine calls it.
 func (c *conn) onPing(data string) error {
 	c.alive()
+	c.follow(ops.DirIn, "ping", len(data))
 	c.send(frame{op: websocket.PongMessage, data: []byte(data)})
 	return nil
 }
@@ -90,6 +92,7 @@ func (c *conn) onPing(data string) error {
 // onPong takes a pong: the answer to a ping of ours, or a mere sign of life. The read goroutine calls it.
 func (c *conn) onPong(data string) error {
 	c.alive()
+	c.follow(ops.DirIn, "pong", len(data))
 	n, err := strconv.ParseUint(data, 10, 32)
 	if err != nil {
 		return nil //nolint:nilerr // RFC 6455 allows a pong that nobody asked for

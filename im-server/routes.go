@@ -40,6 +40,7 @@ func (s *Server) routes() error {
 	profiles.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	profiles.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	ops.Any("/debug/pprof/*name", gin.WrapH(profiles))
+	ops.Any("/-/*path", gin.WrapH(s.api))
 
 	s.public = s.httpServer(public)
 	s.admin = s.httpServer(ops)

@@ -42,6 +42,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.drain(context.WithoutCancel(ctx))
 	close(stopWork)
 	working.Wait()
+	s.api.Wait()
 	s.folder.flush(s.now(), true)
 	s.emit(s.nodeEvent(event.ActionServerStop))
 	s.log.Seal()
@@ -100,6 +101,7 @@ func (s *Server) drain(ctx context.Context) {
 		c.end(event.CloseDrain, s.drainRetry(), nil)
 		c.cut()
 	}
+	s.api.Traces.Close() // else who follows would keep the listener from ending
 	for _, srv := range []*http.Server{s.public, s.admin} {
 		if srv.Shutdown(ctx) != nil {
 			_ = srv.Close() // the time is over: cut what is left, of which nothing is to be said

@@ -21,6 +21,7 @@ import (
 
 	"imwatch/event"
 	"imwatch/im-server/eventlog"
+	"imwatch/im-server/ops"
 	"imwatch/im-server/protocol"
 )
 
@@ -65,6 +66,7 @@ type Server struct {
 	metrics *metrics
 
 	reloading *reloading
+	api       *ops.API
 
 	ready    atomic.Bool
 	draining atomic.Bool
@@ -143,6 +145,7 @@ func (s *Server) build() (err error) {
 	origins := newOriginList(s.conf().Origins)
 	s.origins.Store(&origins)
 	s.reloading = newReloading()
+	s.api = ops.New(ops.Deps{Node: opsNode{s}, Token: func() string { return s.conf().OpsToken }, Log: s.deps.Log, Closed: s.conf().OpsClosed})
 	s.rememberConfig()
 	s.limiter = newConnectLimiter(s.conf().Limits.ConnectRate, s.conf().Limits.ConnectBurst)
 	s.folder = newFolder(s.logRefusal)

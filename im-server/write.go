@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"imwatch/event"
+	"imwatch/im-server/ops"
 	"imwatch/im-server/protocol"
 )
 
@@ -28,8 +29,10 @@ func (c *conn) sendNumbered(p *protocol.Parts) bool {
 		return false
 	}
 	c.seq++
-	over := c.push(frame{op: c.op(), msg: p, seq: c.seq})
+	f := frame{op: c.op(), msg: p, seq: c.seq}
+	over := c.push(f)
 	c.mu.Unlock()
+	c.follow(ops.DirOut, string(protocol.TypeMessage), f.size())
 	if over {
 		c.tooSlow()
 	}

@@ -22,7 +22,7 @@ func TestConfigReference(t *testing.T) {
 		"`file:PATH` only and are masked wherever they are printed. `imwatch config check` says what is wrong, `imwatch config print` what\n" +
 		"counts. Durations: `500ms`, `30s`, `5m`, `2h`, `7d`. A key marked (hot) changes while the IM server runs\n" +
 		"([how](im-server.md#changing-the-configuration)).\n\n" +
-		"`imwatch up --data DIR` puts every file that still has its default below DIR and makes a token secret there.\n" +
+		"`imwatch up --data DIR` puts every file that still has its default below DIR and makes a token secret and an operations token there.\n" +
 		config.Reference(&cfg, EnvPrefix)
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {

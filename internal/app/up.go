@@ -43,12 +43,18 @@ func (c *Config) below(data string) error {
 	if err := os.MkdirAll(filepath.Join(data, "log"), 0o750); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
-	if len(c.IMServer.JWT.Keys) > 0 {
-		return nil
+	var errs []error
+	if c.IMServer.OpsToken == "" {
+		token, err := ownSecret(filepath.Join(data, "ops.token"))
+		c.IMServer.OpsToken = token
+		errs = append(errs, err)
 	}
-	secret, err := ownSecret(filepath.Join(data, "jwt.secret"))
-	c.IMServer.JWT.Keys = []imserver.JWTKey{{Algorithm: "HS256", Secret: secret}}
-	return err
+	if len(c.IMServer.JWT.Keys) == 0 {
+		secret, err := ownSecret(filepath.Join(data, "jwt.secret"))
+		c.IMServer.JWT.Keys = []imserver.JWTKey{{Algorithm: "HS256", Secret: secret}}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // moveBelow moves every path that still has its default into the folder data.
@@ -72,22 +78,22 @@ func (c *Config) moveBelow(data string) {
 	}
 }
 
-// ownSecret reads the secret that signs tokens of this site, or makes it once.
+// ownSecret reads a secret of this site, or makes it once.
 func ownSecret(file string) (string, error) {
 	b, err := os.ReadFile(file)
 	if err == nil {
 		return strings.TrimSpace(string(b)), nil
 	}
 	if !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("reading the token secret: %w", err)
+		return "", fmt.Errorf("reading the secret of this site: %w", err)
 	}
 	raw := make([]byte, 32)
 	if _, err := rand.Read(raw); err != nil {
-		return "", fmt.Errorf("making the token secret: %w", err)
+		return "", fmt.Errorf("making the secret of this site: %w", err)
 	}
 	secret := hex.EncodeToString(raw)
 	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("writing the token secret: %w", err)
+		return "", fmt.Errorf("writing the secret of this site: %w", err)
 	}
 	return secret, nil
 }
@@ -95,7 +101,7 @@ func ownSecret(file string) (string, error) {
 // Up runs everything in one process on embedded parts until ctx ends.
 func Up(ctx context.Context, cfg Config, streams Streams) error {
 	return up(ctx, cfg, streams, func(a addresses) {
-		fmt.Fprintf(streams.Out, "imwatch %s is up\n  clients    ws://%s/ws/connect\n  server     http://%s (/healthz /readyz /metrics /debug/pprof)\n",
+		fmt.Fprintf(streams.Out, "imwatch %s is up\n  clients    ws://%s/ws/connect\n  server     http://%s (/healthz /readyz /metrics /debug/pprof /-/)\n",
 			Version(), local(a.clients), local(a.serverOps))
 		if a.ops != "" {
 			fmt.Fprintf(streams.Out, "  pipeline   http://%s (/healthz /readyz /metrics /debug/pprof)\n", local(a.ops))

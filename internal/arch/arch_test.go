@@ -25,6 +25,7 @@ var may = map[string][]string{
 	"im-server/protocol": nil,
 	"im-server/eventlog": {"event"},
 	"im-server/hot":      {"event"},
+	"im-server/ops":      {"event", "im-server/hot"},
 	"im-server/cluster":  nil,
 	"client":             {"event", "im-server/protocol"},
 	"sim":                {"event", "client", "im-server/protocol"},

@@ -1,0 +1,110 @@
+package imserver
+
+import (
+	"iter"
+	"slices"
+	"time"
+
+	"imwatch/im-server/ops"
+)
+
+// snapshot gives the connection as it is now, without its rooms: the one place where the operations API reads it.
+func (c *conn) snapshot() ops.Conn {
+	at := c.s.now()
+	now := int64(at.Sub(c.s.start))
+	v := ops.Conn{
+		ID: c.id, Session: c.session, User: c.client.user, Device: c.client.device, Platform: c.client.platform,
+		AppVersion: c.client.appVersion, UserAgent: c.client.agent, IP: c.client.ip, Port: c.client.port,
+		Protocol: c.codec.Name(), TraceID: c.client.trace.trace, Node: c.s.node, State: ops.StateOpen,
+		Opened: c.opened, AgeMS: at.Sub(c.opened).Milliseconds(), IdleMS: clockMS(now - c.lastRx.Load()),
+		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(), MessagesIn: c.messagesIn.Load(), PongAge: -1,
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v.RTTMS, v.Missed = milliseconds(c.beat.rtt), c.beat.missed
+	if age := c.beat.pongAge(now); age >= 0 {
+		v.PongAge = clockMS(age)
+	}
+	v.Queue, v.Bytes, v.QueueAge = c.out.len(), c.out.bytes, clockMS(c.out.age(now))
+	v.Seq, v.Acked, v.Unacked, v.MessagesOut = c.seq, c.acked, c.seq-c.acked, c.sent
+	if e := &c.ending; e.begun {
+		v.State = ops.StateClosing
+		v.End = &ops.End{
+			Reason: e.reason.Reason, Code: e.closeCode(), PeerCode: e.peerCode, Initiator: e.reason.Initiator, Phase: e.phase, Clean: e.peerClosed && e.closeSent,
+		}
+		if e.err != nil {
+			v.End.Error = clipText(e.err.Error(), maxErrorText)
+		}
+	}
+	return v
+}
+
+// noteClosed keeps the connection, whose end is over, for those who ask later.
+func (c *conn) noteClosed() {
+	v := c.snapshot()
+	v.State, v.End.At = ops.StateClosed, c.s.now()
+	c.s.api.Ended(v)
+	if c.s.api.Traces.On() {
+		c.s.api.Traces.Frame(ops.Frame{At: v.End.At, Conn: c.id, User: c.client.user, Dir: ops.DirEnd, Type: v.End.Reason})
+	}
+}
+
+// follow tells those who follow the connection of a frame: its type and size, never what it says. It costs nearly
+// nothing while nobody does. c.mu is not held.
+func (c *conn) follow(dir, kind string, size int) {
+	if !c.s.api.Traces.On() {
+		return
+	}
+	c.mu.Lock()
+	waiting := c.out.bytes
+	c.mu.Unlock()
+	c.s.api.Traces.Frame(ops.Frame{At: c.s.now(), Conn: c.id, User: c.client.user, Dir: dir, Type: kind, Bytes: size, Queue: waiting})
+}
+
+// connections gives those of a user, of a room, or all. They may be ending.
+func (s *Server) connections(user, room string) (list []*conn) {
+	take := func(c *conn) bool { list = append(list, c); return true }
+	switch {
+	case user != "":
+		s.hub.toUser(user, take)
+	case room != "":
+		s.hub.toRoom(room, nil, take)
+	default:
+		return s.hub.all()
+	}
+	return list
+}
+
+// connection finds one by its id; nil if there is none.
+func (s *Server) connection(id string) *conn {
+	list := s.hub.all()
+	if i := slices.IndexFunc(list, func(c *conn) bool { return c.id == id }); i >= 0 {
+		return list[i]
+	}
+	return nil
+}
+
+// roomsOf gives the rooms of a connection.
+func (s *Server) roomsOf(c *conn) (rooms []string) {
+	s.hub.roomMu.RLock()
+	defer s.hub.roomMu.RUnlock()
+	for room, members := range s.hub.rooms {
+		if _, ok := members[c]; ok {
+			rooms = append(rooms, room)
+		}
+	}
+	slices.Sort(rooms)
+	return rooms
+}
+
+func snapshots(conns []*conn) iter.Seq[ops.Conn] {
+	return func(yield func(ops.Conn) bool) {
+		for _, c := range conns {
+			if !yield(c.snapshot()) {
+				return
+			}
+		}
+	}
+}
+
+func clockMS(d int64) int64 { return d / int64(time.Millisecond) }
