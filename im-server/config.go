@@ -76,7 +76,8 @@ type TimeoutsConfig struct {
 
 // DrainConfig says how a server goes down.
 type DrainConfig struct {
-	Timeout  time.Duration `yaml:"timeout" doc:"time until connections that are still there are cut"`
+	Delay    time.Duration `yaml:"delay" doc:"time between not being ready and the first connection that is closed: as long as those who send clients here take to notice"`
+	Timeout  time.Duration `yaml:"timeout" doc:"time after that until connections that are still there are cut"`
 	Rate     int           `yaml:"rate" doc:"connections closed a second, more if half the time-out would not do"`
 	RetryMin time.Duration `yaml:"retry_min" doc:"clients are told to come back after a random time from here"`
 	RetryMax time.Duration `yaml:"retry_max" doc:"to here"`

@@ -90,6 +90,7 @@ func (c *conn) greet() {
 func (c *conn) reply(t protocol.Type, id string, payload protocol.Payload) {
 	e := protocol.Envelope{Type: t, ID: id, TS: c.s.now().UnixMilli(), Payload: payload}
 	data := c.codec.Append(nil, &e)
+	c.s.watch.out[t].Inc()
 	c.follow(ops.DirOut, string(t), len(data))
 	c.send(frame{op: c.op(), data: data})
 }

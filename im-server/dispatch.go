@@ -37,6 +37,7 @@ func (c *conn) dispatch(text bool, data []byte) {
 		return
 	}
 	e, err := c.codec.Decode(data, protocol.FromClient)
+	c.s.watch.received(e.Type, len(data))
 	c.follow(ops.DirIn, cmp.Or(string(e.Type), "invalid"), len(data))
 	if err == nil {
 		h, ok := c.s.handlers[e.Type]

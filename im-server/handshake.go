@@ -152,7 +152,7 @@ func (s *Server) open(h *handshake, ws *websocket.Conn) {
 	hint.describe(ev)
 	c.logged = s.log.Begin(ev, c.record())
 	s.connects.Add(1)
-	s.metrics.handshakes.WithLabelValues("success", "ok").Inc()
+	s.metrics.handshakes.WithLabelValues("success", "", "ok").Inc()
 	s.metrics.handshakeSeconds.Observe(c.opened.Sub(h.began).Seconds())
 
 	c.greet()

@@ -60,6 +60,12 @@ func (pipeAddr) String() string  { return "pipe:0" }
 // bubble runs f with a server in fake time.
 func bubble(t *testing.T, change func(*Config), f func(t *testing.T, srv *fixture, dial func(user string) *websocket.Conn)) {
 	t.Helper()
+	bubbleWith(t, change, Deps{}, f)
+}
+
+// bubbleWith is bubble with what the server is given.
+func bubbleWith(t *testing.T, change func(*Config), deps Deps, f func(t *testing.T, srv *fixture, dial func(user string) *websocket.Conn)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		cfg := testConfig(t)
 		cfg.OpsAddr = ""
@@ -67,7 +73,8 @@ func bubble(t *testing.T, change func(*Config), f func(t *testing.T, srv *fixtur
 			change(&cfg)
 		}
 		listener := newPipes()
-		srv := serve(t, cfg, Deps{Listener: listener})
+		deps.Listener = listener
+		srv := serve(t, cfg, deps)
 		dialer := websocket.Dialer{NetDialContext: listener.dial}
 		f(t, srv, func(user string) *websocket.Conn {
 			ws, res, err := dialer.Dial("ws://pipe"+protocol.Path, http.Header{"Authorization": {"Bearer " + tokenFor(t, user)}})

@@ -20,13 +20,17 @@ func (s *Server) keepHouse(stop <-chan struct{}) {
 	defer second.Stop()
 	defer stats.Stop()
 	defer sweep.Stop()
-	var dropped uint64
+	sockets := time.NewTicker(socketsEvery)
+	defer sockets.Stop()
 	for {
 		select {
 		case <-second.C:
 			s.folder.flush(s.now(), false)
 		case <-stats.C:
-			dropped = s.logStats(dropped)
+			s.watch.look()
+			s.logStats()
+		case <-sockets.C:
+			s.watch.countSockets()
 		case <-sweep.C:
 			s.limiter.sweep(s.now())
 		case <-s.deps.Reopen:
@@ -40,20 +44,24 @@ func (s *Server) keepHouse(stop <-chan struct{}) {
 	}
 }
 
-// logStats writes the node's gauges, and what the log had to drop since the time before.
-func (s *Server) logStats(before uint64) (dropped uint64) {
+// logStats writes the node's gauges, what the log had to drop since the time before, and how far a drain is.
+func (s *Server) logStats() {
 	ev := s.nodeEvent(event.ActionConnectionStats)
 	ev.SetInt(event.FieldServerConnections, int64(s.hub.count()))
 	ev.SetInt(event.FieldServerHandshakes, s.pending.Load())
 	ev.SetInt(event.FieldServerMessagesIn, s.counts.in.Swap(0))
 	ev.SetInt(event.FieldServerMessagesOut, s.counts.out.Swap(0))
-	dropped = s.log.Dropped()
-	if lost := dropped - before; lost > 0 {
+	dropped := s.log.Dropped()
+	if lost := dropped - s.watch.dropped; lost > 0 {
 		ev.SetLabel("log_dropped", strconv.FormatUint(lost, 10))
 		s.deps.Log.WithField("events", lost).Error("the event log could not keep up; events were dropped")
 	}
+	s.watch.dropped = dropped
+	if s.drainage.begun.Load() {
+		ev.SetLabel("drain_left", strconv.Itoa(s.drainLeft()))
+		ev.SetLabel("drain_total", strconv.FormatInt(s.drainage.total.Load(), 10))
+	}
 	s.emit(ev)
-	return dropped
 }
 
 // ReopenLog closes the event log and opens its path again: what to do after the file was moved away. It returns at once.

@@ -11,7 +11,7 @@ import (
 
 // metrics are what a server tells of itself.
 type metrics struct {
-	handshakes       *prometheus.CounterVec // result, reason
+	handshakes       *prometheus.CounterVec // result, stage, reason
 	handshakeSeconds prometheus.Histogram
 	disconnects      *prometheus.CounterVec // reason, initiator
 	unclassified     prometheus.Counter
@@ -27,7 +27,7 @@ type metrics struct {
 // newMetrics makes and registers the metrics, those that are read from s among them.
 func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 	m := &metrics{
-		handshakes:       counters("handshakes_total", "Handshakes, by result (success, failure) and reason (ok, or a handshake reason).", "result", "reason"),
+		handshakes:       counters("handshakes_total", "Handshakes, by result (success, failure), stage and reason (ok, or a handshake reason).", "result", "stage", "reason"),
 		handshakeSeconds: histogram("handshake_seconds", "Time from the request to the open connection.", prometheus.ExponentialBuckets(0.0001, 4, 9)),
 		disconnects:      counters("disconnects_total", "Connections that ended, by close reason and initiator.", "reason", "initiator"),
 		unclassified:     counter("unclassified_ends_total", "Ends by an error that is not known; a defect."),
@@ -46,11 +46,10 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		m.handshakes, m.handshakeSeconds, m.disconnects, m.unclassified, m.rtt, m.missed, m.messages, m.rejected, m.slow, m.panics,
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "open"}, func() float64 { return float64(s.hub.count()) }),
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "handshake"}, func() float64 { return float64(s.pending.Load()) }),
-		gauge("connection_imbalance", "Connects less ends less open connections; other than 0 for long is a defect.", nil, s.imbalance),
 		gauge("send_queue_bytes", "Bytes waiting to be sent to all clients.", nil, func() float64 { return float64(s.queuedBytes.Load()) }),
 	}
 	var errs []error
-	for _, c := range slices.Concat(collectors, s.log.Collectors(), s.reloading.collectors()) {
+	for _, c := range slices.Concat(collectors, s.log.Collectors(), s.reloading.collectors(), s.watch.collectors()) {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)

@@ -50,7 +50,7 @@ func (s *Server) refuse(h *handshake, r refusal) {
 
 // noteRefusal counts a failed handshake and writes its line; those that a client can make without end are folded.
 func (s *Server) noteRefusal(r refused) {
-	s.metrics.handshakes.WithLabelValues("failure", r.reason.Reason).Inc()
+	s.metrics.handshakes.WithLabelValues("failure", r.reason.Stage, r.reason.Reason).Inc()
 	now := s.now()
 	switch r.reason.Stage {
 	case event.StageRate, event.StageTLS:

@@ -43,6 +43,7 @@ func (s *Server) routes() error {
 	ops.Any("/-/*path", gin.WrapH(s.api))
 
 	s.public = s.httpServer(public)
+	s.public.ConnState = s.watch.state
 	s.admin = s.httpServer(ops)
 	return nil
 }

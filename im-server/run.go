@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"sync"
-	"time"
 
 	"imwatch/event"
 )
 
-// Run serves until ctx ends, then drains: it is not ready any more, refuses handshakes, closes the connections one after
-// another with a hint when to come back, and returns nil when all are gone or the time for it is over. Every
+// Run serves until ctx ends, then drains: it is not ready any more, refuses handshakes, sends no more pings, closes the
+// connections one after another with a hint when to come back, and returns nil when all are gone or the time for it is
+// over. Every
 // connection has its end in the log then, and the listeners and the log are closed. It returns an error if it cannot
 // serve. It may be called once.
 func (s *Server) Run(ctx context.Context) error {
@@ -44,6 +43,7 @@ func (s *Server) Run(ctx context.Context) error {
 	working.Wait()
 	s.api.Wait()
 	s.folder.flush(s.now(), true)
+	s.logStats()
 	s.emit(s.nodeEvent(event.ActionServerStop))
 	s.log.Seal()
 	close(stopLog)
@@ -80,74 +80,8 @@ func (s *Server) safeVisit(c *conn, now int64) (due int64) {
 			due = now + int64(s.conf().Heartbeat.Interval)
 		}
 	}()
+	if s.draining.Load() {
+		return now + int64(s.conf().Heartbeat.Interval) // it has its end before it
+	}
 	return s.visit(c, now)
-}
-
-// drain ends all connections in order.
-func (s *Server) drain(ctx context.Context) {
-	s.ready.Store(false)
-	s.draining.Store(true)
-	ev := s.nodeEvent(event.ActionServerDrain)
-	open := s.hub.all()
-	ev.SetInt(event.FieldServerConnections, int64(len(open)))
-	s.emit(ev)
-
-	ctx, cancel := context.WithTimeout(ctx, s.conf().Drain.Timeout)
-	defer cancel()
-	s.endAll(ctx, open)
-	s.awaitSlots(ctx)
-	// What is still here has had its time: a handshake, or a peer that does not answer.
-	for _, c := range s.hub.all() {
-		c.end(event.CloseDrain, s.drainRetry(), nil)
-		c.cut()
-	}
-	s.api.Traces.Close() // else who follows would keep the listener from ending
-	for _, srv := range []*http.Server{s.public, s.admin} {
-		if srv.Shutdown(ctx) != nil {
-			_ = srv.Close() // the time is over: cut what is left, of which nothing is to be said
-		}
-	}
-	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), s.conf().Timeouts.Handshake+2*s.conf().Timeouts.Close)
-	defer cancelLast()
-	for _, c := range s.hub.all() { // opened by handshakes that were under way
-		c.cut()
-	}
-	s.awaitSlots(last)
-}
-
-// endAll closes connections in random order, spread over time, so that they do not all come back at one moment.
-func (s *Server) endAll(ctx context.Context, open []*conn) {
-	rand.Shuffle(len(open), func(i, j int) { open[i], open[j] = open[j], open[i] })
-	const step = 20 * time.Millisecond
-	rate := max(float64(s.conf().Drain.Rate), float64(len(open))/(s.conf().Drain.Timeout.Seconds()/2))
-	t := time.NewTicker(step)
-	defer t.Stop()
-	for done, due := 0, 0.0; done < len(open); {
-		due += rate * step.Seconds()
-		for ; done < len(open) && done < int(due)+1; done++ {
-			open[done].end(event.CloseDrain, s.drainRetry(), nil)
-		}
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// drainRetry is when a client of a draining node is told to come back.
-func (s *Server) drainRetry() time.Duration {
-	spread := s.conf().Drain.RetryMax - s.conf().Drain.RetryMin
-	return s.conf().Drain.RetryMin + time.Duration(rand.Int64N(int64(spread)+1)) //nolint:gosec // a spread, not a secret
-}
-
-// awaitSlots waits until no connection and no handshake holds a place.
-func (s *Server) awaitSlots(ctx context.Context) {
-	for s.slots.Load() > 0 {
-		select {
-		case <-s.freed:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

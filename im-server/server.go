@@ -66,10 +66,12 @@ type Server struct {
 	metrics *metrics
 
 	reloading *reloading
+	watch     *watch
 	api       *ops.API
 
 	ready    atomic.Bool
 	draining atomic.Bool
+	drainage drainage
 	slots    atomic.Int64 // connections and handshakes that hold a place
 	pending  atomic.Int64 // handshakes under way
 	connects atomic.Int64
@@ -117,7 +119,7 @@ func (s *Server) setDefaults() {
 	}
 	if s.deps.Registerer == nil && s.deps.Gatherer == nil {
 		reg := prometheus.NewRegistry()
-		reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		reg.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsGC, collectors.MetricsScheduler)), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 		s.deps.Registerer, s.deps.Gatherer = reg, reg
 	}
 	if s.deps.Stdout == nil {
@@ -145,6 +147,7 @@ func (s *Server) build() (err error) {
 	origins := newOriginList(s.conf().Origins)
 	s.origins.Store(&origins)
 	s.reloading = newReloading()
+	s.watch = newWatch(s)
 	s.api = ops.New(ops.Deps{Node: opsNode{s}, Token: func() string { return s.conf().OpsToken }, Log: s.deps.Log, Closed: s.conf().OpsClosed})
 	s.rememberConfig()
 	s.limiter = newConnectLimiter(s.conf().Limits.ConnectRate, s.conf().Limits.ConnectBurst)

@@ -50,6 +50,7 @@ func (c Config) validate() error {
 	v.positive("timeouts.handshake", c.Timeouts.Handshake)
 	v.positive("timeouts.write", c.Timeouts.Write)
 	v.positive("timeouts.close", c.Timeouts.Close)
+	v.check(c.Drain.Delay >= 0, "drain.delay", "%v must not be negative", c.Drain.Delay)
 	v.positive("drain.timeout", c.Drain.Timeout)
 	v.check(c.Drain.Rate >= 1, "drain.rate", "%d must be at least 1", c.Drain.Rate)
 	v.check(c.Drain.RetryMin >= 0 && c.Drain.RetryMax >= c.Drain.RetryMin, "drain.retry_max", "%v must be at least drain.retry_min, %v", c.Drain.RetryMax, c.Drain.RetryMin)

@@ -165,9 +165,14 @@ func (c *conn) wrote(w *writer, err error) {
 	c.s.queuedBytes.Add(-int64(c.out.landed()))
 	switch {
 	case err == nil:
+		numbered := 0
 		for i := range w.batch {
 			c.note(&w.batch[i], w.sizes[i])
+			if w.batch[i].msg != nil {
+				numbered++
+			}
 		}
+		c.s.watch.wrote(numbered, len(w.buf))
 		return
 	case c.ending.begun:
 	default:

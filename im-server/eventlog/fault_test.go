@@ -152,6 +152,9 @@ func TestMinorLinesGiveWay(t *testing.T) {
 	if n := put(event.ActionHandshakeFailure); n != 25 {
 		t.Errorf("%d handshake_failure lines were taken", n)
 	}
+	if n := put(event.ActionServerStop); n != 1000 {
+		t.Errorf("%d lines of the node itself were taken", n)
+	}
 }
 
 // TestFsync counts what each policy forces onto the disk.

@@ -70,7 +70,7 @@ func (l *Log) Put(ev *event.Event) bool {
 		l.queue.recycle(ev)
 		return true
 	}
-	return l.queue.put(queued{ev: ev, minor: minor(ev)})
+	return l.queue.put(queued{ev: ev, minor: minor(ev), must: must(ev)})
 }
 
 // Begin is Put for the start of a connection: r goes to the ledger before the event goes to the file. If it is not

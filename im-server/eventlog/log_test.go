@@ -77,7 +77,7 @@ func readAll(tb testing.TB, path string) (list []*event.Event) {
 
 // line is an event that carries text.
 func line(ev *event.Event, text string) *event.Event {
-	ev.Begin(event.ActionConnectionStats, time.Now())
+	ev.Begin(event.ActionResume, time.Now())
 	ev.SetText(event.FieldUserID, text)
 	return ev
 }

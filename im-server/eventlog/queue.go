@@ -13,11 +13,12 @@ type queued struct {
 	open  *Record // of a connect: what the ledger keeps of the connection
 	close string  // of a connection's end: the id of the connection
 	minor bool    // gives way to others first
+	must  bool    // is always taken
 }
 
 // queue is what stands between connections and the log: bounded, and never blocking. It gives events their ids, so
-// that the order of ids is the order in the queue and in the file. Ends are always taken, so the bound is limit and the
-// open connections together; what is minor is taken up to three quarters of limit, so that a flood of it leaves room for
+// that the order of ids is the order in the queue and in the file. Ends, and the few lines of the node itself, are always
+// taken, so the bound is limit and the open connections together; what is minor is taken up to three quarters of limit, so that a flood of it leaves room for
 // starts and refusals. Safe for concurrent use.
 type queue struct {
 	prefix string        // of ids: <node>-<boot id>-
@@ -72,7 +73,7 @@ func (q *queue) put(it queued) bool {
 // full says whether there is no room for it. q.mu is held.
 func (q *queue) full(it queued) bool {
 	switch {
-	case it.close != "":
+	case it.close != "", it.must:
 		return false
 	case it.minor:
 		return len(q.items) >= max(1, q.limit/4*3)

@@ -117,6 +117,15 @@ func minor(ev *event.Event) bool {
 	return false
 }
 
+// must says whether ev is one of the few that the node writes of itself, and that would say why others are missing.
+func must(ev *event.Event) bool {
+	switch ev.Action() {
+	case event.ActionServerStart.Code, event.ActionServerDrain.Code, event.ActionServerStop.Code, event.ActionConfigChange.Code, event.ActionConnectionStats.Code:
+		return true
+	}
+	return false
+}
+
 // traceHash spreads trace ids evenly, those of a client that only counts too.
 func traceHash(trace string) uint64 {
 	if trace == "" {

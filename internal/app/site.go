@@ -35,7 +35,7 @@ type site struct {
 
 func newSite(cfg Config, streams Streams) *site {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsGC, collectors.MetricsScheduler)), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &site{cfg: cfg, streams: streams, log: newLogger(cfg.Log, streams.Err), reg: reg, now: time.Now}
 }
 
