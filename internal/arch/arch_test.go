@@ -74,8 +74,11 @@ var may = map[string][]string{
 	"test/compose":    nil,
 	"test/acceptance": {"*"},
 	"bench/detector":  {"*"},
+	"bench/gateway":   {"*"},
 	"bench/latency":   {"*"},
 	"bench/pipeline":  {"*"},
+
+	"bench/gateway/bare": nil,
 
 	"internal/bus/bustest":     {"internal/bus"},
 	"internal/bus/membus":      {"internal/bus"},
@@ -101,9 +104,9 @@ var owner = map[string][]string{
 	"github.com/elastic/elastic-tr": {"internal/store/elastic"},
 	"github.com/elastic/go-grok":    {"shipper/parse"},
 	"modernc.org/sqlite":            {"internal/store/sqlite"},
-	"github.com/gin-gonic/gin":      {"im-server"},
-	"github.com/gorilla/websocket":  {"im-server", "client", "sim"},
-	"github.com/golang-jwt/jwt":     {"im-server", "sim"},
+	"github.com/gin-gonic/gin":      {"im-server", "bench/gateway/bare"},
+	"github.com/gorilla/websocket":  {"im-server", "client", "sim", "bench/gateway/bare"},
+	"github.com/golang-jwt/jwt":     {"im-server", "sim", "bench/gateway/bare"},
 	"github.com/wneessen/go-mail":   {"alerting/email"},
 	"go.yaml.in/yaml":               {"internal/config", "detector/calendar", "detector/rule", "detector/ruletest", "detector/sigma", "detector/yamlnode"},
 }
