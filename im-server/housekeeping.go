@@ -22,6 +22,8 @@ func (s *Server) keepHouse(stop <-chan struct{}) {
 	defer sweep.Stop()
 	sockets := time.NewTicker(socketsEvery)
 	defer sockets.Stop()
+	var certificate certReminder
+	s.remindOfCertificate(&certificate)
 	for {
 		select {
 		case <-second.C:
@@ -33,6 +35,7 @@ func (s *Server) keepHouse(stop <-chan struct{}) {
 			s.watch.countSockets()
 		case <-sweep.C:
 			s.limiter.sweep(s.now())
+			s.remindOfCertificate(&certificate)
 		case <-s.deps.Reopen:
 			s.ReopenLog()
 			s.reloadConfig()

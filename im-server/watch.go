@@ -73,6 +73,12 @@ func (w *watch) collectors() []prometheus.Collector {
 		gauge("connection_sockets", "Sockets of clients that the system knows, listeners apart; NaN where it does not say.", nil, known(&w.sockets)),
 		gauge("send_queues", "Connections that something waits to be sent to.", nil, number(&w.queues)),
 		gauge("send_queue_longest_bytes", "Bytes that wait for the client with the most.", nil, number(&w.longest)),
+		gauge("certificate_end_seconds", "When the certificate ends that clients are shown, in seconds since 1970; NaN without TLS.", nil, func() float64 {
+			if end := w.s.certificateEnd(); !end.IsZero() {
+				return float64(end.Unix())
+			}
+			return math.NaN()
+		}),
 		gauge("drain_left", "Connections that a draining node still has; 0 if it does not drain.", nil, func() float64 { return float64(w.s.drainLeft()) }),
 	}
 }
