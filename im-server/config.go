@@ -23,6 +23,7 @@ type Config struct {
 	Heartbeat      HeartbeatConfig `yaml:"heartbeat"`
 	Timeouts       TimeoutsConfig  `yaml:"timeouts"`
 	Drain          DrainConfig     `yaml:"drain" hot:"true"`
+	Sessions       SessionsConfig  `yaml:"sessions"`
 	Log            eventlog.Config `yaml:"log" hot:"true"`
 }
 
@@ -50,14 +51,17 @@ type JWTKey struct {
 
 // LimitsConfig bounds what clients may use.
 type LimitsConfig struct {
-	Connections   int     `yaml:"connections" doc:"connections of this node"`
-	ConnectRate   float64 `yaml:"connect_rate" doc:"connects a second of one address (IPv6: one /64); 0: no limit"`
-	ConnectBurst  int     `yaml:"connect_burst" doc:"connects of one address at once"`
-	MessageBytes  int     `yaml:"message_bytes" doc:"size of one message from a client, in bytes"`
-	QueueBytes    int     `yaml:"queue_bytes" doc:"bytes waiting for one slow client before it is closed"`
-	QueueMessages int     `yaml:"queue_messages" doc:"messages waiting for one slow client before it is closed"`
-	Rooms         int     `yaml:"rooms" doc:"rooms of one connection"`
-	Errors        int     `yaml:"errors" doc:"messages of one connection that are refused before it is closed"`
+	Connections     int     `yaml:"connections" doc:"connections of this node"`
+	ConnectRate     float64 `yaml:"connect_rate" doc:"connects a second of one address (IPv6: one /64); 0: no limit"`
+	ConnectBurst    int     `yaml:"connect_burst" doc:"connects of one address at once"`
+	MessageBytes    int     `yaml:"message_bytes" doc:"size of one message from a client, in bytes"`
+	QueueBytes      int     `yaml:"queue_bytes" doc:"bytes waiting for one slow client before it is closed"`
+	QueueMessages   int     `yaml:"queue_messages" doc:"messages waiting for one slow client before it is closed"`
+	Rooms           int     `yaml:"rooms" doc:"rooms of one connection"`
+	UserConnections int     `yaml:"user_connections" doc:"connections of one user; 0: no limit"`
+	MessageRate     float64 `yaml:"message_rate" doc:"messages a second of one connection; 0: no limit"`
+	MessageBurst    int     `yaml:"message_burst" doc:"messages of one connection at once"`
+	Errors          int     `yaml:"errors" doc:"messages of one connection that are refused before it is closed"`
 }
 
 // HeartbeatConfig says how dead peers are found.
@@ -71,6 +75,8 @@ type HeartbeatConfig struct {
 type TimeoutsConfig struct {
 	Handshake time.Duration `yaml:"handshake" doc:"time to send the request's headers, and to check the token"`
 	Write     time.Duration `yaml:"write" hot:"true" doc:"time that one message may take into a client's socket"`
+	Publish   time.Duration `yaml:"publish" hot:"true" doc:"time for what the nodes share to take a message"`
+	Ask       time.Duration `yaml:"ask" hot:"true" doc:"time for another node to answer"`
 	Close     time.Duration `yaml:"close" hot:"true" doc:"time to wait for the peer's close frame after ours"`
 }
 
@@ -93,11 +99,12 @@ func DefaultConfig() Config {
 		JWT:         JWTConfig{Leeway: 30 * time.Second},
 		Limits: LimitsConfig{
 			Connections: 50_000, ConnectRate: 10, ConnectBurst: 50, MessageBytes: 64 << 10, QueueBytes: 1 << 20,
-			QueueMessages: 4096, Rooms: 100, Errors: 100,
+			QueueMessages: 4096, Rooms: 100, MessageRate: 1000, MessageBurst: 2000, Errors: 100,
 		},
 		Heartbeat: HeartbeatConfig{Interval: 30 * time.Second, Timeout: 90 * time.Second, MaxMissed: 3},
-		Timeouts:  TimeoutsConfig{Handshake: 5 * time.Second, Write: 10 * time.Second, Close: 2 * time.Second},
+		Timeouts:  TimeoutsConfig{Handshake: 5 * time.Second, Write: 10 * time.Second, Publish: 3 * time.Second, Ask: 2 * time.Second, Close: 2 * time.Second},
 		Drain:     DrainConfig{Timeout: 30 * time.Second, Rate: 500, RetryMin: 500 * time.Millisecond, RetryMax: 3 * time.Second},
+		Sessions:  defaultSessions(),
 		Log:       eventlog.DefaultConfig(),
 	}
 }

@@ -18,36 +18,40 @@ import (
 type conn struct {
 	s       *Server
 	ws      *websocket.Conn
-	codec   protocol.Codec
+	codec   codec
 	id      string
-	session string
+	sess    *session // nil until one is bound
+	arrival *arrival // nil since then; both are the read goroutine's, or bind's before there is one
 	client  clientInfo
 	opened  time.Time
 	logged  bool // its connect line was taken by the log
 
-	rooms  []string // owned by the read goroutine
-	errors int      // refused messages; owned by the read goroutine
+	errors   int // refused messages; owned by the read goroutine
+	rate     sendBucket
+	watching []string // users; guarded by the watchers
 
 	lastRx     atomic.Int64 // clock when anything was received
 	bytesIn    atomic.Int64
 	bytesOut   atomic.Int64
 	messagesIn atomic.Int64
 
-	mu      sync.Mutex // guards the fields below
-	out     sendQueue
-	writing bool          // a write goroutine exists
-	idle    chan struct{} // closed when the write goroutine ends; made only when somebody waits
-	seq     int64         // number of the last message
-	acked   int64         // highest number that the client has acknowledged
-	sent    int64         // envelopes written
-	beat    heartbeat
-	ending  ending
+	mu         sync.Mutex // guards the fields below
+	out        sendQueue
+	writing    bool                  // a write goroutine exists
+	idle       chan struct{}         // closed when the write goroutine ends; made only when somebody waits
+	bound      bool                  // it has a session, and a connect in the log
+	refusedFor event.HandshakeReason // why it got none
+	slowTold   bool                  // it was said that the client is slow
+	slowAt     int64                 // clock when
+	sent       int64                 // envelopes written
+	beat       heartbeat
+	ending     ending
 
 	place wheelEntry // in the wheel, which guards it
 }
 
 func newConn(s *Server, ws *websocket.Conn, client clientInfo) *conn {
-	c := &conn{s: s, ws: ws, codec: s.codec, id: newID(), session: newID(), client: client}
+	c := &conn{s: s, ws: ws, codec: s.codecNamed(ws.Subprotocol()), id: newID(), client: client}
 	c.lastRx.Store(s.clock())
 	ws.SetPingHandler(c.onPing)
 	ws.SetPongHandler(c.onPong)
@@ -59,7 +63,9 @@ func newConn(s *Server, ws *websocket.Conn, client clientInfo) *conn {
 func (c *conn) describe(ev *event.Event) {
 	c.client.describe(ev)
 	ev.SetText(event.FieldConnID, c.id)
-	ev.SetText(event.FieldSessionID, c.session)
+	if c.sess != nil {
+		ev.SetText(event.FieldSessionID, c.sess.id)
+	}
 }
 
 // event begins an event of the connection.
@@ -72,18 +78,9 @@ func (c *conn) event(a event.Action) *event.Event {
 // record is what the ledger keeps.
 func (c *conn) record() eventlog.Record {
 	return eventlog.Record{
-		ID: c.id, At: c.opened.UnixNano(), Session: c.session, User: c.client.user, Device: c.client.device,
+		ID: c.id, At: c.opened.UnixNano(), Session: c.sess.id, User: c.client.user, Device: c.client.device,
 		IP: c.client.ip, Port: int(c.client.port), Trace: c.client.trace.trace, Span: c.client.trace.span,
 	}
-}
-
-// greet queues the hello: the first envelope of every connection.
-func (c *conn) greet() {
-	hello := protocol.Hello{
-		ConnectionID: c.id, SessionID: c.session,
-		HeartbeatMS: c.s.conf().Heartbeat.Interval.Milliseconds(), MessageBytes: int64(c.s.conf().Limits.MessageBytes), ServerTime: c.opened.UnixMilli(),
-	}
-	c.reply(protocol.TypeHello, "", &hello)
 }
 
 // reply queues an envelope that has no number.

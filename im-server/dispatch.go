@@ -3,7 +3,6 @@ package imserver
 import (
 	"cmp"
 	"errors"
-	"slices"
 
 	"imwatch/event"
 	"imwatch/im-server/ops"
@@ -24,6 +23,9 @@ func handlers() map[protocol.Type]handler {
 		protocol.TypeSubscribe:   handleSubscribe,
 		protocol.TypeUnsubscribe: handleUnsubscribe,
 		protocol.TypeAck:         handleAck,
+		protocol.TypePresence:    handlePresence,
+		protocol.TypeDevices:     handleDevices,
+		protocol.TypeKick:        handleKick,
 	}
 }
 
@@ -39,6 +41,13 @@ func (c *conn) dispatch(text bool, data []byte) {
 	e, err := c.codec.Decode(data, protocol.FromClient)
 	c.s.watch.received(e.Type, len(data))
 	c.follow(ops.DirIn, cmp.Or(string(e.Type), "invalid"), len(data))
+	if err == nil && c.arrival != nil {
+		c.firstEnvelope(e)
+		return
+	}
+	if !c.withinRate(e) {
+		return
+	}
 	if err == nil {
 		h, ok := c.s.handlers[e.Type]
 		if !ok {
@@ -72,82 +81,14 @@ func (c *conn) reject(e protocol.Envelope, size int, err error) {
 	}
 }
 
-func (c *conn) ack(ref string, delivered int) {
-	c.reply(protocol.TypeAck, "", &protocol.Ack{Ref: ref, Delivered: int64(delivered)})
-}
-
 func handlePing(c *conn, e protocol.Envelope) error {
 	c.reply(protocol.TypePong, e.ID, nil)
 	return nil
 }
 
 func handleEcho(c *conn, e protocol.Envelope) error {
-	c.reply(protocol.TypeEcho, e.ID, e.Payload)
+	c.reply(protocol.TypeEcho, e.ID, e.Payload) // encoded at once: its memory is used again
 	return nil
-}
-
-func handlePublish(c *conn, e protocol.Envelope) error {
-	p, _ := e.Payload.(*protocol.Publish)
-	if p.Global != "" {
-		return &protocol.DecodeError{Code: protocol.CodeUnknownTopic, Field: "payload.global", Detail: "there is none of this name"}
-	}
-	m := protocol.Message{From: c.client.user, To: p.To, Room: p.Room, Body: p.Body, Data: p.Data}
-	if m.Room != "" && !slices.Contains(c.rooms, m.Room) {
-		return &protocol.DecodeError{Code: protocol.CodeNotMember, Field: "payload.room", Detail: "subscribe to the room first"}
-	}
-	out := protocol.Envelope{Type: protocol.TypeMessage, ID: e.ID, TS: c.s.now().UnixMilli(), Payload: &m}
-	parts := c.codec.Split(&out)
-	deliver := func(to *conn) bool { return to.sendNumbered(&parts) }
-	if m.Room != "" {
-		c.ack(e.ID, c.s.hub.toRoom(m.Room, c, deliver))
-	} else {
-		c.ack(e.ID, c.s.hub.toUser(m.To, deliver))
-	}
-	return nil
-}
-
-func handleSubscribe(c *conn, e protocol.Envelope) error {
-	r, _ := e.Payload.(*protocol.Room)
-	if !slices.Contains(c.rooms, r.Room) {
-		if len(c.rooms) >= c.s.conf().Limits.Rooms {
-			return &protocol.DecodeError{Code: protocol.CodeTooManyRooms, Field: "payload.room", Detail: "leave another room first"}
-		}
-		c.rooms = append(c.rooms, r.Room)
-		c.s.hub.join(r.Room, c)
-		c.logRoom(event.ActionJoin, r.Room)
-	}
-	c.ack(e.ID, 0)
-	return nil
-}
-
-func handleUnsubscribe(c *conn, e protocol.Envelope) error {
-	r, _ := e.Payload.(*protocol.Room)
-	if i := slices.Index(c.rooms, r.Room); i >= 0 {
-		c.rooms = slices.Delete(c.rooms, i, i+1)
-		c.s.hub.leave(r.Room, c)
-		c.logRoom(event.ActionLeave, r.Room)
-	}
-	c.ack(e.ID, 0)
-	return nil
-}
-
-func handleAck(c *conn, e protocol.Envelope) error {
-	a, _ := e.Payload.(*protocol.AckSeq)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if a.Seq > c.seq {
-		return &protocol.DecodeError{Code: protocol.CodeBadField, Field: "payload.seq", Detail: "the last message that was sent has a smaller one"}
-	}
-	c.acked = max(c.acked, a.Seq)
-	return nil
-}
-
-func (c *conn) logRoom(a event.Action, room string) {
-	if c.s.debug() {
-		ev := c.event(a)
-		ev.SetText(event.FieldRoomID, room)
-		c.s.emit(ev)
-	}
 }
 
 // debug says whether lines of level debug are wanted.

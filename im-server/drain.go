@@ -44,6 +44,9 @@ func (s *Server) drain(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
+	for _, c := range s.hub.waiting() {
+		c.endEarly(event.HandshakeDraining, event.CloseDrain, nil)
+	}
 	s.endAll(ctx, s.hub.all())
 	s.awaitSlots(ctx)
 	stopTelling()
@@ -71,6 +74,9 @@ func (s *Server) tellDrain(ctx context.Context) {
 func (s *Server) cutRest(ctx context.Context) {
 	for _, c := range s.hub.all() {
 		c.end(event.CloseDrain, s.drainRetry(), nil)
+		c.cut()
+	}
+	for _, c := range s.hub.waiting() {
 		c.cut()
 	}
 	s.api.Traces.Close() // else who follows would keep the listener from ending

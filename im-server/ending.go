@@ -2,6 +2,7 @@ package imserver
 
 import (
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -120,7 +121,12 @@ func (c *conn) cut() { _ = c.ws.NetConn().Close() }
 // that ended reading.
 func (c *conn) finish(err error) {
 	c.mu.Lock()
-	if !c.ending.begun {
+	bound := c.bound
+	switch {
+	case c.ending.begun:
+	case !bound && errorClass(err) == classDeadline:
+		c.beginEnd(event.CloseHelloTimeout, 0, err)
+	default:
 		c.settle(c.classify(err))
 		c.discard()
 		if answeredByGorilla(err) {
@@ -130,7 +136,7 @@ func (c *conn) finish(err error) {
 	linger := c.ending.code != 0
 	c.mu.Unlock()
 
-	if errorClass(err) != classDeadline { // else the time to wait is over
+	if errorClass(err) != classDeadline || !bound { // else the time to wait is over
 		c.waitWriter(c.s.conf().Timeouts.Close)
 	}
 	if linger {
@@ -138,13 +144,53 @@ func (c *conn) finish(err error) {
 	}
 	c.cut()
 	c.waitWriter(0)
-	c.s.wheel.remove(c)
-	for _, room := range c.rooms {
-		c.s.hub.leave(room, c)
-	}
 	c.s.hub.remove(c)
-	c.logEnd()
+	if bound {
+		c.s.wheel.remove(c)
+		c.logEnd()
+		c.unbind()
+	} else {
+		c.logEarly()
+	}
 	c.s.freeSlot()
+}
+
+// unbind takes the connection from its session, which may outlive it.
+func (c *conn) unbind() {
+	s, x, now := c.s, c.sess, c.s.now()
+	s.leave(c)
+	if !x.detach(c, now) {
+		return // another connection has it
+	}
+	c.mu.Lock()
+	reason := c.ending.reason
+	c.mu.Unlock()
+	if !outlives(reason) {
+		s.endSession(x, false)
+		return
+	}
+	s.sessions.lostAt(x, now)
+	s.sessions.touch(x)
+}
+
+// logEarly writes the failed handshake of a connection that got no session.
+func (c *conn) logEarly() {
+	c.mu.Lock()
+	e, reason := c.ending, c.refusedFor
+	c.mu.Unlock()
+	switch {
+	case reason.Reason != "":
+	case !c.arrival.authed && e.reason.Reason != event.CloseHelloTimeout.Reason && e.reason.Initiator != event.ByServer:
+		reason = event.HandshakeTokenMissing
+	case e.reason.Reason == event.CloseProtocolError.Reason || e.reason.Reason == event.CloseMessageTooBig.Reason:
+		reason = event.HandshakeBadUpgrade
+	default:
+		reason = event.HandshakeTimeout
+	}
+	c.s.noteRefusal(refused{
+		refusal: refusal{reason: reason, err: e.err}, client: c.client, request: c.arrival.request,
+		duration: c.s.now().Sub(c.arrival.began), status: http.StatusSwitchingProtocols,
+	})
 }
 
 // linger lets the peer read our close frame although it has sent more than we read: closing at once would reset the
@@ -163,9 +209,10 @@ func (c *conn) linger() {
 // logEnd writes the disconnect line, the one end of the connection.
 func (c *conn) logEnd() {
 	c.mu.Lock()
-	e, seq, acked, sent := c.ending, c.seq, c.acked, c.sent
+	e, sent := c.ending, c.sent
 	rtt := c.beat.rtt
 	c.mu.Unlock()
+	unacked := c.sess.unacked()
 	life := c.s.now().Sub(c.opened)
 	c.s.metrics.disconnects.WithLabelValues(e.reason.Reason, e.reason.Initiator).Inc()
 	c.s.ends.Add(1)
@@ -181,7 +228,7 @@ func (c *conn) logEnd() {
 	if rtt > 0 {
 		ev.SetFloat(event.FieldHeartbeatRTT, milliseconds(rtt))
 	}
-	ev.SetInt(event.FieldMessageUnacked, seq-acked)
+	ev.SetInt(event.FieldMessageUnacked, unacked)
 	ev.SetInt(event.FieldBytesIn, c.bytesIn.Load())
 	ev.SetInt(event.FieldBytesOut, c.bytesOut.Load())
 	ev.SetInt(event.FieldMessagesIn, c.messagesIn.Load())

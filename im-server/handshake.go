@@ -121,46 +121,46 @@ func headerHas(values []string, want string) bool {
 func (s *Server) checkToken(h *handshake) *refusal {
 	ctx, cancel := context.WithTimeout(h.g.Request.Context(), s.conf().Timeouts.Handshake)
 	defer cancel()
+	token := bearer(h.g.Request)
+	if token == "" && h.g.Request.URL.Query().Get(protocol.QueryWait) == "1" {
+		return nil // it comes with the first envelope
+	}
+	return s.identify(ctx, &h.client, token)
+}
+
+// identify checks a client's token, and notes who it is.
+func (s *Server) identify(ctx context.Context, client *clientInfo, token string) *refusal {
 	id, err := s.auth.Authenticate(ctx, Credentials{
-		Token: bearer(h.g.Request), DeviceID: h.client.device, Platform: h.client.platform, ClientIP: h.client.ip,
+		Token: token, DeviceID: client.device, Platform: client.platform, ClientIP: client.ip,
 	})
 	if err != nil {
 		reason, user, cause := authFailure(ctx, err)
-		h.client.user = user
+		client.user = user
 		return &refusal{reason: reason, err: cause, wait: fullRetry}
 	}
 	if !goodName(id.UserID) {
 		return &refusal{reason: event.HandshakeInternal, err: fmt.Errorf("the authenticator gave a user id of %d bytes", len(id.UserID))}
 	}
-	h.client.user = id.UserID
+	client.user = id.UserID
 	return nil
 }
 
-// open makes a connection of a finished handshake: in the hub, in the log, then greeted and read.
+// open makes a connection of a finished handshake. It gets its session at once, or with its first envelope.
 func (s *Server) open(h *handshake, ws *websocket.Conn) {
 	h.slot = false // it is the connection's now
 	c := newConn(s, ws, h.client)
-	c.opened = s.now()
-	ev := s.event(event.ActionConnect, c.opened)
-	c.describe(ev)
-	request := newRequestInfo(h.g.Request)
-	request.describe(ev)
-	ev.SetInt(event.FieldHTTPStatus, http.StatusSwitchingProtocols)
-	ev.SetInt(event.FieldEventDuration, int64(c.opened.Sub(h.began)))
-	ev.SetBool(event.FieldSessionResumed, false)
-	hint := newHints(h.g.Request)
-	hint.describe(ev)
-	c.logged = s.log.Begin(ev, c.record())
-	s.connects.Add(1)
-	s.metrics.handshakes.WithLabelValues("success", "", "ok").Inc()
-	s.metrics.handshakeSeconds.Observe(c.opened.Sub(h.began).Seconds())
-
-	c.greet()
-	s.hub.add(c)
-	s.wheel.add(c, s.clock())
+	c.opened = h.began
+	c.arrival = newArrival(h)
+	if !c.arrival.waits {
+		c.bind()
+		go c.read()
+		return
+	}
+	s.hub.wait(c)
+	c.readUntil(s.conf().Sessions.Hello)
 	go c.read()
 	if s.draining.Load() { // between the check and now
-		c.end(event.CloseDrain, s.drainRetry(), nil)
+		c.endEarly(event.HandshakeDraining, event.CloseDrain, nil)
 	}
 }
 

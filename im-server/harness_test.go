@@ -15,6 +15,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
 	"imwatch/event"
@@ -327,5 +328,29 @@ func want(tb testing.TB, ev *event.Event, fields map[event.FieldID]string) {
 		if got := ev.Text(id); got != text {
 			tb.Errorf("%s is %q, want %q, in %s", event.FieldByID(id).Name, got, text, ev.AppendJSON(nil))
 		}
+	}
+}
+
+// empty wants nothing to be left of anybody in a server that has ended.
+func (f *fixture) empty() {
+	f.t.Helper()
+	h := f.hub
+	if n := len(h.conns) + len(h.users) + len(h.early); n != 0 {
+		f.t.Errorf("%d connections, %d users and %d without a session are left in the hub", len(h.conns), len(h.users), len(h.early))
+	}
+	if names := f.topics.names(); len(names) != 0 {
+		f.t.Errorf("the topics %q are still followed", names)
+	}
+	if n := f.sessions.count(); n != 0 {
+		f.t.Errorf("%d sessions are left", n)
+	}
+	if n := len(f.watchers.of); n != 0 {
+		f.t.Errorf("%d users are still watched", n)
+	}
+	if n := testutil.ToFloat64(f.metrics.delivery.pending); n != 0 {
+		f.t.Errorf("%v messages are still pending", n)
+	}
+	if n := f.queuedBytes.Load(); n != 0 {
+		f.t.Errorf("%d bytes are still queued", n)
 	}
 }

@@ -61,7 +61,11 @@ func (s *Server) visit(c *conn, now int64) (due int64) {
 		s.logHeartbeat(c, event.ActionHeartbeatTimeout, state, now, silent)
 		c.end(event.CloseHeartbeatTimeout, 0, nil)
 	}
-	return min(state.nextPing, now-silent+int64(hb.Timeout))
+	due = min(state.nextPing, now-silent+int64(hb.Timeout))
+	if again := c.sess.retry(now); again != 0 {
+		due = min(due, again)
+	}
+	return due
 }
 
 func (s *Server) logHeartbeat(c *conn, a event.Action, b heartbeat, now, silent int64) {
@@ -71,9 +75,9 @@ func (s *Server) logHeartbeat(c *conn, a event.Action, b heartbeat, now, silent 
 	if b.rtt > 0 {
 		ev.SetFloat(event.FieldHeartbeatRTT, milliseconds(b.rtt))
 	}
+	unacked := c.sess.unacked()
 	c.mu.Lock()
 	at := evidence{rxAge: silent, pongAge: b.pongAge(now), queueAge: c.out.age(now), queueBytes: c.out.bytes}
-	unacked := c.seq - c.acked
 	c.mu.Unlock()
 	at.describe(ev)
 	ev.SetInt(event.FieldMessageUnacked, unacked)

@@ -1,28 +1,35 @@
 package imserver
 
 import (
+	"maps"
 	"slices"
 	"sync"
 )
 
-// hub knows the open connections: by id, by user and by room. Handing out messages never blocks on a client, so the
-// locks are held while it is done. Safe for concurrent use.
+// hub knows the open connections, and whose they are. Safe for concurrent use.
 type hub struct {
-	mu    sync.RWMutex // guards conns and users
+	mu    sync.RWMutex // guards the fields below
 	conns map[*conn]struct{}
 	users map[string][]*conn
-
-	roomMu sync.RWMutex // guards rooms
-	rooms  map[string]map[*conn]struct{}
+	early map[*conn]struct{} // without a session yet; not among conns
 }
 
 func newHub() *hub {
-	return &hub{conns: map[*conn]struct{}{}, users: map[string][]*conn{}, rooms: map[string]map[*conn]struct{}{}}
+	return &hub{conns: map[*conn]struct{}{}, users: map[string][]*conn{}, early: map[*conn]struct{}{}}
 }
 
+// wait takes in a connection that has no session yet.
+func (h *hub) wait(c *conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.early[c] = struct{}{}
+}
+
+// add takes in a connection with a session.
 func (h *hub) add(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	delete(h.early, c)
 	h.conns[c] = struct{}{}
 	h.users[c.client.user] = append(h.users[c.client.user], c)
 }
@@ -30,6 +37,7 @@ func (h *hub) add(c *conn) {
 func (h *hub) remove(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	delete(h.early, c)
 	delete(h.conns, c)
 	rest := slices.DeleteFunc(h.users[c.client.user], func(o *conn) bool { return o == c })
 	if len(rest) == 0 {
@@ -45,7 +53,26 @@ func (h *hub) count() int {
 	return len(h.conns)
 }
 
-// all gives the connections that are open now.
+// byID gives a connection with a session; nil if there is none of the id.
+func (h *hub) byID(id string) *conn {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for c := range h.conns {
+		if c.id == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// waiting gives the connections that have no session yet.
+func (h *hub) waiting() []*conn {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return slices.Collect(maps.Keys(h.early))
+}
+
+// all gives the connections that have a session.
 func (h *hub) all() []*conn {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -62,36 +89,6 @@ func (h *hub) toUser(user string, deliver func(*conn) bool) (n int) {
 	defer h.mu.RUnlock()
 	for _, c := range h.users[user] {
 		if deliver(c) {
-			n++
-		}
-	}
-	return n
-}
-
-func (h *hub) join(room string, c *conn) {
-	h.roomMu.Lock()
-	defer h.roomMu.Unlock()
-	if h.rooms[room] == nil {
-		h.rooms[room] = map[*conn]struct{}{}
-	}
-	h.rooms[room][c] = struct{}{}
-}
-
-func (h *hub) leave(room string, c *conn) {
-	h.roomMu.Lock()
-	defer h.roomMu.Unlock()
-	delete(h.rooms[room], c)
-	if len(h.rooms[room]) == 0 {
-		delete(h.rooms, room)
-	}
-}
-
-// toRoom calls deliver for each member of a room but one and counts those that took it.
-func (h *hub) toRoom(room string, except *conn, deliver func(*conn) bool) (n int) {
-	h.roomMu.RLock()
-	defer h.roomMu.RUnlock()
-	for c := range h.rooms[room] {
-		if c != except && deliver(c) {
 			n++
 		}
 	}

@@ -22,6 +22,7 @@ type metrics struct {
 	rejected         *prometheus.CounterVec // code
 	slow             prometheus.Counter
 	panics           prometheus.Counter
+	delivery         deliveryMetrics
 }
 
 // newMetrics makes and registers the metrics, those that are read from s among them.
@@ -38,6 +39,7 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		slow:             counter("slow_consumers_total", "Connections whose send queue passed its limit."),
 		panics:           counter("panics_total", "Panics that were caught; each is a defect."),
 	}
+	m.delivery = newDeliveryMetrics()
 	m.in, m.out = m.messages.WithLabelValues("in"), m.messages.WithLabelValues("out")
 	for _, r := range event.CloseReasons() {
 		m.disconnects.WithLabelValues(r.Reason, r.Initiator)
@@ -46,10 +48,11 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		m.handshakes, m.handshakeSeconds, m.disconnects, m.unclassified, m.rtt, m.missed, m.messages, m.rejected, m.slow, m.panics,
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "open"}, func() float64 { return float64(s.hub.count()) }),
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "handshake"}, func() float64 { return float64(s.pending.Load()) }),
+		gauge("sessions", "Sessions, those without a connection included.", nil, func() float64 { return float64(s.sessions.count()) }),
 		gauge("send_queue_bytes", "Bytes waiting to be sent to all clients.", nil, func() float64 { return float64(s.queuedBytes.Load()) }),
 	}
 	var errs []error
-	for _, c := range slices.Concat(collectors, s.log.Collectors(), s.reloading.collectors(), s.watch.collectors()) {
+	for _, c := range slices.Concat(collectors, m.delivery.collectors(), s.log.Collectors(), s.reloading.collectors(), s.watch.collectors()) {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)

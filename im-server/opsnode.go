@@ -25,7 +25,7 @@ func (n opsNode) Conns(user, room string) iter.Seq[ops.Conn] {
 }
 
 func (n opsNode) Conn(id string) (ops.Conn, bool) {
-	c := n.s.connection(id)
+	c := n.s.hub.byID(id)
 	if c == nil {
 		return ops.Conn{}, false
 	}
@@ -35,7 +35,7 @@ func (n opsNode) Conn(id string) (ops.Conn, bool) {
 }
 
 func (n opsNode) Kick(id, actor string) bool {
-	c := n.s.connection(id)
+	c := n.s.hub.byID(id)
 	return c != nil && n.s.kick(c, actor)
 }
 

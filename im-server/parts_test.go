@@ -329,9 +329,7 @@ func TestMessages(t *testing.T) {
 	if joins != 3 || leaves != 1 {
 		t.Errorf("%d joins and %d leaves", joins, leaves)
 	}
-	if len(f.hub.rooms) != 0 || len(f.hub.users) != 0 {
-		t.Errorf("%d rooms and %d users are left in the hub", len(f.hub.rooms), len(f.hub.users))
-	}
+	f.empty()
 }
 
 // TestDocumentNamesWhatTheServerSays compares docs/protocol.md with the lists in the source.

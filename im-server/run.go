@@ -24,6 +24,12 @@ func (s *Server) Run(ctx context.Context) error {
 	logging.Go(func() { s.log.Run(stopLog) })
 	working.Go(func() { s.wheel.run(stopWork, s.clock, s.safeVisit) })
 	working.Go(func() { s.keepHouse(stopWork) })
+	sharing, stopSharing := context.WithCancel(context.WithoutCancel(ctx))
+	working.Go(func() { s.report("sharing with other nodes", s.cluster.Run(sharing)) })
+	s.background(s.keepSessions)
+	if s.shared {
+		s.background(s.keepLease)
+	}
 	failed := make(chan error, 2)
 	working.Go(func() {
 		s.serve(s.public, s.listener.Addr().String(), failed, func() error { return s.public.Serve(s.listener) })
@@ -39,6 +45,8 @@ func (s *Server) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	s.drain(context.WithoutCancel(ctx))
+	s.settle(context.WithoutCancel(ctx))
+	stopSharing()
 	close(stopWork)
 	working.Wait()
 	s.api.Wait()
@@ -84,4 +92,21 @@ func (s *Server) safeVisit(c *conn, now int64) (due int64) {
 		return now + int64(s.conf().Heartbeat.Interval) // it has its end before it
 	}
 	return s.visit(c, now)
+}
+
+// settle tells the cluster the last of this node.
+func (s *Server) settle(ctx context.Context) {
+	s.endLife()
+	s.tasks.Wait()
+	ctx, cancel := context.WithTimeout(ctx, s.conf().Timeouts.Handshake)
+	defer cancel()
+	s.saveSessions(ctx)
+	if s.shared {
+		s.tellHeld(ctx)
+		s.report("giving the node's lease up", s.cluster.Retire(ctx))
+	}
+	for _, x := range s.sessions.all() {
+		x.end(true) // nobody can resume it here any more
+		s.sessions.remove(x)
+	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"imwatch/event"
+	"imwatch/im-server/cluster"
 	"imwatch/im-server/eventlog"
 	"imwatch/im-server/ops"
 	"imwatch/im-server/protocol"
@@ -32,12 +33,15 @@ type Deps struct {
 	Gatherer      prometheus.Gatherer   // what /metrics shows
 	Now           func() time.Time      // the clock of events, tokens and rates; nil: time.Now
 	Authenticator Authenticator         // nil: JWT by the configuration
-	Listener      net.Listener          // of clients, in place of Config.Addr; the server closes it
-	OpsListener   net.Listener          // in place of Config.OpsAddr; the server closes it
-	Stdout        io.Writer             // where events go if Config.Log.Stdout is set; nil: os.Stdout
-	Reopen        <-chan os.Signal      // each value reopens the event log and reads the configuration again; nil: none
-	Reload        *Reload               // where a changed configuration comes from; nil: the operations API only
-	Version       string                // service.version of events; "": dev
+	// NewCluster makes what this node shares with others; the server binds and runs it. nil: it stands alone.
+	NewCluster  func(cluster.Options) (cluster.Cluster, error)
+	ClusterName string           // what it is, for the log: redis
+	Listener    net.Listener     // of clients, in place of Config.Addr; the server closes it
+	OpsListener net.Listener     // in place of Config.OpsAddr; the server closes it
+	Stdout      io.Writer        // where events go if Config.Log.Stdout is set; nil: os.Stdout
+	Reopen      <-chan os.Signal // each value reopens the event log and reads the configuration again; nil: none
+	Reload      *Reload          // where a changed configuration comes from; nil: the operations API only
+	Version     string           // service.version of events; "": dev
 }
 
 // Server is an IM server. Make it with New, and call Run once.
@@ -52,11 +56,19 @@ type Server struct {
 	origins  atomic.Pointer[originList]
 	upgrader websocket.Upgrader
 	handlers map[protocol.Type]handler
-	codec    protocol.Codec
+	codecs   []protocol.Codec
 
 	listener, ops net.Listener
 	public, admin *http.Server
 	certEnd       time.Time // when the certificate ends; zero without TLS
+
+	cluster  cluster.Cluster
+	shared   bool     // with other nodes
+	globals  []string // topics that everybody follows
+	topics   *topics
+	sessions *sessions
+	watchers *watchers
+	held     held
 
 	hub     *hub
 	wheel   *wheel
@@ -79,9 +91,30 @@ type Server struct {
 	counts   traffic
 	// queuedBytes is what waits for all clients together.
 	queuedBytes atomic.Int64
-	buffers     *sync.Pool    // *bytes.Buffer, of messages being read
-	writers     *sync.Pool    // *writer
-	freed       chan struct{} // has a token when a place was given back
+	buffers     *sync.Pool // *bytes.Buffer, of messages being read
+	writers     *sync.Pool // *writer
+	tasks       sync.WaitGroup
+	life        context.Context // ends with the server
+	endLife     context.CancelFunc
+	failing     sync.Mutex      // guards failed
+	failed      map[string]bool // what failed the last time
+	freed       chan struct{}   // has a token when a place was given back
+}
+
+// join makes the cluster that the server is a node of.
+func (s *Server) join() error {
+	o := cluster.Options{Node: s.node, Boot: s.boot, Keep: s.conf().Sessions.Keep, Now: s.now}
+	if s.deps.NewCluster == nil {
+		s.cluster = cluster.NewMemory(o)
+	} else {
+		var err error
+		if s.cluster, err = s.deps.NewCluster(o); err != nil {
+			return err
+		}
+		s.shared = true
+	}
+	s.cluster.Bind(receiver{s})
+	return nil
 }
 
 // traffic counts messages for connection_stats.
@@ -128,6 +161,8 @@ func (s *Server) setDefaults() {
 	if s.deps.Version == "" {
 		s.deps.Version = "dev"
 	}
+	s.failed = map[string]bool{}
+	s.life, s.endLife = context.WithCancel(context.Background())
 	s.freed, s.buffers, s.writers = make(chan struct{}, 1), newBuffers(), newWriters()
 	s.start = s.now()
 	s.boot = eventlog.BootID(s.start)
@@ -154,7 +189,12 @@ func (s *Server) build() (err error) {
 	s.folder = newFolder(s.logRefusal)
 	s.hub = newHub()
 	s.wheel = newWheel(s.conf().Heartbeat, s.clock())
-	s.handlers, s.codec = handlers(), protocol.JSON()
+	s.handlers, s.codecs = handlers(), protocol.Codecs()
+	s.topics, s.sessions, s.watchers = newTopics(), newSessions(), &watchers{s: s, of: map[string][]*conn{}}
+	s.globals = s.conf().Sessions.GlobalTopics
+	if err := s.join(); err != nil {
+		return err
+	}
 	s.log, err = eventlog.Open(s.conf().Log, eventlog.Deps{Node: s.node, Boot: s.boot, Stdout: s.deps.Stdout, Diag: s.deps.Log, Now: s.now})
 	if err != nil {
 		return err
@@ -163,7 +203,7 @@ func (s *Server) build() (err error) {
 		ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: new(sync.Pool), HandshakeTimeout: s.conf().Timeouts.Handshake,
 		CheckOrigin:  func(*http.Request) bool { return true },                // checked before, with its own reason
 		Error:        func(http.ResponseWriter, *http.Request, int, error) {}, // answered by us
-		Subprotocols: []string{protocol.SubprotocolJSON},
+		Subprotocols: subprotocols(s.codecs),
 	}
 	if s.metrics, err = newMetrics(s.deps.Registerer, s); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)

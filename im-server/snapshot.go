@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"imwatch/im-server/cluster"
 	"imwatch/im-server/ops"
 )
 
@@ -13,12 +14,13 @@ func (c *conn) snapshot() ops.Conn {
 	at := c.s.now()
 	now := int64(at.Sub(c.s.start))
 	v := ops.Conn{
-		ID: c.id, Session: c.session, User: c.client.user, Device: c.client.device, Platform: c.client.platform,
+		ID: c.id, Session: c.sess.id, User: c.client.user, Device: c.client.device, Platform: c.client.platform,
 		AppVersion: c.client.appVersion, UserAgent: c.client.agent, IP: c.client.ip, Port: c.client.port,
 		Protocol: c.codec.Name(), TraceID: c.client.trace.trace, Node: c.s.node, State: ops.StateOpen,
 		Opened: c.opened, AgeMS: at.Sub(c.opened).Milliseconds(), IdleMS: clockMS(now - c.lastRx.Load()),
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(), MessagesIn: c.messagesIn.Load(), PongAge: -1,
 	}
+	v.Seq, v.Acked, v.Unacked = c.sess.numbers()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v.RTTMS, v.Missed = milliseconds(c.beat.rtt), c.beat.missed
@@ -26,7 +28,7 @@ func (c *conn) snapshot() ops.Conn {
 		v.PongAge = clockMS(age)
 	}
 	v.Queue, v.Bytes, v.QueueAge = c.out.len(), c.out.bytes, clockMS(c.out.age(now))
-	v.Seq, v.Acked, v.Unacked, v.MessagesOut = c.seq, c.acked, c.seq-c.acked, c.sent
+	v.MessagesOut = c.sent
 	if e := &c.ending; e.begun {
 		v.State = ops.StateClosing
 		v.End = &ops.End{
@@ -68,33 +70,27 @@ func (s *Server) connections(user, room string) (list []*conn) {
 	case user != "":
 		s.hub.toUser(user, take)
 	case room != "":
-		s.hub.toRoom(room, nil, take)
+		if a := s.topics.of(cluster.Room + room); a != nil {
+			a.mu.Lock()
+			members := slices.Clone(a.members)
+			a.mu.Unlock()
+			for _, x := range members {
+				if c := x.connection(); c != nil {
+					take(c)
+				}
+			}
+		}
 	default:
 		return s.hub.all()
 	}
 	return list
 }
 
-// connection finds one by its id; nil if there is none.
-func (s *Server) connection(id string) *conn {
-	list := s.hub.all()
-	if i := slices.IndexFunc(list, func(c *conn) bool { return c.id == id }); i >= 0 {
-		return list[i]
-	}
-	return nil
-}
-
 // roomsOf gives the rooms of a connection.
 func (s *Server) roomsOf(c *conn) (rooms []string) {
-	s.hub.roomMu.RLock()
-	defer s.hub.roomMu.RUnlock()
-	for room, members := range s.hub.rooms {
-		if _, ok := members[c]; ok {
-			rooms = append(rooms, room)
-		}
-	}
-	slices.Sort(rooms)
-	return rooms
+	c.sess.mu.Lock()
+	defer c.sess.mu.Unlock()
+	return slices.Sorted(slices.Values(c.sess.rooms))
 }
 
 func snapshots(conns []*conn) iter.Seq[ops.Conn] {

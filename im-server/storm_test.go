@@ -27,9 +27,7 @@ func TestStorm(t *testing.T) {
 	f.log.wait(t, "disconnects", func(*event.Event) bool { return f.ends.Load() > 150 })
 	f.stop()
 	clients.Wait()
-	if n := len(f.hub.conns) + len(f.hub.users) + len(f.hub.rooms); n != 0 {
-		t.Errorf("%d entries are left in the hub", n)
-	}
+	f.empty()
 	inFile, onStdout := readLog(t, cfg.Log.Path), f.log.events
 	if len(inFile) != len(onStdout) {
 		t.Errorf("%d lines in the files, %d on standard output", len(inFile), len(onStdout))

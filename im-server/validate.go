@@ -51,6 +51,9 @@ func (c Config) validate() error {
 	v.positive("timeouts.write", c.Timeouts.Write)
 	v.positive("timeouts.close", c.Timeouts.Close)
 	v.check(c.Drain.Delay >= 0, "drain.delay", "%v must not be negative", c.Drain.Delay)
+	v.positive("timeouts.publish", c.Timeouts.Publish)
+	v.positive("timeouts.ask", c.Timeouts.Ask)
+	c.Sessions.validate(&v)
 	v.positive("drain.timeout", c.Drain.Timeout)
 	v.check(c.Drain.Rate >= 1, "drain.rate", "%d must be at least 1", c.Drain.Rate)
 	v.check(c.Drain.RetryMin >= 0 && c.Drain.RetryMax >= c.Drain.RetryMin, "drain.retry_max", "%v must be at least drain.retry_min, %v", c.Drain.RetryMax, c.Drain.RetryMin)
@@ -79,6 +82,8 @@ func (c JWTConfig) validate(v *faults) {
 }
 
 func (c LimitsConfig) validate(v *faults) {
+	v.check(c.UserConnections >= 0, "limits.user_connections", "%d must not be negative", c.UserConnections)
+	v.check(c.MessageRate >= 0, "limits.message_rate", "%v must not be negative", c.MessageRate)
 	v.check(c.ConnectRate >= 0, "limits.connect_rate", "%v must not be negative", c.ConnectRate)
 	for _, n := range []struct {
 		key   string
@@ -90,6 +95,7 @@ func (c LimitsConfig) validate(v *faults) {
 		{"queue_bytes", c.QueueBytes},
 		{"queue_messages", c.QueueMessages},
 		{"rooms", c.Rooms},
+		{"message_burst", c.MessageBurst},
 		{"errors", c.Errors},
 	} {
 		v.check(n.value >= 1, "limits."+n.key, "%d must be at least 1", n.value)

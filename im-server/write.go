@@ -14,29 +14,20 @@ import (
 // send queues a frame, unless the connection is ending. It never blocks.
 func (c *conn) send(f frame) {
 	c.mu.Lock()
-	over := !c.ending.begun && c.push(f)
-	c.mu.Unlock()
-	if over {
-		c.tooSlow()
+	p := keepsUp
+	if !c.ending.begun {
+		c.push(f)
+		p = c.pressed()
 	}
+	c.mu.Unlock()
+	c.press(p)
 }
 
-// sendNumbered queues a message with the session's next number.
-func (c *conn) sendNumbered(p *protocol.Parts) bool {
-	c.mu.Lock()
-	if c.ending.begun {
-		c.mu.Unlock()
-		return false
-	}
-	c.seq++
-	f := frame{op: c.op(), msg: p, seq: c.seq}
-	over := c.push(f)
-	c.mu.Unlock()
+// sendDelivery queues a message with its number in the session.
+func (c *conn) sendDelivery(d *delivery, seq int64) {
+	f := frame{op: c.op(), msg: d.wire(c.codec), seq: seq}
+	c.send(f)
 	c.follow(ops.DirOut, string(protocol.TypeMessage), f.size())
-	if over {
-		c.tooSlow()
-	}
-	return true
 }
 
 // op is the kind of WebSocket message that envelopes go in.
@@ -47,8 +38,8 @@ func (c *conn) op() int {
 	return websocket.TextMessage
 }
 
-// push queues a frame and makes sure that somebody writes it. It says whether the queue is over its limit. c.mu is held.
-func (c *conn) push(f frame) (over bool) {
+// push queues a frame and makes sure that somebody writes it. c.mu is held.
+func (c *conn) push(f frame) {
 	f.at = c.s.clock()
 	c.out.push(f)
 	c.s.queuedBytes.Add(int64(f.size()))
@@ -56,29 +47,11 @@ func (c *conn) push(f frame) (over bool) {
 		c.writing = true
 		go c.write()
 	}
-	return c.out.bytes > c.s.conf().Limits.QueueBytes || c.out.len() > c.s.conf().Limits.QueueMessages
 }
 
 // discard empties the queue. c.mu is held.
 func (c *conn) discard() {
 	c.s.queuedBytes.Add(-int64(c.out.discard()))
-}
-
-// tooSlow ends a connection whose client does not take what is sent to it.
-func (c *conn) tooSlow() {
-	c.mu.Lock()
-	depth, bytes, age := c.out.len(), c.out.bytes, c.out.age(c.s.clock())
-	begun := c.beginEnd(event.CloseSlowConsumer, 0, nil)
-	c.mu.Unlock()
-	if !begun {
-		return
-	}
-	c.s.metrics.slow.Inc()
-	ev := c.event(event.ActionSlowConsumer)
-	ev.SetInt(event.FieldQueueDepth, int64(depth))
-	ev.SetInt(event.FieldQueueBytes, int64(bytes))
-	ev.SetInt(event.FieldQueueAge, age/int64(time.Millisecond))
-	c.s.emit(ev)
 }
 
 // write is the write goroutine: the only one that writes to the socket while it lives. It ends when nothing waits.
@@ -147,7 +120,7 @@ func (c *conn) writeBatch(w *writer, limit time.Duration) error {
 	w.buf, w.sizes = w.buf[:0], w.sizes[:0]
 	for i := range w.batch {
 		size := 0
-		w.buf, size = appendFrame(w.buf, &w.batch[i], c.codec)
+		w.buf, size = appendFrame(w.buf, &w.batch[i], c.codec.Codec)
 		w.sizes = append(w.sizes, size)
 	}
 	nc := c.ws.NetConn()
@@ -161,7 +134,15 @@ func (c *conn) writeBatch(w *writer, limit time.Duration) error {
 // wrote notes what became of a batch.
 func (c *conn) wrote(w *writer, err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	relieved := c.landed(w, err)
+	c.mu.Unlock()
+	if relieved {
+		c.logSlow(event.ActionSlowConsumerRecover, 0, 0, 0)
+	}
+}
+
+// landed is wrote with c.mu held; it says whether a client that was slow keeps up again.
+func (c *conn) landed(w *writer, err error) (relieved bool) {
 	c.s.queuedBytes.Add(-int64(c.out.landed()))
 	switch {
 	case err == nil:
@@ -173,7 +154,7 @@ func (c *conn) wrote(w *writer, err error) {
 			}
 		}
 		c.s.watch.wrote(numbered, len(w.buf))
-		return
+		return c.relieved()
 	case c.ending.begun:
 	default:
 		c.writeFailed(err)
@@ -186,6 +167,7 @@ func (c *conn) wrote(w *writer, err error) {
 	} else {
 		c.readUntil(0)
 	}
+	return false
 }
 
 // writeFailed begins the end of a connection that cannot be written to. c.mu is held.

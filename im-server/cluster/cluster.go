@@ -28,14 +28,15 @@ const (
 
 // Message is one message of a topic, as it is kept.
 type Message struct {
-	Topic  string
-	Epoch  string // of the topic: another one means that offsets began anew
-	Offset int64  // within the topic, from 1, without holes; by the log
-	ID     string // chosen by the sender
-	From   string // the sender's account
-	At     int64  // when the server took it, milliseconds since 1970
-	Body   []byte // not to be changed
-	Binary bool   // Body is the sender's own bytes; else it is JSON
+	Topic   string
+	Epoch   string // of the topic: another one means that offsets began anew
+	Offset  int64  // within the topic, from 1, without holes; by the log
+	ID      string // chosen by the sender
+	From    string // the sender's account
+	Session string // and session, which is not handed what it published itself
+	At      int64  // when the server took it, milliseconds since 1970
+	Body    []byte // not to be changed
+	Binary  bool   // Body is the sender's own bytes; else it is JSON
 	// Again marks a message that this node handed out before, while what the nodes share was lost: it has its offset now.
 	Again bool
 }

@@ -1,0 +1,39 @@
+package imserver
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// deliveryMetrics tell of sessions and messages.
+type deliveryMetrics struct {
+	pending        prometheus.Gauge
+	settled        *prometheus.CounterVec // outcome
+	retries        prometheus.Counter
+	gaps           prometheus.Counter
+	resumes        *prometheus.CounterVec // result
+	publishSeconds prometheus.Histogram
+}
+
+func newDeliveryMetrics() deliveryMetrics {
+	return deliveryMetrics{
+		pending: prometheus.NewGauge(prometheus.GaugeOpts{Name: "im_server_messages_pending", Help: "Messages that wait for their sessions' acknowledgement."}),
+		settled: counters("messages_settled_total", "Messages to sessions by what became of them: acknowledged, failed, dropped (a resume would not reach them), closed (the session ended).", "outcome"),
+		retries: counter("messages_retries_total", "Times that a session was sent again what it had not acknowledged."),
+		gaps:    counter("topic_gaps_total", "Messages that sessions could not be given any more."),
+		resumes: counters("resumes_total", "Sessions that clients asked to resume, by result: success, or the reason why not.", "result"),
+		publishSeconds: histogram("publish_seconds", "Time until a published message was safe, and so to its acknowledgement.",
+			prometheus.ExponentialBuckets(0.00005, 4, 9)),
+	}
+}
+
+func (m *deliveryMetrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.pending, m.settled, m.retries, m.gaps, m.resumes, m.publishSeconds}
+}
+
+// settle counts messages that wait no more.
+func (m *deliveryMetrics) settle(outcome string, n int) {
+	if n > 0 {
+		m.pending.Sub(float64(n))
+		m.settled.WithLabelValues(outcome).Add(float64(n))
+	}
+}

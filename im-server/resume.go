@@ -1,0 +1,161 @@
+package imserver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"imwatch/event"
+	"imwatch/im-server/cluster"
+)
+
+// ask is what a client says of the session that it wants to go on with. The zero ask wants a new one.
+type ask struct {
+	session, epoch string
+	seq            int64
+}
+
+// sessionTTL is how long what another node must know of a session is kept without being saved again.
+const sessionTTL = 30 * time.Minute
+
+// resumed is what became of an ask.
+type resumed struct {
+	x         *session // nil: the client gets a new one
+	reason    string   // why; "" where nothing was asked for
+	crossNode bool
+	offline   time.Duration // since the connection before was lost; 0: it was not
+	serverSeq int64
+}
+
+// resume finds the session that a client asks for and checks that nothing of it is lost.
+func (s *Server) resume(ctx context.Context, user string, a ask) resumed {
+	if a.session == "" {
+		return resumed{}
+	}
+	if x := s.sessions.get(a.session); x != nil {
+		return s.resumeHere(x, user, a)
+	}
+	if !s.shared {
+		return resumed{reason: event.ResumeUnknownSession}
+	}
+	return s.resumeThere(ctx, user, a)
+}
+
+func (s *Server) resumeHere(x *session, user string, a ask) resumed {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	r := resumed{serverSeq: x.seq}
+	if !x.lost.IsZero() {
+		r.offline = s.now().Sub(x.lost)
+	}
+	switch {
+	case x.user != user:
+		r.reason = event.ResumeWrongUser
+	case x.ended || x.catch != nil && x.c == nil:
+		r.reason = event.ResumeUnknownSession
+	case x.epoch != a.epoch:
+		r.reason = event.ResumeEpochChanged
+	case a.seq > x.seq:
+		r.reason = event.ResumeSeqAhead
+	case a.seq < x.ring.base:
+		r.reason = event.ResumeSeqTooOld
+	case r.offline > s.conf().Sessions.Resume:
+		r.reason = event.ResumeExpired
+	default:
+		r.x = x
+	}
+	return r
+}
+
+// resumeThere takes a session over that another node holds, or held.
+func (s *Server) resumeThere(ctx context.Context, user string, a ask) resumed {
+	rec, err := s.cluster.LoadSession(ctx, a.session)
+	switch {
+	case errors.Is(err, cluster.ErrUnknown):
+		return resumed{reason: event.ResumeUnknownSession, crossNode: true}
+	case err != nil:
+		s.report("reading a session", err)
+		return resumed{reason: event.ResumeStoreUnavailable, crossNode: true}
+	}
+	r := resumed{crossNode: true, serverSeq: rec.Seq}
+	if !rec.Detached.IsZero() {
+		r.offline = s.now().Sub(rec.Detached)
+	}
+	switch {
+	case rec.User != user:
+		r.reason = event.ResumeWrongUser
+	case rec.Epoch != a.epoch:
+		r.reason = event.ResumeEpochChanged
+	case r.offline > s.conf().Sessions.Resume:
+		r.reason = event.ResumeExpired
+	}
+	if r.reason != "" {
+		return r
+	}
+	if rec.Node != s.node || rec.Boot != s.boot {
+		given, reason := s.askHolder(ctx, rec, a)
+		if reason != "" {
+			r.reason = reason
+			return r
+		}
+		if given != nil {
+			rec, r.serverSeq = given, given.Seq
+		}
+	}
+	r.x = s.restore(rec, a)
+	return r
+}
+
+// restore makes the session of a record, without a connection. What it has missed is still to be read.
+func (s *Server) restore(rec *cluster.Session, a ask) *session {
+	x := &session{
+		s: s, id: rec.ID, epoch: rec.Epoch, user: rec.User, device: rec.Device, seq: a.seq, rooms: rec.Rooms,
+		ring: ring{base: a.seq}, catch: map[string]*catchUp{},
+	}
+	x.inbox = position{rec.Epochs[cluster.User+x.user], rec.Positions[cluster.User+x.user]}
+	x.from = map[string]position{}
+	for topic, offset := range rec.Positions {
+		x.from[topic] = position{rec.Epochs[topic], offset}
+	}
+	return x
+}
+
+// record is what another node must know of the session.
+func (x *session) record() *cluster.Session {
+	x.mu.Lock()
+	rec := &cluster.Session{
+		ID: x.id, Epoch: x.epoch, User: x.user, Device: x.device, Node: x.s.node, Boot: x.s.boot, Seq: x.seq, Acked: x.ring.base,
+		Rooms: append([]string(nil), x.rooms...), Detached: x.lost,
+	}
+	x.mu.Unlock()
+	x.positions(rec, rec.Acked)
+	return rec
+}
+
+// positions notes where in each topic a client stands that has everything up to a number: before the first message
+// behind it, or else where the topic is.
+func (x *session) positions(rec *cluster.Session, seq int64) {
+	rec.Positions, rec.Epochs = map[string]int64{}, map[string]string{}
+	names := []string{cluster.User + x.user}
+	for _, g := range x.s.globals {
+		names = append(names, cluster.Global+g)
+	}
+	for _, r := range rec.Rooms {
+		names = append(names, cluster.Room+r)
+	}
+	// First where the topics are: what comes meanwhile is read twice rather than not at all.
+	for _, name := range names {
+		if a := x.s.topics.of(name); a != nil {
+			a.mu.Lock()
+			rec.Positions[name], rec.Epochs[name] = a.last, a.epoch
+			a.mu.Unlock()
+		}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, d := range x.ring.after(seq) {
+		if at, ok := rec.Positions[d.Topic]; d.Offset > 0 && (!ok || rec.Epochs[d.Topic] == d.Epoch && d.Offset <= at) {
+			rec.Positions[d.Topic], rec.Epochs[d.Topic] = d.Offset-1, d.Epoch
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package imserver
+
+import (
+	"sync"
+	"time"
+
+	"imwatch/event"
+	"imwatch/im-server/cluster"
+	"imwatch/im-server/protocol"
+)
+
+// session is what a client has beyond one connection: the numbers of its messages, those that it has not acknowledged,
+// and its rooms. Safe for concurrent use. Locks are taken in this order: an audience's, a session's, a connection's.
+type session struct {
+	s      *Server
+	id     string
+	epoch  string
+	user   string
+	device string
+
+	mu    sync.Mutex // guards the fields below
+	c     *conn      // nil: its connection was lost
+	lost  time.Time  // when
+	ended bool
+	seq   int64 // number of the last message
+	ring  ring  // what is not acknowledged
+	rooms []string
+	catch map[string]*catchUp // topics of which older messages are being read
+	since int64               // clock when what waits longest was sent last
+	tries int                 // how often that was sent again
+	inbox position            // of the user's own topic: how far it is acknowledged
+	from  map[string]position // where to read the topics on, of a session that another node held
+}
+
+// position is a place in a topic.
+type position struct {
+	epoch  string
+	offset int64
+}
+
+// catchUp holds back what is published while older messages are read.
+type catchUp struct{ held []*delivery }
+
+func (s *Server) newSession(user, device string) *session {
+	return &session{s: s, id: newID(), epoch: newID()[:8], user: user, device: device}
+}
+
+// deliver gives the session a message, unless it has published it itself.
+func (x *session) deliver(d *delivery) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch w := x.catch[d.Topic]; {
+	case x.ended, d.Session == x.id && d.Topic[:2] != cluster.User:
+	case w != nil:
+		w.held = append(w.held, d)
+	default:
+		x.give(d)
+	}
+}
+
+// give numbers a message, keeps it until it is acknowledged, and sends it if there is a connection. x.mu is held.
+func (x *session) give(d *delivery) {
+	if len(x.ring.items) == 0 {
+		x.since, x.tries = x.s.clock(), 0
+	}
+	x.seq++
+	x.ring.push(d)
+	x.s.metrics.delivery.pending.Add(1)
+	c := x.s.conf()
+	// All of it must fit into the queue of a connection that resumes.
+	most, bytes := min(c.Sessions.Messages, max(1, c.Limits.QueueMessages/2)), min(c.Sessions.Bytes, c.Limits.QueueBytes/2)
+	for len(x.ring.items) > most || x.ring.bytes > bytes && len(x.ring.items) > 1 {
+		x.s.metrics.delivery.settle("dropped", len(x.ring.drop(x.ring.base+1)))
+	}
+	if x.c != nil {
+		x.c.sendDelivery(d, x.seq)
+	}
+}
+
+// ack takes the client's word that it has everything up to a number.
+func (x *session) ack(seq int64) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if seq > x.seq {
+		return &protocol.DecodeError{Code: protocol.CodeBadField, Field: "payload.seq", Detail: "the last message that was sent has a smaller one"}
+	}
+	x.acked(seq)
+	return nil
+}
+
+// acked drops what is acknowledged. x.mu is held.
+func (x *session) acked(seq int64) {
+	gone := x.ring.drop(seq)
+	if len(gone) == 0 {
+		return
+	}
+	x.since, x.tries = x.s.clock(), 0
+	x.s.metrics.delivery.settle("acknowledged", len(gone))
+	for _, d := range gone {
+		if d.Topic[:2] == cluster.User && d.Offset > 0 {
+			x.inbox = position{d.Epoch, d.Offset}
+		}
+	}
+	x.s.sessions.touch(x)
+}
+
+// unacked is how many messages wait for an acknowledgement.
+func (x *session) unacked() int64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return int64(len(x.ring.items))
+}
+
+// numbers gives the number of the last message, of the last one acknowledged, and how many wait for that.
+func (x *session) numbers() (seq, acked, unacked int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.seq, x.ring.base, int64(len(x.ring.items))
+}
+
+// connection gives the one that the session has; nil: it was lost.
+func (x *session) connection() *conn {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.c
+}
+
+// retryBatch is how many messages are sent again at once.
+const retryBatch = 64
+
+// retry sends again what has waited too long, gives up what was sent too often, and says when to look again; 0: when
+// one likes.
+func (x *session) retry(now int64) (due int64) {
+	conf := x.s.conf().Sessions
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.c == nil || len(x.ring.items) == 0 {
+		return 0
+	}
+	wait := int64(conf.AckTimeout) << x.tries
+	if now-x.since < wait {
+		return x.since + wait
+	}
+	if x.tries++; x.tries >= conf.Attempts {
+		x.fail()
+		return 0
+	}
+	x.since = now
+	x.s.metrics.delivery.retries.Inc()
+	for i, d := range x.ring.items[:min(retryBatch, len(x.ring.items))] {
+		x.c.sendDelivery(d, x.ring.base+1+int64(i))
+	}
+	return now + int64(conf.AckTimeout)<<x.tries
+}
+
+// fail gives up everything that is not acknowledged. A private message stays in the user's inbox. x.mu is held.
+func (x *session) fail() {
+	n := len(x.ring.items)
+	first := x.ring.items[0]
+	x.ring.drop(x.seq)
+	x.s.metrics.delivery.settle("failed", n)
+	ev := x.c.event(event.ActionMessageFailed)
+	ev.SetText(event.FieldEventReason, "no_ack")
+	ev.SetText(event.FieldMessageID, first.ID)
+	ev.SetText(event.FieldTopicKind, topicKind(first.Topic))
+	ev.SetInt(event.FieldMessageAttempt, int64(x.tries))
+	ev.SetText(event.FieldMessageDirection, "out")
+	if n > 1 {
+		ev.SetFloat(event.FieldSampleWeight, float64(n))
+	}
+	x.s.emit(ev)
+}
+
+// attach gives the session a connection that has everything up to a number: the hello goes first, then what it has not,
+// then what comes. It gives the connection before and how many messages were sent again.
+func (x *session) attach(c *conn, hello *protocol.Hello, has int64) (old *conn, replayed int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	old, x.c, x.lost = x.c, c, time.Time{}
+	x.acked(has)
+	x.since, x.tries = x.s.clock(), 0
+	hello.Seq = has
+	c.reply(protocol.TypeHello, "", hello)
+	rest := x.ring.after(has)
+	for i, d := range rest {
+		c.sendDelivery(d, has+1+int64(i))
+	}
+	return old, len(rest)
+}
+
+// detach takes a connection from the session, if it is the session's, and says so.
+func (x *session) detach(c *conn, at time.Time) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.c != c {
+		return false
+	}
+	x.c, x.lost = nil, at
+	return true
+}
+
+// end ends the session, unless it has a connection again, and says so.
+func (x *session) end(force bool) bool {
+	x.mu.Lock()
+	if x.ended || x.c != nil && !force {
+		x.mu.Unlock()
+		return false
+	}
+	x.ended = true
+	x.s.metrics.delivery.settle("closed", len(x.ring.drop(x.seq)))
+	rooms := x.rooms
+	x.rooms, x.catch = nil, nil
+	x.mu.Unlock()
+	x.s.unfollow(cluster.User+x.user, x)
+	for _, g := range x.s.globals {
+		x.s.unfollow(cluster.Global+g, x)
+	}
+	for _, r := range rooms {
+		x.s.unfollow(cluster.Room+r, x)
+	}
+	return true
+}

@@ -1,0 +1,153 @@
+package imserver
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// sessions knows the sessions of this node. Safe for concurrent use.
+type sessions struct {
+	mu    sync.Mutex
+	byID  map[string]*session
+	lost  []lostSession         // in the order in which they lost their connections
+	dirty map[*session]struct{} // whose inbox has moved
+}
+
+type lostSession struct {
+	x  *session
+	at time.Time
+}
+
+func newSessions() *sessions {
+	return &sessions{byID: map[string]*session{}, dirty: map[*session]struct{}{}}
+}
+
+func (l *sessions) add(x *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.byID[x.id] = x
+}
+
+func (l *sessions) get(id string) *session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.byID[id]
+}
+
+func (l *sessions) remove(x *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.byID, x.id)
+}
+
+func (l *sessions) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.byID)
+}
+
+func (l *sessions) all() []*session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.byID))
+}
+
+// touch notes that there is something to save of a session.
+func (l *sessions) touch(x *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dirty[x] = struct{}{}
+}
+
+func (l *sessions) touched() []*session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := slices.Collect(maps.Keys(l.dirty))
+	clear(l.dirty)
+	return list
+}
+
+func (l *sessions) lostAt(x *session, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost = append(l.lost, lostSession{x, at})
+}
+
+// over takes out the sessions that lost their connection before an instant; some have one again.
+func (l *sessions) over(before time.Time) []*session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var list []*session
+	n := 0
+	for ; n < len(l.lost) && l.lost[n].at.Before(before); n++ {
+		list = append(list, l.lost[n].x)
+	}
+	l.lost = slices.Delete(l.lost, 0, n)
+	return list
+}
+
+// endSession ends a session for good, unless it has a connection again.
+func (s *Server) endSession(x *session, force bool) {
+	if !x.end(force) {
+		return
+	}
+	s.sessions.remove(x)
+	s.sessions.touch(x) // its inbox, for the last time
+	if s.shared {
+		s.background(func(ctx context.Context) {
+			s.report("forgetting a session", s.cluster.DropSession(ctx, x.id))
+		})
+	}
+}
+
+// keepSessions saves what has moved and ends what is over, until ctx ends.
+func (s *Server) keepSessions(ctx context.Context) {
+	tick := time.NewTicker(sessionsEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.saveSessions(ctx)
+			now := s.now()
+			for _, x := range s.sessions.over(now.Add(-s.conf().Sessions.Resume)) {
+				if x.lostBefore(now.Add(-s.conf().Sessions.Resume)) {
+					s.endSession(x, false)
+				}
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sessionsEvery is how late a saved position may be.
+const sessionsEvery = 500 * time.Millisecond
+
+func (x *session) lostBefore(t time.Time) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.c == nil && x.lost.Before(t)
+}
+
+// saveSessions saves what has moved. What cannot be saved is tried again the next time.
+func (s *Server) saveSessions(ctx context.Context) {
+	for _, x := range s.sessions.touched() {
+		x.mu.Lock()
+		in, ended := x.inbox, x.ended
+		x.mu.Unlock()
+		var err error
+		if in.offset > 0 {
+			err = s.cluster.SetInbox(ctx, x.user, x.device, in.epoch, in.offset)
+		}
+		if err == nil && s.shared && !ended {
+			err = s.cluster.SaveSession(ctx, x.record(), sessionTTL)
+		}
+		if s.report("saving sessions", err); err != nil {
+			s.sessions.touch(x)
+			return
+		}
+	}
+}

@@ -1,0 +1,313 @@
+package imserver
+
+import (
+	"context"
+	"hash/maphash"
+	"math"
+	"slices"
+	"sync"
+
+	"imwatch/event"
+	"imwatch/im-server/cluster"
+	"imwatch/im-server/protocol"
+)
+
+// topics knows which sessions of this node follow which topic. Safe for concurrent use.
+type topics struct {
+	seed   maphash.Seed
+	shards [topicShards]topicShard
+}
+
+const topicShards = 64
+
+type topicShard struct {
+	mu   sync.Mutex
+	list map[string]*audience
+}
+
+// audience is the sessions of this node that follow one topic, and how far the topic has come here.
+type audience struct {
+	topic string
+
+	mu      sync.Mutex
+	members []*session
+	gone    bool // nobody was left, and it was taken out
+	known   bool // epoch and last are
+	epoch   string
+	last    int64       // offset that was handed out last
+	mending bool        // a hole is being filled from the log
+	held    []*delivery // what came meanwhile
+}
+
+func newTopics() *topics {
+	t := &topics{seed: maphash.MakeSeed()}
+	for i := range t.shards {
+		t.shards[i].list = map[string]*audience{}
+	}
+	return t
+}
+
+func (t *topics) shard(topic string) *topicShard {
+	return &t.shards[maphash.String(t.seed, topic)%topicShards]
+}
+
+// of gives the audience of a topic; nil if nobody follows it here.
+func (t *topics) of(topic string) *audience {
+	s := t.shard(topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.list[topic]
+}
+
+// names gives all topics that are followed.
+func (t *topics) names() []string {
+	var list []string
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		for name := range s.list {
+			list = append(list, name)
+		}
+		s.mu.Unlock()
+	}
+	return list
+}
+
+// enter adds a session.
+func (t *topics) enter(topic string, x *session) *audience {
+	s := t.shard(topic)
+	for {
+		s.mu.Lock()
+		a := s.list[topic]
+		if a == nil {
+			a = &audience{topic: topic}
+			s.list[topic] = a
+		}
+		s.mu.Unlock()
+		a.mu.Lock()
+		if !a.gone {
+			a.members = append(a.members, x)
+			a.mu.Unlock()
+			return a
+		}
+		a.mu.Unlock()
+	}
+}
+
+// leave takes a session out and says whether nobody is left.
+func (t *topics) leave(topic string, x *session) (empty bool) {
+	s := t.shard(topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.list[topic]
+	if a == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := slices.Index(a.members, x)
+	if i < 0 {
+		return false
+	}
+	last := len(a.members) - 1
+	a.members[i], a.members[last] = a.members[last], nil
+	if a.members = a.members[:last]; last > 0 {
+		return false
+	}
+	a.gone = true
+	delete(s.list, topic)
+	return true
+}
+
+// size counts the members but one session.
+func (a *audience) size(except string) (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, x := range a.members {
+		if x.id != except {
+			n++
+		}
+	}
+	return n
+}
+
+// follow makes a session a member of a topic: what is published after it has returned is given to it.
+func (s *Server) follow(ctx context.Context, topic string, x *session) error {
+	a := s.topics.enter(topic, x)
+	if err := s.cluster.Follow(ctx, topic); err != nil {
+		s.unfollow(topic, x)
+		return err
+	}
+	a.mu.Lock()
+	known := a.known
+	a.mu.Unlock()
+	if known {
+		return nil
+	}
+	page, err := s.cluster.Read(ctx, topic, math.MaxInt64, 1) // only where it stands
+	if err != nil {
+		s.unfollow(topic, x)
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.known && page.Epoch != "" {
+		a.known, a.epoch, a.last = true, page.Epoch, page.Last
+	}
+	return nil
+}
+
+func (s *Server) unfollow(topic string, x *session) {
+	if !s.topics.leave(topic, x) {
+		return
+	}
+	s.cluster.Unfollow(topic)
+	// Somebody may have entered between the two.
+	if a := s.topics.of(topic); a != nil {
+		s.background(func(ctx context.Context) {
+			if s.cluster.Follow(ctx, topic) == nil {
+				s.mend(ctx, a)
+			}
+		})
+	}
+}
+
+// receive takes a message of the cluster: it is handed out if it is the next, passed over if it was handed out before,
+// and held back while messages before it are fetched.
+func (a *audience) receive(s *Server, d *delivery) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case d.Offset == 0:
+		a.hand(d)
+	case a.mending:
+		a.held = append(a.held, d)
+	case !a.next(d):
+		a.mending, a.held = true, append(a.held, d)
+		s.background(func(ctx context.Context) { s.mend(ctx, a) })
+	}
+}
+
+// next takes a message that leaves no hole, and says so. a.mu is held.
+func (a *audience) next(d *delivery) bool {
+	switch {
+	case !a.known, a.epoch != d.Epoch:
+		a.known, a.epoch = true, d.Epoch
+	case d.Offset <= a.last:
+		return true
+	case d.Offset > a.last+1:
+		return false
+	}
+	a.last = d.Offset
+	if !d.Again {
+		a.hand(d)
+	}
+	return true
+}
+
+// hand gives a message to all. a.mu is held.
+func (a *audience) hand(d *delivery) {
+	for _, x := range a.members {
+		x.deliver(d)
+	}
+}
+
+// mendPage is how many messages are fetched at a time.
+const mendPage = 200
+
+// mend fetches what was published behind the last message that was handed out, until there is no hole.
+func (s *Server) mend(ctx context.Context, a *audience) {
+	a.mu.Lock()
+	a.mending = true
+	a.mu.Unlock()
+	for {
+		a.mu.Lock()
+		after, known := a.last, a.known
+		a.mu.Unlock()
+		page, err := s.cluster.Read(ctx, a.topic, after, mendPage)
+		if err != nil {
+			if s.pause(ctx, mendRetry) {
+				continue
+			}
+			return
+		}
+		a.mu.Lock()
+		done := a.fill(s, page, known)
+		a.mu.Unlock()
+		if done {
+			return
+		}
+	}
+}
+
+// fill hands out a page, and then what was held, and says whether that is all. a.mu is held.
+func (a *audience) fill(s *Server, page cluster.Page, known bool) (done bool) {
+	if known && page.Epoch != "" && page.Epoch != a.epoch {
+		a.missed(s, 0)
+		a.epoch, a.last = page.Epoch, 0 // what was asked for is of an epoch that is over
+		return false
+	}
+	if known && page.First > a.last+1 {
+		a.missed(s, page.First-1-a.last)
+		a.last = page.First - 1
+	}
+	for i := range page.Messages {
+		a.next(&delivery{Message: &page.Messages[i]})
+	}
+	if len(page.Messages) == mendPage {
+		return false
+	}
+	held := a.held
+	a.held = nil
+	for i, d := range held {
+		if !a.next(d) {
+			if d.Offset > page.Last { // published after the page was read
+				a.held = held[i:]
+				return false
+			}
+			a.missed(s, d.Offset-1-a.last)
+			a.last = d.Offset - 1
+			a.next(d)
+		}
+	}
+	a.mending = false
+	return true
+}
+
+// missed tells everybody of messages that cannot be given any more. a.mu is held.
+func (a *audience) missed(s *Server, n int64) {
+	for _, x := range a.members {
+		x.tellGap(event.ActionTopicGap, a.topic, n)
+	}
+}
+
+// tellGap tells client and log that messages of a topic are lost to the session; 0: how many is not known.
+func (x *session) tellGap(action event.Action, topic string, n int64) {
+	c := x.connection()
+	if c == nil {
+		return
+	}
+	gap := &protocol.Gap{Missed: n}
+	gap.To, gap.Room, gap.Global = split(topic)
+	c.reply(protocol.TypeGap, "", gap)
+	ev := c.event(action)
+	ev.SetText(event.FieldTopicKind, topicKind(topic))
+	if gap.Room != "" {
+		ev.SetText(event.FieldRoomID, gap.Room)
+	}
+	if n > 1 {
+		ev.SetFloat(event.FieldSampleWeight, float64(n))
+	}
+	x.s.emit(ev)
+	x.s.metrics.delivery.gaps.Add(float64(max(1, n)))
+}
+
+func topicKind(topic string) string {
+	switch topic[:2] {
+	case cluster.User:
+		return "private"
+	case cluster.Room:
+		return "room"
+	}
+	return "global"
+}
