@@ -86,9 +86,8 @@ func (m *Memory) Read(ctx context.Context, name string, after int64, limit int) 
 	skip := min(max(after-p.First+1, 0), int64(len(kept)))
 	kept = kept[skip:]
 	kept = kept[:max(0, min(limit, len(kept)))]
-	p.Messages = make([]Message, len(kept))
-	for i, msg := range kept {
-		p.Messages[i] = *msg
+	for _, msg := range kept {
+		p.Messages = append(p.Messages, *msg)
 	}
 	return p, nil
 }

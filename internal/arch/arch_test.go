@@ -30,6 +30,10 @@ var may = map[string][]string{
 	"client":             {"event", "im-server/protocol"},
 	"sim":                {"event", "client", "im-server/protocol"},
 
+	"im-server/cluster/journal":     nil,
+	"im-server/cluster/redis":       {"im-server/cluster", "im-server/cluster/journal"},
+	"im-server/cluster/clustertest": {"im-server/cluster"},
+
 	"shipper":       {"event", "event/deadletter", "event/canary", "internal/bus", "shipper/"},
 	"shipper/parse": {"event"},
 	"shipper/tail":  nil,
@@ -92,6 +96,7 @@ var may = map[string][]string{
 // testsMay are further folders that tests, and only they, import.
 var testsMay = []string{
 	"event", "event/filter",
+	"im-server/cluster/clustertest",
 	"internal/bus/membus", "internal/bus/embedded", "internal/bus/bustest", "internal/store/sqlite", "internal/store/storetest",
 	"alerting/alertingtest", "alerting/alertingtest/", "im-server", "sim", "rules", "detector/",
 }
@@ -106,6 +111,7 @@ var owner = map[string][]string{
 	"modernc.org/sqlite":            {"internal/store/sqlite"},
 	"github.com/gin-gonic/gin":      {"im-server", "bench/gateway/bare"},
 	"github.com/gorilla/websocket":  {"im-server", "client", "sim", "bench/gateway/bare"},
+	"github.com/redis/go-redis":     {"im-server/cluster/redis"},
 	"github.com/golang-jwt/jwt":     {"im-server", "sim", "bench/gateway/bare"},
 	"github.com/wneessen/go-mail":   {"alerting/email"},
 	"go.yaml.in/yaml":               {"internal/config", "detector/calendar", "detector/rule", "detector/ruletest", "detector/sigma", "detector/yamlnode"},
