@@ -28,6 +28,7 @@ func TestDrainIsSpread(t *testing.T) {
 		c.Drain = DrainConfig{Delay: 5 * time.Second, Timeout: 60 * time.Second, Rate: 2, RetryMin: time.Second, RetryMax: 10 * time.Second}
 		c.Heartbeat.Interval, c.Heartbeat.Timeout = time.Second, 3*time.Second
 	}, Deps{Log: log}, func(t *testing.T, f *fixture, dial func(string) *websocket.Conn) {
+		t.Helper()
 		const n = 20
 		var mu sync.Mutex
 		var closes []time.Duration

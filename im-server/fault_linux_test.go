@@ -90,6 +90,7 @@ func TestSlowDiskHurtsNoConnection(t *testing.T) {
 
 // untilStop reads events up to server_stop.
 func untilStop(t *testing.T, pipe *os.File) (events []*event.Event) {
+	t.Helper()
 	lines := bufio.NewScanner(pipe)
 	for lines.Scan() {
 		ev := new(event.Event)

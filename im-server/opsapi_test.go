@@ -109,7 +109,9 @@ func TestConnsOnRealSockets(t *testing.T) {
 	if status, body := f.operate("POST", "/-/users/u-2/kick", ""); status != 200 || !strings.Contains(body, `"kicked": 1`) {
 		t.Errorf("%d %s", status, body)
 	}
-	two.closed()
+	if ce := two.closed(); ce.Code != event.CloseKicked.Code {
+		t.Errorf("closed with %v", ce)
+	}
 }
 
 // TestFollowConnection streams what a connection says, never its words, up to its end.

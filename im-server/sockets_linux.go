@@ -65,8 +65,8 @@ func socketInodes() (map[uint64]struct{}, error) {
 // listening is the state of a listener in the table.
 const listening = "0A"
 
-// countSockets reads a table such as /proc/net/tcp: sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout
-// inode …
+// countSockets reads a table such as /proc/net/tcp, whose columns are sl, local_address, rem_address, st, tx:rx, tr:when,
+// retrnsmt, uid, timeout, inode.
 func countSockets(r io.Reader, port int, ours map[uint64]struct{}) (n int) {
 	suffix := fmt.Appendf(nil, ":%04X", port)
 	lines := bufio.NewScanner(r)

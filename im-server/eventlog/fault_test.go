@@ -35,7 +35,7 @@ func TestFullDisk(t *testing.T) {
 		l, stop := openTest(t, c)
 		for i := range 100 {
 			l.Put(line(l.Event(), fmt.Sprint(i)))
-			time.Sleep(time.Second / 10)
+			<-time.After(time.Second / 10)
 		}
 		if !l.metrics.failing.Load() || l.Dropped() != 0 {
 			t.Errorf("failing is %t, %d events were dropped", l.metrics.failing.Load(), l.Dropped())
@@ -43,7 +43,7 @@ func TestFullDisk(t *testing.T) {
 		if err := os.Remove(c.Path); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * retryAfter)
+		<-time.After(2 * retryAfter)
 		if l.metrics.failing.Load() {
 			t.Error("the log still fails")
 		}
@@ -170,9 +170,9 @@ func TestFsync(t *testing.T) {
 				for i := range 30 { // three times a second
 					l.Put(line(l.Event(), fmt.Sprint(i)))
 					synctest.Wait()
-					time.Sleep(333 * time.Millisecond)
+					<-time.After(333 * time.Millisecond)
 				}
-				time.Sleep(10 * time.Second)
+				<-time.After(10 * time.Second)
 				synctest.Wait()
 				n := observations(t, l)
 				// The interval begins with the first line that is not on the disk: every fourth line.

@@ -41,7 +41,7 @@ func Open(c Config, d Deps) (*Log, error) {
 		deps: d, queue: newQueue(d.Node+"-"+d.Boot+"-", c.Queue), sampler: newSampler(), metrics: newMetrics(), reopen: make(chan struct{}, 1),
 	}
 	l.cfg.Store(&c)
-	l.writer.init()
+	l.initWriter()
 	if c.Stdout {
 		l.stdout = d.Stdout
 	}
@@ -96,7 +96,7 @@ func (l *Log) Seal() { l.queue.close() }
 
 // Close gives file, ledger and lock back. It says how many lines could not be written.
 func (l *Log) Close() error {
-	errs := []error{l.writer.close()}
+	errs := []error{l.closeWriter()}
 	if l.lock != nil {
 		errs = append(errs, l.lock.Close())
 	}

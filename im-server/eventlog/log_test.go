@@ -38,6 +38,7 @@ func openTest(tb testing.TB, c Config) (l *Log, stop func()) {
 }
 
 func runUntilStopped(tb testing.TB, l *Log) (stop func()) {
+	tb.Helper()
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() { l.Run(ended); close(done) }()
 	return sync.OnceFunc(func() {

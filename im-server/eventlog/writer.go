@@ -39,7 +39,7 @@ const (
 	giveUp     = 5 * time.Second // for a write that still fails when the server has stopped
 )
 
-func (w *writer) init() {
+func (w *writer) initWriter() {
 	w.failing = map[string]bool{}
 	w.logger = &logrus.Logger{Out: (*lineBuffer)(w), Formatter: new(formatter), Hooks: logrus.LevelHooks{}, Level: logrus.TraceLevel, ExitFunc: func(int) {}}
 	w.entry = logrus.Entry{Logger: w.logger, Context: &w.carrier}
@@ -170,8 +170,8 @@ func (l *Log) report(doing string, err error) {
 	l.failing[doing] = err != nil
 }
 
-// close closes file and ledger.
-func (w *writer) close() error {
+// closeWriter closes file and ledger.
+func (w *writer) closeWriter() error {
 	var errs []error
 	if w.file != nil {
 		errs = append(errs, w.file.Close())

@@ -102,7 +102,7 @@ func (l *leaf) print() string {
 	if l.secret {
 		return mask(l.value)
 	}
-	return print(l.value)
+	return text(l.value)
 }
 
 func mask(v reflect.Value) string {
@@ -112,23 +112,23 @@ func mask(v reflect.Value) string {
 	return Masked
 }
 
-// print gives a value as a person reads it.
-func print(v reflect.Value) string {
-	if d, ok := v.Interface().(time.Duration); ok {
+// text gives a value as a person reads it.
+func text(v reflect.Value) string {
+	if d, ok := reflect.TypeAssert[time.Duration](v); ok {
 		return d.String()
 	}
 	switch v.Kind() {
 	case reflect.Slice:
 		parts := make([]string, v.Len())
 		for i := range parts {
-			parts[i] = print(v.Index(i))
+			parts[i] = text(v.Index(i))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case reflect.Struct:
 		var parts []string
 		for _, l := range walk(nil, v, "", false) {
-			if text := l.print(); text != "" {
-				parts = append(parts, l.key+": "+text)
+			if value := l.print(); value != "" {
+				parts = append(parts, l.key+": "+value)
 			}
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
@@ -136,7 +136,7 @@ func print(v reflect.Value) string {
 		if v.IsNil() {
 			return ""
 		}
-		return print(v.Elem())
+		return text(v.Elem())
 	}
 	return fmt.Sprint(v.Interface())
 }

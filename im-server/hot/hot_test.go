@@ -15,7 +15,6 @@ type config struct {
 	Limits limits   `yaml:"limits" hot:"true"`
 	Keys   []key    `yaml:"keys" hot:"true"`
 	Token  string   `yaml:"token" secret:"true" hot:"true"`
-	inner  int
 }
 
 type limits struct {
@@ -53,7 +52,7 @@ func TestMerge(t *testing.T) {
 		if len(want.Lists)+len(merged.Lists) == 0 {
 			want.Lists = merged.Lists
 		}
-		if diff := cmp.Diff(want, merged, cmp.AllowUnexported(config{})); diff != "" {
+		if diff := cmp.Diff(want, merged); diff != "" {
 			rt.Fatalf("-want +got\n%s", diff)
 		}
 		for _, c := range changes {
@@ -95,7 +94,7 @@ func TestSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config{Lists: []string{"x"}, Limits: limits{Rooms: 5, Rate: 0.5, On: true, Wait: 5 * time.Second}}
-	if diff := cmp.Diff(want, c, cmp.AllowUnexported(config{})); diff != "" {
+	if diff := cmp.Diff(want, c); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
@@ -122,7 +121,7 @@ func TestSetNamesFaults(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", object, err, want)
 		}
-		if diff := cmp.Diff(config{Limits: limits{Rooms: 1}}, c, cmp.AllowUnexported(config{})); diff != "" {
+		if diff := cmp.Diff(config{Limits: limits{Rooms: 1}}, c); diff != "" {
 			t.Errorf("%s changed something: -want +got\n%s", object, diff)
 		}
 	}

@@ -150,8 +150,7 @@ func (a *API) configure(w http.ResponseWriter, r *http.Request) {
 	const most = 64 << 10
 	object, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
-		var big *http.MaxBytesError
-		if errors.As(err, &big) {
+		if _, big := errors.AsType[*http.MaxBytesError](err); big {
 			refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("more than %d bytes", most))
 			return
 		}

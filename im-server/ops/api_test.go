@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,7 +33,6 @@ var at = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 
 // fakeNode is a node with a list of connections.
 type fakeNode struct {
-	mu     sync.Mutex
 	conns  []Conn
 	kicked []string
 	set    string
@@ -43,6 +41,7 @@ type fakeNode struct {
 
 func (n *fakeNode) Name() (node, boot string) { return "im-1", "b00t" }
 func (n *fakeNode) Count() int                { return len(n.conns) }
+
 func (n *fakeNode) Conns(user, _ string) iter.Seq[Conn] {
 	return func(yield func(Conn) bool) {
 		for _, c := range n.conns {
@@ -71,9 +70,11 @@ func (n *fakeNode) KickUser(user, actor string) int {
 	n.kicked = append(n.kicked, user+" by "+actor)
 	return 2
 }
+
 func (n *fakeNode) Config() []hot.Value {
 	return []hot.Value{{Key: "limits.rooms", Value: "5", Hot: true}}
 }
+
 func (n *fakeNode) Configure(object []byte, actor string) ([]hot.Change, error) {
 	n.set = string(object) + " by " + actor
 	return []hot.Change{{Key: "limits.rooms", From: "5", To: "6", Hot: true}}, n.refuse
@@ -328,7 +329,7 @@ func TestStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = res.Body.Close() })
-		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "application/x-ndjson" {
+		if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "application/x-ndjson" {
 			t.Fatalf("%s: %v", path, res)
 		}
 		return bufio.NewScanner(res.Body)
@@ -394,7 +395,7 @@ func TestTraceToTheLog(t *testing.T) {
 			a.Traces.Frame(Frame{Conn: "c-0", Dir: DirIn, Type: "publish", Bytes: 3})
 		}
 		close(slow)
-		time.Sleep(6 * time.Second)
+		<-time.After(6 * time.Second)
 		a.Wait()
 		last := said.LastEntry()
 		frames := 0
