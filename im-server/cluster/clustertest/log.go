@@ -3,6 +3,7 @@ package clustertest
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -103,7 +104,8 @@ func testLog(t *testing.T, f Factory) {
 				msg := cluster.Message{
 					Topic: topics.Draw(t, "topic"), From: rapid.SampledFrom([]string{"al", "a", "l"}).Draw(t, "from"),
 					ID: rapid.StringMatching(`l?[0-9]`).Draw(t, "id"), At: p.now().UnixMilli(),
-					Body: []byte(rapid.String().Draw(t, "body")), Binary: rapid.Bool().Draw(t, "binary"),
+					Session: rapid.SampledFrom([]string{"", "s 1"}).Draw(t, "session"),
+					Body:    []byte(rapid.String().Draw(t, "body")), Binary: rapid.Bool().Draw(t, "binary"),
 				}
 				r := must[cluster.Receipt](t)(p.some(t).Publish(context.Background(), msg))
 				m.publish(t, msg, r, p.now())
@@ -121,7 +123,7 @@ func testLog(t *testing.T, f Factory) {
 				}
 			},
 			"read": func(t *rapid.T) {
-				topic, after := topics.Draw(t, "topic"), rapid.Int64Range(0, 12).Draw(t, "after")
+				topic, after := topics.Draw(t, "topic"), rapid.OneOf(rapid.Int64Range(0, 12), rapid.Just[int64](math.MaxInt64)).Draw(t, "after")
 				limit := rapid.IntRange(0, 4).Draw(t, "limit")
 				page := must[cluster.Page](t)(p.some(t).Read(context.Background(), topic, after, limit))
 				want := m.read(topic, after, limit, p.now())

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -13,7 +14,7 @@ import (
 func (c *Cluster) Read(ctx context.Context, topic string, after int64, limit int) (cluster.Page, error) {
 	var page cluster.Page
 	err := c.do(ctx, "reading a topic", func(ctx context.Context) error {
-		values, err := c.eval(ctx, c.scripts.read, []string{c.keys.meta(topic), c.keys.stream(topic)}, max(after, 0), limit, c.opts.Keep.Age.Milliseconds()).Slice()
+		values, err := c.eval(ctx, c.scripts.read, []string{c.keys.meta(topic), c.keys.stream(topic)}, strconv.FormatUint(uint64(max(after, 0))+1, 10)+"-0", limit, c.opts.Keep.Age.Milliseconds()).Slice()
 		if err != nil {
 			return err
 		}

@@ -10,48 +10,76 @@ import (
 	"imwatch/im-server/cluster"
 )
 
-// A message is a head and its body. The head is text that scripts can read: At, a space, j or b (JSON or bytes), a
-// space, the length of From, a space, From, ID.
+// A message is a head and its body. The head is text that scripts can read: At, j or b (JSON or bytes), the lengths of From
+// and of Session, each with a space behind it, then From, Session and ID.
 func head(m *cluster.Message) string {
-	b := make([]byte, 0, 40+len(m.From)+len(m.ID))
+	b := make([]byte, 0, 48+len(m.From)+len(m.Session)+len(m.ID))
 	b = strconv.AppendInt(b, m.At, 10)
 	b = append(b, ' ', 'j', ' ')
 	if m.Binary {
 		b[len(b)-2] = 'b'
 	}
-	b = strconv.AppendInt(b, int64(len(m.From)), 10)
-	b = append(b, ' ')
+	b = append(strconv.AppendInt(b, int64(len(m.From)), 10), ' ')
+	b = append(strconv.AppendInt(b, int64(len(m.Session)), 10), ' ')
 	b = append(b, m.From...)
+	b = append(b, m.Session...)
 	return string(append(b, m.ID...))
 }
 
 var errWire = errors.New("it is no message of this version")
 
 func parseHead(h string, m *cluster.Message) error {
-	at, rest, ok1 := strings.Cut(h, " ")
-	kind, rest, ok2 := strings.Cut(rest, " ")
-	size, rest, ok3 := strings.Cut(rest, " ")
-	ms, err1 := strconv.ParseInt(at, 10, 64)
-	n, err2 := strconv.Atoi(size)
-	if !ok1 || !ok2 || !ok3 || err1 != nil || err2 != nil || n < 0 || n > len(rest) || kind != "j" && kind != "b" {
+	f := fields{rest: h}
+	at, kind, from, session := f.number(), f.word(), f.number(), f.number()
+	if f.bad || kind != "j" && kind != "b" {
 		return fmt.Errorf("reading the head %.60q: %w", h, errWire)
 	}
-	m.At, m.Binary, m.From, m.ID = ms, kind == "b", rest[:n], rest[n:]
+	m.At, m.Binary = at, kind == "b"
+	m.From, m.Session = f.take(from), f.take(session)
+	if m.ID = f.rest; f.bad {
+		return fmt.Errorf("reading the head %.60q: %w", h, errWire)
+	}
 	return nil
+}
+
+// fields reads words with a space behind each.
+type fields struct {
+	rest string
+	bad  bool
+}
+
+func (f *fields) word() string {
+	word, rest, ok := strings.Cut(f.rest, " ")
+	f.rest, f.bad = rest, f.bad || !ok
+	return word
+}
+
+func (f *fields) number() int64 {
+	n, err := strconv.ParseInt(f.word(), 10, 64)
+	f.bad = f.bad || err != nil
+	return n
+}
+
+// take reads so many bytes.
+func (f *fields) take(n int64) string {
+	if f.bad = f.bad || n < 0 || n > int64(len(f.rest)); f.bad {
+		return ""
+	}
+	out := f.rest[:n]
+	f.rest = f.rest[n:]
+	return out
 }
 
 // parseFeed reads what the script publishes: epoch, offset and the head's length, each with a space behind it, head, body.
 func parseFeed(topic, payload string) (*cluster.Message, error) {
-	epoch, rest, ok1 := strings.Cut(payload, " ")
-	offset, rest, ok2 := strings.Cut(rest, " ")
-	size, rest, ok3 := strings.Cut(rest, " ")
-	at, err1 := strconv.ParseInt(offset, 10, 64)
-	n, err2 := strconv.Atoi(size)
-	if !ok1 || !ok2 || !ok3 || err1 != nil || err2 != nil || n < 0 || n > len(rest) {
+	f := fields{rest: payload}
+	m := &cluster.Message{Topic: topic, Epoch: f.word(), Offset: f.number()}
+	head := f.take(f.number())
+	if f.bad {
 		return nil, fmt.Errorf("reading a message of %s: %w", topic, errWire)
 	}
-	m := &cluster.Message{Topic: topic, Epoch: epoch, Offset: at, Body: []byte(rest[n:])}
-	if err := parseHead(rest[:n], m); err != nil {
+	m.Body = []byte(f.rest)
+	if err := parseHead(head, m); err != nil {
 		return nil, err
 	}
 	return m, nil

@@ -1,4 +1,4 @@
--- KEYS: meta, stream. ARGV: after, limit, age kept (ms). Gives epoch, last, first, then offset, head, body of each.
+-- KEYS: meta, stream. ARGV: id to begin with, limit, age kept (ms). Gives epoch, last, first, then offset, head, body of each.
 local meta = redis.call('HMGET', KEYS[1], 'e', 'n')
 if not meta[1] then return {'', 0, 1} end
 local t = redis.call('TIME')
@@ -20,7 +20,7 @@ while true do
 end
 local out = {meta[1], n, first}
 if tonumber(ARGV[2]) > 0 then
-  for _, e in ipairs(redis.call('XRANGE', KEYS[2], (tonumber(ARGV[1]) + 1) .. '-0', '+', 'COUNT', ARGV[2])) do
+  for _, e in ipairs(redis.call('XRANGE', KEYS[2], ARGV[1], '+', 'COUNT', ARGV[2])) do
     out[#out + 1] = tonumber(string.match(e[1], '^%d+'))
     out[#out + 1] = e[2][2]
     out[#out + 1] = e[2][4]
