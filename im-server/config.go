@@ -3,6 +3,7 @@ package imserver
 import (
 	"time"
 
+	"imwatch/im-server/cluster/redis"
 	"imwatch/im-server/eventlog"
 )
 
@@ -24,6 +25,7 @@ type Config struct {
 	Timeouts       TimeoutsConfig  `yaml:"timeouts"`
 	Drain          DrainConfig     `yaml:"drain" hot:"true"`
 	Sessions       SessionsConfig  `yaml:"sessions"`
+	Redis          redis.Config    `yaml:"redis"`
 	Log            eventlog.Config `yaml:"log" hot:"true"`
 }
 
@@ -105,6 +107,7 @@ func DefaultConfig() Config {
 		Timeouts:  TimeoutsConfig{Handshake: 5 * time.Second, Write: 10 * time.Second, Publish: 3 * time.Second, Ask: 2 * time.Second, Close: 2 * time.Second},
 		Drain:     DrainConfig{Timeout: 30 * time.Second, Rate: 500, RetryMin: 500 * time.Millisecond, RetryMax: 3 * time.Second},
 		Sessions:  defaultSessions(),
+		Redis:     redis.DefaultConfig(),
 		Log:       eventlog.DefaultConfig(),
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"imwatch/event"
 	"imwatch/im-server/cluster"
+	"imwatch/im-server/cluster/redis"
 	"imwatch/im-server/eventlog"
 	"imwatch/im-server/ops"
 	"imwatch/im-server/protocol"
@@ -33,7 +34,8 @@ type Deps struct {
 	Gatherer      prometheus.Gatherer   // what /metrics shows
 	Now           func() time.Time      // the clock of events, tokens and rates; nil: time.Now
 	Authenticator Authenticator         // nil: JWT by the configuration
-	// NewCluster makes what this node shares with others; the server binds and runs it. nil: it stands alone.
+	// NewCluster makes what this node shares with others; the server binds and runs it. nil: the Redis of the configuration,
+	// and without one it stands alone.
 	NewCluster  func(cluster.Options) (cluster.Cluster, error)
 	ClusterName string           // what it is, for the log: redis
 	Listener    net.Listener     // of clients, in place of Config.Addr; the server closes it
@@ -103,12 +105,18 @@ type Server struct {
 
 // join makes the cluster that the server is a node of.
 func (s *Server) join() error {
-	o := cluster.Options{Node: s.node, Boot: s.boot, Keep: s.conf().Sessions.Keep, Now: s.now}
-	if s.deps.NewCluster == nil {
+	conf := s.conf()
+	o := cluster.Options{Node: s.node, Boot: s.boot, Keep: conf.Sessions.Keep, Now: s.now}
+	newCluster := s.deps.NewCluster
+	if newCluster == nil && len(conf.Redis.Addrs) > 0 {
+		s.deps.ClusterName = "redis"
+		newCluster = func(o cluster.Options) (cluster.Cluster, error) { return redis.New(conf.Redis, o, s.deps.Registerer) }
+	}
+	if newCluster == nil {
 		s.cluster = cluster.NewMemory(o)
 	} else {
 		var err error
-		if s.cluster, err = s.deps.NewCluster(o); err != nil {
+		if s.cluster, err = newCluster(o); err != nil {
 			return err
 		}
 		s.shared = true

@@ -57,7 +57,7 @@ func (c Config) validate() error {
 	v.positive("drain.timeout", c.Drain.Timeout)
 	v.check(c.Drain.Rate >= 1, "drain.rate", "%d must be at least 1", c.Drain.Rate)
 	v.check(c.Drain.RetryMin >= 0 && c.Drain.RetryMax >= c.Drain.RetryMin, "drain.retry_max", "%v must be at least drain.retry_min, %v", c.Drain.RetryMax, c.Drain.RetryMin)
-	return errors.Join(append(v, c.Log.Validate("log."))...)
+	return errors.Join(append(v, c.Log.Validate("log."), c.Redis.Validate("redis."))...)
 }
 
 func (c JWTConfig) validate(v *faults) {
