@@ -3,6 +3,7 @@ package imserver
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -102,23 +103,27 @@ func TestNotReadyBeforeTheFirstClose(t *testing.T) {
 	cfg.Drain.Delay = 300 * time.Millisecond
 	f := serve(t, cfg, Deps{})
 	c := f.dial("u-1")
-	ready := func() int {
+	ready := func() (int, string) {
 		res, err := http.Get("http://" + f.OpsAddr() + "/readyz") //nolint:noctx // a test
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer res.Body.Close()
-		return res.StatusCode
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(b)
 	}
 	defer http.DefaultClient.CloseIdleConnections()
-	if s := ready(); s != http.StatusOK {
-		t.Errorf("before the drain: %d", s)
+	if s, text := ready(); s != http.StatusOK {
+		t.Errorf("before the drain: %d %s", s, text)
 	}
 	stopped := make(chan struct{})
 	go func() { f.stop(); close(stopped) }()
 	f.log.action(t, event.ActionServerDrain)
-	if s := ready(); s != http.StatusServiceUnavailable {
-		t.Errorf("in the drain: %d", s)
+	if s, text := ready(); s != http.StatusServiceUnavailable || text != "draining\n" {
+		t.Errorf("in the drain: %d %s", s, text)
 	}
 	if ce := c.closed(); ce.Code != event.CloseDrain.Code {
 		t.Errorf("closed with %v", ce)

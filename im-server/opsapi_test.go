@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
 
 	"imwatch/event"
 	"imwatch/im-server/ops"
@@ -123,6 +126,9 @@ func TestFollowConnection(t *testing.T) {
 	defer res.Body.Close()
 	c.send(`{"v":1,"type":"echo","id":"1","payload":{"body":"s3cret words"}}`)
 	c.next()
+	if err := c.WriteControl(websocket.PingMessage, []byte("xyz"), time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	c.send(`{"v":1,"type":`)
 	c.next()
 	if err := c.Close(); err != nil {
@@ -145,7 +151,7 @@ func TestFollowConnection(t *testing.T) {
 			got = append(got, fr.Dir+" "+fr.Type)
 		}
 	}
-	if want := []string{"in echo", "out echo", "in invalid", "out error", "end client_gone"}; !slices.Equal(got, want) {
+	if want := []string{"in echo", "out echo", "in ping", "out pong", "in invalid", "out error", "end client_gone"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

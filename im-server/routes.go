@@ -61,7 +61,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 // readyz says whether the node takes connections.
 func (s *Server) readyz(g *gin.Context) {
 	switch {
-	case s.draining.Load():
+	case s.drainage.begun.Load():
 		g.String(http.StatusServiceUnavailable, "draining\n")
 	case !s.ready.Load():
 		g.String(http.StatusServiceUnavailable, "starting\n")

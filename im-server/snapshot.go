@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"imwatch/im-server/cluster"
 	"imwatch/im-server/ops"
 )
@@ -61,6 +63,15 @@ func (c *conn) follow(dir, kind string, size int) {
 	waiting := c.out.bytes
 	c.mu.Unlock()
 	c.s.api.Traces.Frame(ops.Frame{At: c.s.now(), Conn: c.id, User: c.client.user, Dir: dir, Type: kind, Bytes: size, Queue: waiting})
+}
+
+// followControl is follow for a control frame of ours. c.mu is held.
+func (c *conn) followControl(f *frame) {
+	if f.isMessage() || !c.s.api.Traces.On() {
+		return
+	}
+	kind := map[int]string{websocket.PingMessage: "ping", websocket.PongMessage: "pong", websocket.CloseMessage: "close"}[f.op]
+	c.s.api.Traces.Frame(ops.Frame{At: c.s.now(), Conn: c.id, User: c.client.user, Dir: ops.DirOut, Type: kind, Bytes: len(f.data), Queue: c.out.bytes})
 }
 
 // connections gives those of a user, of a room, or all. They may be ending.

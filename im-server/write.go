@@ -43,6 +43,7 @@ func (c *conn) push(f frame) {
 	f.at = c.s.clock()
 	c.out.push(f)
 	c.s.queuedBytes.Add(int64(f.size()))
+	c.followControl(&f)
 	if !c.writing {
 		c.writing = true
 		go c.write()
