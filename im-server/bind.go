@@ -207,7 +207,7 @@ func (s *Server) admit(ctx context.Context, c *conn) *event.CloseReason {
 		if perDevice == perDeviceRefuse {
 			return &event.CloseDeviceConflict
 		}
-		s.kickConnection(ctx, d, event.CloseSessionReplaced)
+		s.kickConnection(ctx, d, event.CloseSessionReplaced, "")
 	}
 	return nil
 }

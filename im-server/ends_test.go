@@ -132,7 +132,7 @@ func TestKick(t *testing.T) {
 	t.Parallel()
 	f := serve(t, testConfig(t), Deps{})
 	c := f.dial("u-1")
-	if n := f.Kick("u-1", "a test"); n != 1 {
+	if n := f.Kick(t.Context(), "u-1", "a test"); n != 1 {
 		t.Errorf("%d connections were ended", n)
 	}
 	if ce := c.closed(); ce.Code != 4504 || ce.Text != `{"r":"kicked"}` {

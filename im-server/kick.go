@@ -1,22 +1,21 @@
 package imserver
 
-import "imwatch/event"
+import (
+	"context"
 
-// Kick ends every connection of a user on this node, as an administrator does, and gives their number. actor is who does
-// it, for the log. The clients are told not to come back. It returns before they are closed.
-func (s *Server) Kick(user, actor string) int {
-	return s.hub.toUser(user, func(c *conn) bool { return s.kick(c, actor) })
-}
+	"imwatch/event"
+)
 
-// kick ends one connection; false if it ends already.
-func (s *Server) kick(c *conn, actor string) bool {
-	if !c.end(event.CloseKicked, 0, nil) {
-		return false
+// Kick ends every connection of a user, on every node, as an administrator does, and gives their number. actor is who
+// does it, for the log. The clients are told not to come back. It returns before they are closed.
+func (s *Server) Kick(ctx context.Context, user, actor string) int {
+	n := s.hub.toUser(user, func(c *conn) bool { return s.endFor(c, event.CloseKicked, actor) })
+	devices, err := s.cluster.Devices(ctx, user)
+	s.report("reading who is there", err)
+	for _, d := range devices {
+		if d.Node != s.node && s.kickConnection(ctx, d, event.CloseKicked, actor) {
+			n++
+		}
 	}
-	ev := c.event(event.ActionSessionKicked)
-	if actor != "" {
-		ev.SetLabel("actor", clipText(actor, maxErrorText))
-	}
-	s.emit(ev)
-	return true
+	return n
 }

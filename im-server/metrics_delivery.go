@@ -12,6 +12,7 @@ type deliveryMetrics struct {
 	gaps           prometheus.Counter
 	resumes        *prometheus.CounterVec // result
 	publishSeconds prometheus.Histogram
+	ackSeconds     prometheus.Histogram
 }
 
 func newDeliveryMetrics() deliveryMetrics {
@@ -23,11 +24,13 @@ func newDeliveryMetrics() deliveryMetrics {
 		resumes: counters("resumes_total", "Sessions that clients asked to resume, by result: success, or the reason why not.", "result"),
 		publishSeconds: histogram("publish_seconds", "Time until a published message was safe, and so to its acknowledgement.",
 			prometheus.ExponentialBuckets(0.00005, 4, 9)),
+		ackSeconds: histogram("ack_seconds", "Time from a message's publication to the acknowledgement of a client, of the newest that it acknowledges.",
+			prometheus.ExponentialBuckets(0.001, 4, 10)),
 	}
 }
 
 func (m *deliveryMetrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.pending, m.settled, m.retries, m.gaps, m.resumes, m.publishSeconds}
+	return []prometheus.Collector{m.pending, m.settled, m.retries, m.gaps, m.resumes, m.publishSeconds, m.ackSeconds}
 }
 
 // settle counts messages that wait no more.

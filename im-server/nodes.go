@@ -17,6 +17,7 @@ import (
 type question struct {
 	Kick    string `json:"kick,omitempty"`    // a connection to end
 	Reason  string `json:"reason,omitempty"`  // with this close reason
+	By      string `json:"by,omitempty"`      // who wants it, for the log
 	Session string `json:"session,omitempty"` // a session to hand over
 	Seq     int64  `json:"seq,omitempty"`     // that a client has up to this number
 }
@@ -39,7 +40,7 @@ func (s *Server) answer(request []byte) ([]byte, error) {
 		r = s.handOver(q)
 	case q.Kick != "":
 		if reason, ok := event.CloseReasonByName(q.Reason); ok {
-			r.Done = s.endConnection(q.Kick, reason)
+			r.Done = s.endConnection(q.Kick, reason, q.By)
 		}
 	}
 	return json.Marshal(r)
@@ -102,29 +103,37 @@ func (s *Server) handOver(q question) reply {
 	return reply{Session: rec}
 }
 
-// kickConnection ends a connection wherever it is.
-func (s *Server) kickConnection(ctx context.Context, d cluster.Device, reason event.CloseReason) bool {
+// kickConnection ends a connection wherever it is. by is who wants it, for the log; "" if nobody does.
+func (s *Server) kickConnection(ctx context.Context, d cluster.Device, reason event.CloseReason, by string) bool {
 	if d.Node == s.node {
-		return s.endConnection(d.Connection, reason)
+		return s.endConnection(d.Connection, reason, by)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.conf().Timeouts.Ask)
 	defer cancel()
-	r, err := s.ask(ctx, d.Node, question{Kick: d.Connection, Reason: reason.Reason})
+	r, err := s.ask(ctx, d.Node, question{Kick: d.Connection, Reason: reason.Reason, By: by})
 	s.report("asking another node", err)
 	return r.Done
 }
 
 // endConnection ends a connection of this node, and says in the log that somebody did.
-func (s *Server) endConnection(id string, reason event.CloseReason) bool {
+func (s *Server) endConnection(id string, reason event.CloseReason, by string) bool {
 	c := s.hub.byID(id)
-	if c == nil || !c.end(reason, 0, nil) {
+	return c != nil && s.endFor(c, reason, by)
+}
+
+func (s *Server) endFor(c *conn, reason event.CloseReason, by string) bool {
+	if !c.end(reason, 0, nil) {
 		return false
 	}
 	action := event.ActionSessionKicked
 	if reason.Reason == event.CloseSessionReplaced.Reason {
 		action = event.ActionSessionReplaced
 	}
-	s.emit(c.event(action))
+	ev := c.event(action)
+	if by != "" {
+		ev.SetLabel("actor", clipText(by, maxErrorText))
+	}
+	s.emit(ev)
 	return true
 }
 

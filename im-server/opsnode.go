@@ -1,9 +1,11 @@
 package imserver
 
 import (
+	"context"
 	"iter"
 	"slices"
 
+	"imwatch/event"
 	"imwatch/im-server/hot"
 	"imwatch/im-server/ops"
 )
@@ -35,11 +37,12 @@ func (n opsNode) Conn(id string) (ops.Conn, bool) {
 }
 
 func (n opsNode) Kick(id, actor string) bool {
-	c := n.s.hub.byID(id)
-	return c != nil && n.s.kick(c, actor)
+	return n.s.endConnection(id, event.CloseKicked, actor)
 }
 
-func (n opsNode) KickUser(user, actor string) int { return n.s.Kick(user, actor) }
+func (n opsNode) KickUser(ctx context.Context, user, actor string) int {
+	return n.s.Kick(ctx, user, actor)
+}
 
 func (n opsNode) Config() []hot.Value { return hot.Values(n.s.conf()) }
 

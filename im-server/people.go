@@ -149,7 +149,7 @@ func handleKick(c *conn, e protocol.Envelope) error {
 	n := 0
 	for _, d := range devices {
 		if d.Connection == p.ConnectionID || p.Device != "" && d.Device == p.Device {
-			if c.s.kickConnection(ctx, d, event.CloseKicked) {
+			if c.s.kickConnection(ctx, d, event.CloseKicked, "user "+c.client.user+" on connection "+c.id) {
 				n++
 			}
 		}

@@ -84,6 +84,10 @@ func (x *session) ack(seq int64) error {
 	if seq > x.seq {
 		return &protocol.DecodeError{Code: protocol.CodeBadField, Field: "payload.seq", Detail: "the last message that was sent has a smaller one"}
 	}
+	if newest := seq - x.ring.base; newest > 0 {
+		took := x.s.now().UnixMilli() - x.ring.items[newest-1].At
+		x.s.metrics.delivery.ackSeconds.Observe(float64(max(0, took)) / 1000)
+	}
 	x.acked(seq)
 	return nil
 }

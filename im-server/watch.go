@@ -68,6 +68,7 @@ func (w *watch) collectors() []prometheus.Collector {
 		w.envelopes, w.sizes, w.writes,
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "closing"}, number(&w.closing)),
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "http"}, number(&w.plain)),
+		gauge("connections", "Connections by state.", prometheus.Labels{"state": "early"}, func() float64 { return float64(len(w.s.hub.waiting())) }),
 		gauge("connection_imbalance", imbalance, by("count"), w.s.imbalance),
 		gauge("connection_imbalance", imbalance, by("fd"), known(&w.leaked)),
 		gauge("connection_sockets", "Sockets of clients that the system knows, listeners apart; NaN where it does not say.", nil, known(&w.sockets)),
@@ -140,5 +141,5 @@ func (w *watch) countSockets() {
 		return
 	}
 	w.sockets.Store(int64(n))
-	w.leaked.Store(int64(n) - w.plain.Load() - int64(w.s.hub.count()))
+	w.leaked.Store(int64(n) - w.plain.Load() - int64(w.s.hub.count()) - int64(len(w.s.hub.waiting())))
 }

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,8 +27,8 @@ type Node interface {
 	Conn(id string) (Conn, bool)
 	// Kick ends a connection; false if there is none with the id, or it ends already.
 	Kick(id, actor string) bool
-	// KickUser ends all connections of a user and gives their number.
-	KickUser(user, actor string) int
+	// KickUser ends all connections of a user, on every node, and gives their number.
+	KickUser(ctx context.Context, user, actor string) int
 	// Config gives the configuration as it is.
 	Config() []hot.Value
 	// Configure changes it, by a JSON object of keys and values.
@@ -130,7 +131,7 @@ func (a *API) kick(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) kickUser(w http.ResponseWriter, r *http.Request) {
-	n := a.deps.Node.KickUser(r.PathValue("user"), actor(r))
+	n := a.deps.Node.KickUser(r.Context(), r.PathValue("user"), actor(r))
 	answer(w, http.StatusOK, map[string]int{"kicked": n})
 }
 

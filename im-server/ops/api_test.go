@@ -66,7 +66,7 @@ func (n *fakeNode) Kick(id, actor string) bool {
 	return ok
 }
 
-func (n *fakeNode) KickUser(user, actor string) int {
+func (n *fakeNode) KickUser(_ context.Context, user, actor string) int {
 	n.kicked = append(n.kicked, user+" by "+actor)
 	return 2
 }
