@@ -32,7 +32,7 @@ func (s *Server) keepHouse(stop <-chan struct{}) {
 			s.watch.look()
 			s.logStats()
 		case <-sockets.C:
-			s.watch.countSockets()
+			s.watch.countSocketsAtEase()
 		case <-sweep.C:
 			s.limiter.sweep(s.now())
 			s.remindOfCertificate(&certificate)

@@ -17,7 +17,9 @@ type joined struct {
 
 func (j *joined) Devices(context.Context, string) ([]cluster.Device, error) { return j.devices, nil }
 
-func (j *joined) Call(_ context.Context, _ string, request []byte) ([]byte, error) { return j.call(request) }
+func (j *joined) Call(_ context.Context, _ string, request []byte) ([]byte, error) {
+	return j.call(request)
+}
 
 // TestKickReachesOtherNodes: all connections of a user end, wherever they are, and each line names who wanted it.
 func TestKickReachesOtherNodes(t *testing.T) {
