@@ -1,0 +1,184 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"imwatch/im-server/ops"
+)
+
+// ServerOps speaks with the operations API of an IM server.
+type ServerOps struct {
+	Server    string // http://127.0.0.1:8081
+	TokenFile string // where the token stands; "": Env
+	Actor     string // who calls, for the server's log
+	Env       []string
+	JSON      bool // answers as they come, in place of tables
+	Out       io.Writer
+}
+
+// tokenVariable is the environment's name of im_server.ops_token.
+const tokenVariable = EnvPrefix + "IM_SERVER_OPS_TOKEN"
+
+func (o *ServerOps) token() (string, error) {
+	if o.TokenFile != "" {
+		b, err := os.ReadFile(o.TokenFile)
+		if err != nil {
+			return "", Usagef("--token-file: %w", err)
+		}
+		return strings.TrimSpace(string(b)), nil
+	}
+	for _, v := range o.Env {
+		if token, ok := strings.CutPrefix(v, tokenVariable+"="); ok {
+			return token, nil
+		}
+	}
+	return "", Usagef("no token: give --token-file FILE (of imwatch up: data/ops.token) or %s", tokenVariable)
+}
+
+// call asks the server; the caller closes the body. A refusal is an error with the server's words.
+func (o *ServerOps) call(ctx context.Context, method, path string, query url.Values) (io.ReadCloser, error) {
+	token, err := o.token()
+	if err != nil {
+		return nil, err
+	}
+	target := strings.TrimSuffix(o.Server, "/") + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, nil)
+	if err != nil {
+		return nil, Usagef("--server: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set(ops.HeaderActor, o.Actor)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking the server: %w", err)
+	}
+	if resp.StatusCode < 300 {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what came of it will do
+	var refusal struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(b, &refusal) != nil || refusal.Error == "" {
+		refusal.Error = strings.TrimSpace(string(b))
+	}
+	if resp.StatusCode == http.StatusBadRequest {
+		return nil, Usagef("%s", refusal.Error)
+	}
+	return nil, fmt.Errorf("the server refuses: status %d: %s", resp.StatusCode, refusal.Error)
+}
+
+// List prints the connections that the filters, NAME=VALUE each, ask for: all pages of them.
+func (o *ServerOps) List(ctx context.Context, filters []string) error {
+	query := url.Values{}
+	for _, f := range filters {
+		name, value, ok := strings.Cut(f, "=")
+		if !ok {
+			return Usagef("found %q, expected FILTER=VALUE such as user=u-1 or min_age=5m", f)
+		}
+		query.Add(name, value)
+	}
+	onePage := query.Has("limit") || query.Has("after")
+	if !onePage {
+		query.Set("limit", "1000")
+	}
+	table := tabwriter.NewWriter(o.Out, 0, 8, 2, ' ', 0)
+	if !o.JSON {
+		fmt.Fprintln(table, "CONNECTION\tUSER\tDEVICE\tADDRESS\tSTATE\tAGE\tIDLE\tRTT\tQUEUED\tUNACKED\tEND")
+	}
+	for {
+		page, err := o.page(ctx, query)
+		if err != nil {
+			return err
+		}
+		for i := range page.Conns {
+			if err := o.printConn(table, &page.Conns[i]); err != nil {
+				return err
+			}
+		}
+		if page.Next == "" || onePage {
+			return table.Flush()
+		}
+		query.Set("after", page.Next)
+	}
+}
+
+func (o *ServerOps) page(ctx context.Context, query url.Values) (page ops.Page, err error) {
+	body, err := o.call(ctx, http.MethodGet, "/-/conns", query)
+	if err != nil {
+		return page, err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(&page); err != nil {
+		return page, fmt.Errorf("reading the server's answer: %w", err)
+	}
+	return page, nil
+}
+
+func (o *ServerOps) printConn(table io.Writer, c *ops.Conn) error {
+	if o.JSON {
+		return json.NewEncoder(o.Out).Encode(c)
+	}
+	end := ""
+	if c.End != nil {
+		end = fmt.Sprintf("%s (%d, %s)", c.End.Reason, c.End.Code, c.End.Initiator)
+	}
+	_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%v\t%v\t%.1fms\t%d\t%d\t%s\n", c.ID, c.User, c.Device, c.IP, c.State,
+		round(c.AgeMS), round(c.IdleMS), c.RTTMS, c.Bytes, c.Unacked, end)
+	return err
+}
+
+func round(ms int64) time.Duration {
+	d := time.Duration(ms) * time.Millisecond
+	if d > time.Minute {
+		return d.Round(time.Second)
+	}
+	return d
+}
+
+// Show prints one connection, open or among the last ends.
+func (o *ServerOps) Show(ctx context.Context, id string) error {
+	return o.copy(ctx, http.MethodGet, "/-/conns/"+url.PathEscape(id), nil)
+}
+
+// Kick ends a connection, or with user=USER all of a user.
+func (o *ServerOps) Kick(ctx context.Context, who string) error {
+	return o.copy(ctx, http.MethodPost, pathOf(who)+"/kick", nil)
+}
+
+// Trace follows the frames of a connection, or with user=USER of all of a user, and prints them as they come.
+func (o *ServerOps) Trace(ctx context.Context, who string, length time.Duration) error {
+	return o.copy(ctx, http.MethodGet, pathOf(who)+"/trace", url.Values{"for": {length.String()}})
+}
+
+func pathOf(who string) string {
+	if user, ok := strings.CutPrefix(who, "user="); ok {
+		return "/-/users/" + url.PathEscape(user)
+	}
+	return "/-/conns/" + url.PathEscape(who)
+}
+
+func (o *ServerOps) copy(ctx context.Context, method, path string, query url.Values) error {
+	body, err := o.call(ctx, method, path, query)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if _, err := io.Copy(o.Out, body); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("reading the server's answer: %w", err)
+	}
+	return nil
+}
