@@ -50,23 +50,24 @@ func say(t *testing.T, m *Memory, topic, id string) Receipt {
 func TestMemoryForgetsByTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, _ := testMemory(t)
+		wait := func(d time.Duration) { <-time.After(d) } // the bubble's time
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- m.Run(ctx) }()
 		first := say(t, m, "r:1", "1")
-		time.Sleep(59 * time.Second)
+		wait(59 * time.Second)
 		if r := say(t, m, "r:1", "1"); !r.Duplicate || r.Offset != 1 || r.Epoch != first.Epoch {
 			t.Errorf("published again within the time of deduplication: %+v", r)
 		}
 		if err := m.SetInbox(ctx, "bo", "phone", "e", 4); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Hour + time.Minute)
+		wait(time.Hour + time.Minute)
 		p, err := m.Read(ctx, "r:1", 0, 10)
 		if err != nil || p.First != 2 || p.Last != 1 || p.Epoch != first.Epoch || len(p.Messages) != 0 {
 			t.Errorf("after the age of messages: %+v, %v", p, err)
 		}
-		time.Sleep(2 * time.Hour)
+		wait(2 * time.Hour)
 		if p, _ := m.Read(ctx, "r:1", 0, 10); p.Epoch != "" || p.Last != 0 {
 			t.Errorf("after the time of positions: %+v", p)
 		}

@@ -88,6 +88,7 @@ func (n *node) note(f func()) {
 func (n *node) Deliver(m *cluster.Message) {
 	n.note(func() { n.got[m.Topic] = append(n.got[m.Topic], m) })
 }
+
 func (n *node) Lost(topics []string)         { n.note(func() { n.lost = append(n.lost, topics...) }) }
 func (n *node) Ask(r []byte) ([]byte, error) { return n.ask(r) }
 func (n *node) Seen(user string, online bool) {

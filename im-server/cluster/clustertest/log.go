@@ -92,6 +92,7 @@ func (m *logModel) read(topic string, after int64, limit int, now time.Time) clu
 
 // testLog holds random publishing, reading and following on several nodes to the model.
 func testLog(t *testing.T, f Factory) {
+	t.Helper()
 	check(t, f, smallKeep, []string{"a", "b"}, func(t *rapid.T, p *party) {
 		m := &logModel{keep: smallKeep, topics: map[string]*topicModel{}}
 		follows := map[*node]map[string][]int64{} // by topic: the offsets that must have come
@@ -191,6 +192,7 @@ func (n *node) offsets(topic string) []int64 {
 
 // testOneOrder lets several nodes publish into one topic at once, each message twice.
 func testOneOrder(t *testing.T, f Factory) {
+	t.Helper()
 	keep := smallKeep
 	keep.Messages = 10_000
 	p := newParty(t, f, keep, "a", "b", "c")
@@ -237,6 +239,7 @@ func testOneOrder(t *testing.T, f Factory) {
 }
 
 func testWhole(t *testing.T, f Factory) {
+	t.Helper()
 	p := newParty(t, f, smallKeep, "a", "b")
 	defer p.end()
 	all := make([]byte, 256)

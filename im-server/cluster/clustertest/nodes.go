@@ -19,6 +19,7 @@ const lease = 30 * time.Second
 
 // testPresence lets connections come and go on two nodes, one of which dies and comes back.
 func testPresence(t *testing.T, f Factory) {
+	t.Helper()
 	check(t, f, smallKeep, []string{"a", "b"}, func(t *rapid.T, p *party) {
 		for _, n := range p.nodes {
 			ok(t, n.Renew(context.Background(), 24*time.Hour))
@@ -144,6 +145,7 @@ func wantDead(t *testing.T, dead []cluster.Dead) cluster.Dead {
 }
 
 func testLeases(t *testing.T, f Factory) {
+	t.Helper()
 	needsAdvance(t, f)
 	p := newParty(t, f, smallKeep, "a", "c")
 	defer p.end()
@@ -199,6 +201,7 @@ func testLeases(t *testing.T, f Factory) {
 
 // testOneReaper works with the wall clock too.
 func testOneReaper(t *testing.T, f Factory) {
+	t.Helper()
 	p := newParty(t, f, smallKeep, "a", "c", "d")
 	defer p.end()
 	const ttl = 200 * time.Millisecond
@@ -232,6 +235,7 @@ func testOneReaper(t *testing.T, f Factory) {
 
 // testBuriedAlive takes a node for dead that lives.
 func testBuriedAlive(t *testing.T, f Factory) {
+	t.Helper()
 	needsAdvance(t, f)
 	for _, buried := range []bool{false, true} {
 		p := newParty(t, f, smallKeep, "a", "b")
@@ -268,6 +272,7 @@ func testBuriedAlive(t *testing.T, f Factory) {
 }
 
 func testRetire(t *testing.T, f Factory) {
+	t.Helper()
 	p := newParty(t, f, smallKeep, "a", "b")
 	defer p.end()
 	a, b := p.nodes[0], p.nodes[1]

@@ -14,6 +14,7 @@ import (
 )
 
 func testSessions(t *testing.T, f Factory) {
+	t.Helper()
 	p := newParty(t, f, smallKeep, "a", "b")
 	defer p.end()
 	a, b := p.nodes[0], p.nodes[1]
@@ -46,6 +47,7 @@ func testSessions(t *testing.T, f Factory) {
 }
 
 func testSessionsEnd(t *testing.T, f Factory) {
+	t.Helper()
 	needsAdvance(t, f)
 	p := newParty(t, f, smallKeep, "a")
 	defer p.end()
@@ -60,6 +62,7 @@ func testSessionsEnd(t *testing.T, f Factory) {
 }
 
 func testInbox(t *testing.T, f Factory) {
+	t.Helper()
 	type place struct {
 		Epoch  string
 		Offset int64
@@ -96,6 +99,7 @@ func testInbox(t *testing.T, f Factory) {
 }
 
 func testCalls(t *testing.T, f Factory) {
+	t.Helper()
 	p := newParty(t, f, smallKeep, "a", "b")
 	defer p.end()
 	a, b := p.nodes[0], p.nodes[1]
@@ -128,6 +132,7 @@ func testCalls(t *testing.T, f Factory) {
 }
 
 func testClosed(t *testing.T, f Factory) {
+	t.Helper()
 	p := newParty(t, f, smallKeep, "a")
 	a := p.nodes[0]
 	ok(t, a.Follow(t.Context(), "r:1"))

@@ -30,7 +30,7 @@ var crcTable = crc32.MakeTable(crc32.Castagnoli)
 // Journal is an open journal.
 type Journal struct {
 	file    *os.File
-	max     int64
+	limit   int64
 	end     int64   // of what is whole
 	waiting []int64 // where the records that are not dealt with begin
 	torn    int64
@@ -41,14 +41,14 @@ type Journal struct {
 	bytes atomic.Int64
 }
 
-// Open opens the journal at path, made where there is none, with at most max bytes in it, and reads what it holds. A
+// Open opens the journal at path, made where there is none, with at most limit bytes in it, and reads what it holds. A
 // record that a crash tore, at the end, is cut off: nobody was promised it. No other process may have it open.
-func Open(path string, max int64) (*Journal, error) {
+func Open(path string, limit int64) (*Journal, error) {
 	f, err := openLocked(path)
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{file: f, max: max}
+	j := &Journal{file: f, limit: limit}
 	if err := errors.Join(j.recover(), syncDir(path)); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the journal %s: %w", path, err), f.Close())
 	}
@@ -78,7 +78,7 @@ func (j *Journal) Append(records ...[]byte) error {
 		starts = append(starts, j.end+int64(len(j.buf)))
 		j.buf = appendFrame(j.buf, kindData, r)
 	}
-	if j.end+int64(len(j.buf)) > j.max {
+	if j.end+int64(len(j.buf)) > j.limit {
 		return ErrFull
 	}
 	if err := j.write(); err != nil {

@@ -1,12 +1,14 @@
 package redis
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -75,8 +77,17 @@ func (c Config) Validate(prefix string) error {
 	return errors.Join(errs...)
 }
 
+// quietOnce is for the library's one logger, which all of a process shares: it writes lines of its own to standard error
+// that say less than Receiver.Changed does.
+var quietOnce sync.Once
+
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
 // client makes the client; it connects when it is first used.
 func (c Config) client() (goredis.UniversalClient, error) {
+	quietOnce.Do(func() { goredis.SetLogger(quiet{}) })
 	conf, err := c.TLS.config()
 	if err != nil {
 		return nil, err

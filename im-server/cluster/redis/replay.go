@@ -39,7 +39,7 @@ func (l *lane) keep(batch []*publishing) {
 			// It may be of this very batch: it is answered once that is on the disk, behind it.
 			fresh, records = append(fresh, p), append(records, nil)
 		default:
-			fresh, records = append(fresh, p), append(records, appendRecord(nil, &p.msg))
+			fresh, records = append(fresh, p), append(records, record(&p.msg))
 		}
 	}
 	err := l.append(records)

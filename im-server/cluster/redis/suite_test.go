@@ -17,7 +17,10 @@ import (
 	"imwatch/im-server/cluster/clustertest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// After many failures to connect the library looks for the server in a goroutine that sees a second late that it is closed.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
 
 // testConfig is for a Redis at addr, and a cluster of its own in it.
 func testConfig(addr string) Config {
@@ -70,8 +73,8 @@ func TestRedis(t *testing.T) {
 }
 
 // wipe takes a test's keys out of a Redis that others may use too.
-func wipe(t testing.TB, cfg Config) {
-	t.Helper()
+func wipe(tb testing.TB, cfg Config) {
+	tb.Helper()
 	c := goredis.NewClient(&goredis.Options{Addr: cfg.Addrs[0], Password: cfg.Password})
 	defer func() { _ = c.Close() }()
 	ctx := context.Background() // the test's own has ended

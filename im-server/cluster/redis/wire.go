@@ -85,8 +85,9 @@ func parseFeed(topic, payload string) (*cluster.Message, error) {
 	return m, nil
 }
 
-// appendRecord writes a message for the journal.
-func appendRecord(dst []byte, m *cluster.Message) []byte {
+// record writes a message for the journal.
+func record(m *cluster.Message) []byte {
+	var dst []byte
 	for _, s := range [...]string{m.Topic, head(m)} {
 		dst = binary.AppendUvarint(dst, uint64(len(s)))
 		dst = append(dst, s...)

@@ -5,7 +5,7 @@
 #   redis.sh stop        orderly stop (SIGTERM)      redis.sh kill9   crash it (SIGKILL)
 #   redis.sh wipe        stop and delete the data    redis.sh status
 # Environment (defaults): REDIS_PORT=19379 REDIS_RUN=${TMPDIR:-/tmp}/imwatch-redis/run-PORT REDIS_MEMORY=256mb
-#   REDIS_PASSWORD= (none)
+#   REDIS_PASSWORD= (none) REDIS_FSYNC=always (or everysec)
 set -euo pipefail
 port=${REDIS_PORT:-19379}
 run=${REDIS_RUN:-${TMPDIR:-/tmp}/imwatch-redis/run-$port}
@@ -31,7 +31,7 @@ bind 127.0.0.1
 port $port
 dir "$run"
 appendonly yes
-appendfsync everysec
+appendfsync ${REDIS_FSYNC:-always}
 maxmemory ${REDIS_MEMORY:-256mb}
 maxmemory-policy noeviction
 daemonize no
