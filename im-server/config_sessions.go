@@ -8,15 +8,15 @@ import (
 
 // SessionsConfig says how long sessions outlive their connections, and what is done for messages to arrive.
 type SessionsConfig struct {
-	Resume       time.Duration `yaml:"resume" doc:"how long a session whose connection was lost can be resumed"`
-	Messages     int           `yaml:"messages" doc:"messages of one session that wait for its acknowledgement; older ones are given up for a resume; at most half of limits.queue_messages"`
-	Bytes        int           `yaml:"bytes" doc:"and their bytes; at most half of limits.queue_bytes"`
-	AckEvery     time.Duration `yaml:"ack_every" doc:"clients are told to acknowledge at least so often"`
-	AckTimeout   time.Duration `yaml:"ack_timeout" doc:"time without an acknowledgement after which messages are sent again; doubled each time"`
-	Attempts     int           `yaml:"attempts" doc:"how often a message is sent before its delivery has failed"`
-	PerDevice    string        `yaml:"per_device" doc:"a second session of one device: allow, replace (the older ends) or refuse"`
-	Hello        time.Duration `yaml:"hello" doc:"time for the first envelope of a client that has to say something first"`
-	Publishers   []string      `yaml:"publishers" doc:"users that may publish to global topics"`
+	Resume       time.Duration `yaml:"resume" hot:"true" doc:"how long a session whose connection was lost can be resumed"`
+	Messages     int           `yaml:"messages" hot:"true" doc:"messages of one session that wait for its acknowledgement; older ones are given up for a resume; at most half of limits.queue_messages"`
+	Bytes        int           `yaml:"bytes" hot:"true" doc:"and their bytes; at most half of limits.queue_bytes"`
+	AckEvery     time.Duration `yaml:"ack_every" hot:"true" doc:"clients are told to acknowledge at least so often"`
+	AckTimeout   time.Duration `yaml:"ack_timeout" hot:"true" doc:"time without an acknowledgement after which messages are sent again; doubled each time"`
+	Attempts     int           `yaml:"attempts" hot:"true" doc:"how often a message is sent before its delivery has failed"`
+	PerDevice    string        `yaml:"per_device" hot:"true" doc:"a second session of one device: allow, replace (the older ends) or refuse"`
+	Hello        time.Duration `yaml:"hello" hot:"true" doc:"time for the first envelope of a client that has to say something first"`
+	Publishers   []string      `yaml:"publishers" hot:"true" doc:"users that may publish to global topics"`
 	GlobalTopics []string      `yaml:"global_topics" doc:"global topics, which everybody gets"`
 	Keep         cluster.Keep  `yaml:"keep"`
 }
