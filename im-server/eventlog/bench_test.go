@@ -3,6 +3,7 @@ package eventlog
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -99,4 +100,34 @@ func BenchmarkLine(b *testing.B) {
 			logger.WithTime(ev.Time()).WithFields(data).Warn(ev.Text(event.FieldMessage))
 		}
 	})
+}
+
+// BenchmarkFile is full disconnect lines from eight connections at once into a file, to the last byte, for each policy
+// of fsync.
+func BenchmarkFile(b *testing.B) {
+	for _, policy := range []string{FsyncNone, FsyncInterval, FsyncAlways} {
+		b.Run(policy, func(b *testing.B) {
+			c := DefaultConfig()
+			c.Path, c.Fsync = filepath.Join(b.TempDir(), "im-server.log"), policy
+			l, err := Open(c, testDeps("b00t"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			stop := runUntilStopped(b, l)
+			b.SetParallelism(8)
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					ev := l.Event()
+					fillEnd(ev, at)
+					l.End(ev, "c")
+				}
+			})
+			stop()
+			b.StopTimer()
+			if n := l.Dropped(); n != 0 {
+				b.Fatalf("%d lines were dropped", n)
+			}
+		})
+	}
 }
