@@ -200,3 +200,16 @@ func TestConfigureByAPI(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 }
+
+// BenchmarkSnapshot is one look at a connection.
+func BenchmarkSnapshot(b *testing.B) {
+	f := serve(b, testConfig(b), Deps{})
+	f.dial("u-1")
+	c := f.hub.all()[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		if v := c.snapshot(); v.User != "u-1" {
+			b.Fatal(v)
+		}
+	}
+}
