@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -132,22 +133,55 @@ func (x *session) lostBefore(t time.Time) bool {
 	return x.c == nil && x.lost.Before(t)
 }
 
+// savers is how many sessions are saved at a time where saving means to wait.
+const savers = 16
+
 // saveSessions saves what has moved. What cannot be saved is tried again the next time.
 func (s *Server) saveSessions(ctx context.Context) {
-	for _, x := range s.sessions.touched() {
-		x.mu.Lock()
-		in, ended := x.inbox, x.ended
-		x.mu.Unlock()
-		var err error
-		if in.offset > 0 {
-			err = s.cluster.SetInbox(ctx, x.user, x.device, in.epoch, in.offset)
-		}
-		if err == nil && s.shared && !ended {
-			err = s.cluster.SaveSession(ctx, x.record(), sessionTTL)
-		}
-		if s.report("saving sessions", err); err != nil {
-			s.sessions.touch(x)
-			return
+	list := s.sessions.touched()
+	var (
+		work   sync.WaitGroup
+		next   atomic.Int64
+		mu     sync.Mutex
+		failed error
+	)
+	save := func() {
+		for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
+			mu.Lock()
+			err := failed
+			mu.Unlock()
+			if err == nil {
+				err = s.saveSession(ctx, list[i])
+			}
+			if err != nil {
+				s.sessions.touch(list[i])
+				mu.Lock()
+				failed = err
+				mu.Unlock()
+			}
 		}
 	}
+	if s.shared {
+		for range min(savers, len(list)) - 1 {
+			work.Go(save)
+		}
+	}
+	save()
+	work.Wait()
+	s.report("saving sessions", failed)
+}
+
+func (s *Server) saveSession(ctx context.Context, x *session) error {
+	x.mu.Lock()
+	in, ended := x.inbox, x.ended
+	x.mu.Unlock()
+	if in.offset > 0 {
+		if err := s.cluster.SetInbox(ctx, x.user, x.device, in.epoch, in.offset); err != nil {
+			return err
+		}
+	}
+	if !s.shared || ended {
+		return nil
+	}
+	return s.cluster.SaveSession(ctx, x.record(), sessionTTL)
 }

@@ -31,8 +31,9 @@ type audience struct {
 
 	mu      sync.Mutex
 	members []*session
-	gone    bool // nobody was left, and it was taken out
-	known   bool // epoch and last are
+	gone    bool  // nobody was left, and it was taken out
+	known   bool  // epoch and last are
+	since   int64 // while they are not: when following began, milliseconds since 1970; what is older is not for these members
 	epoch   string
 	last    int64       // offset that was handed out last
 	mending bool        // a hole is being filled from the log
@@ -145,12 +146,19 @@ func (s *Server) follow(ctx context.Context, topic string, x *session) error {
 		return nil
 	}
 	page, err := s.cluster.Read(ctx, topic, math.MaxInt64, 1) // only where it stands
-	if err != nil {
+	if err != nil && s.cluster.Ready() {
 		s.unfollow(topic, x)
 		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if err != nil {
+		// This node goes on alone. What others publish meanwhile is read when they can be heard again.
+		if !a.known && a.since == 0 {
+			a.since = s.now().UnixMilli()
+		}
+		return nil
+	}
 	if !a.known && page.Epoch != "" {
 		a.known, a.epoch, a.last = true, page.Epoch, page.Last
 	}
@@ -252,7 +260,13 @@ func (a *audience) fill(s *Server, page cluster.Page, known bool) (done bool) {
 		a.last = page.First - 1
 	}
 	for i := range page.Messages {
-		a.next(&delivery{Message: &page.Messages[i]})
+		m := &page.Messages[i]
+		if m.At < a.since {
+			a.known, a.epoch, a.last = true, m.Epoch, m.Offset
+			continue
+		}
+		a.since = 0
+		a.next(&delivery{Message: m})
 	}
 	if len(page.Messages) == mendPage {
 		return false
