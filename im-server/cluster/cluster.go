@@ -66,7 +66,8 @@ type Log interface {
 	// page says so by its First; that is no error. A topic without messages has Last 0 and the Epoch "".
 	Read(ctx context.Context, topic string, after int64, limit int) (Page, error)
 	// Follow begins to hand the messages of a topic to the Receiver: all that are published after it has returned, in
-	// order; some may come twice or not at all when the connection to the log breaks, which their offsets tell.
+	// order; some may come twice or not at all when the connection to the log breaks, and some from before may come as well,
+	// which their offsets tell.
 	// Unfollow ends it. Both are cheap and may be called again.
 	Follow(ctx context.Context, topic string) error
 	Unfollow(topic string)

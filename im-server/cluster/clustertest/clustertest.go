@@ -23,6 +23,8 @@ type Space struct {
 	Advance func(d time.Duration)
 	// Now is the space's time. Not needed without Advance.
 	Now func() time.Time
+	// Late says that what was published before Follow, or Watch, may still come.
+	Late bool
 }
 
 // Factory makes a new space that keeps as much as is said. It is called often.
@@ -176,6 +178,15 @@ func (p *party) now() time.Time {
 		return time.Now()
 	}
 	return p.Now()
+}
+
+// sees says whether a node was told of these changes and no others.
+func (p *party) sees(n *node, user string, want []bool) bool {
+	got := n.seen[user]
+	if p.Late {
+		got = got[max(0, len(got)-len(want)):]
+	}
+	return slices.Equal(got, want)
 }
 
 // must fails the test on an error.

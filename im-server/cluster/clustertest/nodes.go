@@ -39,7 +39,7 @@ func testPresence(t *testing.T, f Factory) {
 					continue
 				}
 				by[user] = append(want, is)
-				n.await(t, fmt.Sprint(user, " is there: ", is), func() bool { return slices.Equal(n.seen[user], by[user]) })
+				n.await(t, fmt.Sprint(user, " is there: ", is), func() bool { return p.sees(n, user, by[user]) })
 			}
 		}
 		t.Repeat(map[string]func(*rapid.T){
@@ -99,7 +99,7 @@ func testPresence(t *testing.T, f Factory) {
 				}
 				for n, by := range watched {
 					for user, want := range by {
-						n.await(t, fmt.Sprint("what is seen of ", user), func() bool { return slices.Equal(n.seen[user], want) })
+						n.await(t, fmt.Sprint("what is seen of ", user), func() bool { return p.sees(n, user, want) })
 					}
 				}
 			},

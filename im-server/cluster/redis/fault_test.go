@@ -26,10 +26,11 @@ type realRedis struct {
 	t    *testing.T
 	dir  string
 	port string
+	args []string // beside its own
 	cmd  *exec.Cmd
 }
 
-func newRealRedis(t *testing.T) *realRedis {
+func newRealRedis(t *testing.T, args ...string) *realRedis {
 	t.Helper()
 	if os.Getenv("IMWATCH_TEST_REDIS") == "" {
 		t.Skip("IMWATCH_TEST_REDIS is not set: the test starts a redis-server of its own, where one is installed")
@@ -42,7 +43,7 @@ func newRealRedis(t *testing.T) *realRedis {
 	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r := &realRedis{t: t, dir: t.TempDir(), port: port}
+	r := &realRedis{t: t, dir: t.TempDir(), port: port, args: args}
 	r.start()
 	t.Cleanup(r.kill)
 	return r
@@ -53,8 +54,10 @@ func (r *realRedis) addr() string { return "127.0.0.1:" + r.port }
 // start returns when it answers.
 func (r *realRedis) start() {
 	r.t.Helper()
-	r.cmd = exec.CommandContext(context.Background(), "redis-server", "--port", r.port, "--bind", "127.0.0.1", "--dir", r.dir, "--save", "",
-		"--appendonly", "yes", "--appendfsync", "always", "--logfile", filepath.Join(r.dir, "log"))
+	r.cmd = exec.CommandContext(context.Background(), "redis-server", append([]string{
+		"--port", r.port, "--bind", "127.0.0.1", "--dir", r.dir, "--save", "",
+		"--appendonly", "yes", "--appendfsync", "always", "--logfile", filepath.Join(r.dir, "log"),
+	}, r.args...)...)
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}

@@ -3,7 +3,9 @@ package redis
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -65,6 +67,42 @@ func TestRedis(t *testing.T) {
 		cfg := testConfig(addr)
 		t.Cleanup(func() { wipe(t, cfg) })
 		return clustertest.Space{Node: func(node, boot string) (cluster.Cluster, error) {
+			cfg := cfg
+			cfg.Journal = filepath.Join(dir, cfg.Prefix+node+boot)
+			return New(cfg, cluster.Options{Node: node, Boot: boot, Keep: keep}, nil)
+		}}
+	})
+}
+
+// TestRedisCluster runs it on three servers that share the slots.
+func TestRedisCluster(t *testing.T) {
+	servers := make([]*realRedis, 3)
+	args := []string{"--cluster", "create"}
+	var addrs []string
+	for i := range servers {
+		servers[i] = newRealRedis(t, "--cluster-enabled", "yes")
+		addrs = append(addrs, servers[i].addr())
+	}
+	args = append(append(args, addrs...), "--cluster-yes")
+	if out, err := exec.CommandContext(t.Context(), "redis-cli", args...).CombinedOutput(); err != nil {
+		t.Fatalf("making the cluster: %v\n%s", err, out)
+	}
+	seeds := goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: addrs})
+	await(t, "all slots are served", func() bool {
+		ok := true
+		for i := range 64 {
+			ok = ok && seeds.Set(t.Context(), fmt.Sprint(i), 1, 0).Err() == nil
+		}
+		return ok
+	})
+	if err := seeds.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	clustertest.Run(t, func(keep cluster.Keep) clustertest.Space {
+		cfg := testConfig(addrs[0])
+		cfg.Addrs = addrs
+		return clustertest.Space{Late: true, Node: func(node, boot string) (cluster.Cluster, error) {
 			cfg := cfg
 			cfg.Journal = filepath.Join(dir, cfg.Prefix+node+boot)
 			return New(cfg, cluster.Options{Node: node, Boot: boot, Keep: keep}, nil)
