@@ -143,6 +143,9 @@ func (c *Cluster) do(ctx context.Context, what string, call func(context.Context
 	}
 	began := time.Now()
 	err := call(ctx)
+	if stale(err) {
+		err = call(ctx) // each call may be made twice
+	}
 	if missingScript(err) {
 		if err = c.scripts.load(ctx, c.client); err == nil {
 			err = call(ctx)

@@ -172,6 +172,7 @@ type gate struct {
 	ln    net.Listener
 	to    string
 	shut  atomic.Bool
+	bites atomic.Int64 // so many connections are closed when something is said by them
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 	work  sync.WaitGroup
@@ -207,7 +208,15 @@ func (g *gate) accept() {
 		g.mu.Lock()
 		g.conns[in], g.conns[out] = true, true
 		g.mu.Unlock()
-		g.work.Go(func() { _, _ = io.Copy(out, in); g.drop(in, out) })
+		g.work.Go(func() {
+			_, _ = io.Copy(writerFunc(func(b []byte) (int, error) {
+				if g.bites.Add(-1) >= 0 {
+					return 0, io.ErrClosedPipe
+				}
+				return out.Write(b)
+			}), in)
+			g.drop(in, out)
+		})
 		g.work.Go(func() {
 			_, _ = io.Copy(writerFunc(func(b []byte) (int, error) { return g.pass(in, b) }), out)
 			g.drop(in, out)

@@ -191,6 +191,26 @@ func TestARedisThatCannotServeIsLost(t *testing.T) {
 	}
 }
 
+// Connections that something between here and Redis has closed say nothing of Redis.
+func TestIdleConnectionsMayBeClosed(t *testing.T) {
+	server := miniredis.RunT(t)
+	g := newGate(t, server.Addr())
+	w := newWorld(t, g.ln.Addr().String())
+	w.cfg.Failures, w.cfg.Ping = 1, time.Hour
+	a := w.start("a", "1")
+	ctx := t.Context()
+	a.say("r:1", "m1") // it has begun
+	for i := range 5 {
+		g.bites.Store(1)
+		if err := a.SetInbox(ctx, "al", "phone", "e", int64(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !a.Ready() {
+		t.Error("Redis counts as lost")
+	}
+}
+
 // Only what was missed is told as lost.
 func TestABrokenFeedTellsWhatWasMissed(t *testing.T) {
 	server := miniredis.RunT(t)

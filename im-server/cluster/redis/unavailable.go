@@ -2,7 +2,9 @@ package redis
 
 import (
 	"errors"
+	"io"
 	"strings"
+	"syscall"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -33,4 +35,9 @@ func unavailable(err error) bool {
 	default:
 		return true
 	}
+}
+
+// stale says whether a connection turned out to be closed, as one that was idle for long may: another one may do.
+func stale(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
