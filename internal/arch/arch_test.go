@@ -27,7 +27,8 @@ var may = map[string][]string{
 	"im-server/hot":      {"event"},
 	"im-server/ops":      {"event", "im-server/hot"},
 	"im-server/cluster":  nil,
-	"client":             {"event", "im-server/protocol"},
+	"client":             {"event", "im-server/protocol", "client/wal"},
+	"client/wal":         nil,
 	"sim":                {"event", "client", "im-server/protocol"},
 
 	"im-server/cluster/journal":     nil,
