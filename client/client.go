@@ -7,25 +7,41 @@ import (
 	"sync"
 	"time"
 
+	"imwatch/client/wal"
 	"imwatch/event"
-	"imwatch/im-server/protocol"
-
-	"github.com/gorilla/websocket"
 )
 
-// Client is a connection to the IM server that comes back after a loss. Safe for concurrent use. Make one with [Dial];
+// Client is a session with the IM server that outlives its connections. Safe for concurrent use. Make one with [Dial];
 // end it with [Client.Close], [Client.Logout] or the context given to Dial.
 type Client struct {
-	opts Options
-	quit context.CancelFunc
-	done chan struct{}
+	opts  Options
+	queue *wal.Log
+	inbox *inbox
+	quit  context.CancelFunc
+	done  chan struct{}
+	wake  chan struct{} // holds one: the pump has to look again
 
 	mu      sync.Mutex // guards the fields below
 	link    *link      // nil: not connected
+	last    *link      // the last there was
+	sess    session
 	closing bool
-	rooms   map[string]bool // entered, to be entered again
-	serial  int64           // of ids
-	err     error           // why it ended
+	ended   bool
+	rooms   map[string]*room
+	out     *outbox
+	idle    chan struct{} // closed when out is empty; nil: nobody waits for it
+	asks    map[string]chan<- reply
+	auth    string   // id of the last auth
+	watched []string // users
+	watchOn *link    // that the server was told by
+	serial  int64    // of ids
+	err     error    // why it ended
+}
+
+// session is what the server is asked to go on with.
+type session struct {
+	id, epoch string
+	seq       int64 // of the last message that was handled
 }
 
 // Dial connects and returns when the server has said hello. The first try's failure is its error, a *HandshakeError
@@ -36,25 +52,45 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("client options: %w", err)
 	}
-	c := &Client{opts: o, done: make(chan struct{}), rooms: map[string]bool{}}
+	queue, err := o.openQueue()
+	if err != nil {
+		return nil, fmt.Errorf("client options: %w", err)
+	}
+	c := &Client{
+		opts: o, queue: queue, inbox: newInbox(), done: make(chan struct{}), wake: make(chan struct{}, 1),
+		rooms: map[string]*room{}, out: newOutbox(o.Pipeline), asks: map[string]chan<- reply{},
+	}
+	c.load()
 	var first *link
 	if !o.Persist {
-		var err error
 		if first, err = c.connect(ctx, history{attempt: 1}); err != nil {
-			return nil, err
+			return nil, errors.Join(err, queue.Close())
 		}
 		// Before Dial returns, so that the caller can send.
 		c.up(first, 1)
 	}
 	ctx, c.quit = context.WithCancel(ctx)
-	go c.run(ctx, first)
+	go c.live(ctx, first)
 	return c, nil
 }
 
-// run is the life of the client: connect, read until the end, wait, again.
-func (c *Client) run(ctx context.Context, l *link) {
+// live runs the client's goroutines until its end.
+func (c *Client) live(ctx context.Context, first *link) {
 	defer close(c.done)
 	defer c.quit()
+	var others sync.WaitGroup
+	pumping, stop := context.WithCancel(context.Background())
+	others.Go(func() { c.pump(pumping) })
+	others.Go(c.handle)
+	err := c.run(ctx, first)
+	stop()
+	c.finish(err)
+	c.inbox.close()
+	others.Wait()
+}
+
+// run connects, reads until the end, waits, and again.
+func (c *Client) run(ctx context.Context, l *link) error {
 	b := backoff{base: c.opts.BackoffBase, limit: c.opts.BackoffCap, rand: c.opts.Rand}
 	h := history{attempt: 1}
 	for {
@@ -67,17 +103,17 @@ func (c *Client) run(ctx context.Context, l *link) {
 		}
 		if l != nil {
 			end := c.serve(ctx, l)
-			life := c.opts.Now().Sub(l.since)
-			b.lived(life)
+			now := c.opts.Now()
+			life := now.Sub(l.since)
+			b.lost(now, life)
 			h.reason, h.life = end.Reason, life
 			l, err, lost = nil, end, true
 		}
 		wait, final := c.judge(ctx, err, &b)
 		c.tell(State{Lost: lost, Attempt: h.attempt, Err: err, Wait: wait, Final: final})
-		h.attempt = b.failures + 1
+		h.attempt = b.tries + 1
 		if final || !sleep(ctx, wait) {
-			c.finish(err)
-			return
+			return err
 		}
 	}
 }
@@ -102,78 +138,78 @@ func (c *Client) judge(ctx context.Context, err error, b *backoff) (wait time.Du
 	if final {
 		return 0, true
 	}
-	return b.next(min(wish, maxWish)), false
+	return b.next(c.opts.Now(), min(wish, maxWish)), false
 }
 
-// up makes the link the client's and enters its rooms again.
+// up makes the link the client's.
 func (c *Client) up(l *link, attempt int) {
 	c.mu.Lock()
-	c.link = l
-	rooms := make([]string, 0, len(c.rooms))
-	for r := range c.rooms {
-		rooms = append(rooms, r)
-	}
+	asked := c.sess.id != ""
+	c.link, c.last = l, l
+	c.sess = session{l.hello.SessionID, l.hello.Epoch, l.hello.Seq}
+	l.handled, l.acked = l.hello.Seq, l.hello.Seq
+	c.roomsAgain(l.hello.Resumed)
 	c.mu.Unlock()
-	for _, r := range rooms {
-		if err := l.send(c.roomEnvelope(protocol.TypeSubscribe, r)); err != nil {
-			c.opts.Log.WithError(err).Debug("entering a room again") // reading will say that the connection is lost
-		}
-	}
 	c.tell(State{Connected: true, Attempt: attempt, Hello: l.hello, TraceID: l.trace})
+	if asked && !l.hello.Resumed && c.opts.Handler.Gap != nil {
+		c.inbox.push(item{call: func() { c.opts.Handler.Gap(Gap{Reason: l.hello.ResumeReason}) }}, false)
+	}
+	c.look()
 }
 
 // serve reads until the connection ends, and says how it did.
 func (c *Client) serve(ctx context.Context, l *link) *CloseError {
-	stop := context.AfterFunc(ctx, func() { leave(l, event.CloseGoingAway) })
+	stop := context.AfterFunc(ctx, func() { c.leave(l, event.CloseGoingAway) })
 	err := c.receive(l)
 	stop()
-	c.mu.Lock()
-	c.link = nil
-	c.mu.Unlock()
 	if closeErr := l.ws.Close(); closeErr != nil && !errors.Is(err, closeErr) {
 		c.opts.Log.WithError(closeErr).Debug("closing the connection")
 	}
-	return classify(err)
+	c.mu.Lock()
+	c.link = nil
+	c.out.lost()
+	asks := c.asks
+	c.asks = map[string]chan<- reply{}
+	c.mu.Unlock()
+	end := classify(err)
+	for _, ask := range asks {
+		ask <- reply{err: fmt.Errorf("%w any more: %w", ErrNotConnected, end)}
+	}
+	return end
 }
 
-func (c *Client) receive(l *link) error {
-	for {
-		e, err := l.read()
-		if err != nil {
-			return err
-		}
-		if err := l.alive(); err != nil {
-			return err
-		}
-		if err := c.dispatch(l, e); err != nil {
-			return err
-		}
+// look makes the pump look again.
+func (c *Client) look() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
 	}
 }
 
-// leave says goodbye and gives the server a moment to answer; then reading ends by itself.
-func leave(l *link, r event.CloseReason) {
-	text := protocol.CloseText{Reason: r.Reason}
-	frame := websocket.FormatCloseMessage(r.Code, string(text.Append(nil)))
-	if err := l.ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(goodbye)); err != nil {
-		_ = l.ws.Close() // there is nobody to say goodbye to
-		return
-	}
-	// Closing, not a read deadline: reading moves the deadline with each message.
-	time.AfterFunc(goodbye, func() { _ = l.ws.Close() }) // as above
-}
-
-// goodbye is how long a server may take to answer a close frame.
-const goodbye = 3 * time.Second
-
-// finish is the end of the client.
+// finish is the end of the client. What is queued in a file stays there.
 func (c *Client) finish(err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.closing {
 		err = ErrClosed
 	}
-	c.err = err
+	c.err, c.ended = err, true
+	left := c.out.byID
+	c.out.byID = nil
+	c.mu.Unlock()
+	for _, o := range left {
+		c.resolve(o, result{err: c.whyEnded()})
+	}
+	if err := c.queue.Close(); err != nil {
+		c.opts.Log.WithError(err).Warn("closing the queue")
+	}
+}
+
+// whyEnded is what whoever still wants something is told.
+func (c *Client) whyEnded() error {
+	if err := c.Err(); err != nil && !errors.Is(err, ErrClosed) {
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return ErrClosed
 }
 
 func (c *Client) tell(s State) {
@@ -181,7 +217,7 @@ func (c *Client) tell(s State) {
 		c.opts.Log.WithError(s.Err).WithField("wait", s.Wait.String()).Debug("not connected")
 	}
 	if c.opts.Handler.State != nil {
-		c.opts.Handler.State(s)
+		c.inbox.push(item{call: func() { c.opts.Handler.State(s) }}, false)
 	}
 }
 
@@ -197,7 +233,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Done is closed when the client has ended for good.
+// Done is closed when the client has ended for good and the last call of its handler has returned.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
 // Err says why the client has ended: ErrClosed, *CloseError, *HandshakeError or a network error; nil while it lives.
@@ -207,11 +243,12 @@ func (c *Client) Err() error {
 	return c.err
 }
 
-// Close says goodbye to the server and ends the client. It returns when all is put away, a few seconds later at most.
-// Further calls wait for the same end.
+// Close acknowledges what was handled, says goodbye to the server and ends the client and its session. It returns when all
+// is put away, a few seconds later at most. What is queued is not waited for, see [Client.Flush]. Further calls wait for
+// the same end.
 func (c *Client) Close() error { return c.end(event.CloseNormal) }
 
-// Logout is [Client.Close] that also gives the session up.
+// Logout is [Client.Close] for a user who leaves: the server's log tells the two apart.
 func (c *Client) Logout() error { return c.end(event.CloseLogout) }
 
 func (c *Client) end(r event.CloseReason) error {
@@ -222,7 +259,7 @@ func (c *Client) end(r event.CloseReason) error {
 	switch {
 	case !first:
 	case l != nil:
-		leave(l, r)
+		c.leave(l, r)
 	default:
 		c.quit()
 	}

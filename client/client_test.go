@@ -23,6 +23,9 @@ import (
 
 const address = "ws://im.test/ws/connect"
 
+// quick is the first bound after a loss: the server is most likely restarting.
+const quick = 500 * time.Millisecond
+
 // zero is a jitter that always draws the shortest wait; nearly one the longest.
 func zero() float64      { return 0 }
 func nearlyOne() float64 { return 0.999999 }
@@ -54,7 +57,7 @@ func TestSendAndReceive(t *testing.T) {
 			}
 		})
 		var heard []string
-		note := func(format string, args ...any) { heard = append(heard, fmt.Sprintf(format, args...)) }
+		note := func(format string, args ...any) { heard = append(heard, plain(fmt.Sprintf(format, args...))) }
 		c, err := client.Dial(t.Context(), client.Options{
 			URL: address, NetDial: p.dial,
 			Handler: client.Handler{
@@ -85,16 +88,16 @@ func TestSendAndReceive(t *testing.T) {
 		do(c.Leave("r-1"))
 		do(c.Close())
 		wantSent := []string{
-			`{"v":1,"type":"echo","id":"m-1","payload":{"n":1}}`, `{"v":1,"type":"publish","id":"m-2","payload":{"to":"u-2","body":"hi"}}`,
-			`{"v":1,"type":"ack","payload":{"seq":16}}`, `{"v":1,"type":"subscribe","id":"m-3","payload":{"room":"r-1"}}`,
-			`{"v":1,"type":"publish","id":"m-4","payload":{"room":"r-1","body":{}}}`, `{"v":1,"type":"unsubscribe","id":"m-5","payload":{"room":"r-1"}}`,
+			`{"v":1,"type":"echo","id":"r-1","payload":{"n":1}}`, `{"v":1,"type":"publish","id":"m-1","payload":{"to":"u-2","body":"hi"}}`,
+			`{"v":1,"type":"ack","payload":{"seq":16}}`, `{"v":1,"type":"subscribe","id":"r-2","payload":{"room":"r-1"}}`,
+			`{"v":1,"type":"publish","id":"m-2","payload":{"room":"r-1","body":{}}}`, `{"v":1,"type":"unsubscribe","id":"r-3","payload":{"room":"r-1"}}`,
 		}
 		if diff := cmp.Diff(wantSent, got); diff != "" {
 			t.Errorf("sent (-want +got):\n%s", diff)
 		}
 		wantHeard := []string{
-			"connected true, final false", `echo m-1 {"n":1}`, "ack m-2 1", `message 16 from u-2: "hi"`, "error m-3 not_member",
-			"ack m-4 1", `message 16 from u-2: "hi"`, "connected false, final true",
+			"connected true, final false", `echo r-1 {"n":1}`, "ack m-1 1", `message 16 from u-2: "hi"`, "error r-2 not_member",
+			"ack m-2 1", "connected false, final true",
 		}
 		if diff := cmp.Diff(wantHeard, heard); diff != "" {
 			t.Errorf("heard (-want +got):\n%s", diff)
@@ -186,18 +189,18 @@ func TestReconnectRules(t *testing.T) {
 		prevReason string
 		wait       time.Duration // with the longest jitter, rounded
 	}{
-		{"drain", func(s *peer) { s.close(4001, `{"r":"drain"}`) }, true, "drain", time.Second},
-		{"drain with a wish", func(s *peer) { s.close(4001, `{"r":"drain","retry_ms":7000}`) }, true, "drain", 8 * time.Second},
-		{"a code in the range, without a text", func(s *peer) { s.close(4003, "") }, true, "slow_consumer", time.Second},
-		{"a code in the range that is not known", func(s *peer) { s.close(4400, "strange") }, true, "server_error", time.Second},
-		{"service restart", func(s *peer) { s.close(1012, "") }, true, "drain", time.Second},
+		{"drain", func(s *peer) { s.close(4001, `{"r":"drain"}`) }, true, "drain", quick},
+		{"drain with a wish", func(s *peer) { s.close(4001, `{"r":"drain","retry_ms":7000}`) }, true, "drain", 7500 * time.Millisecond},
+		{"a code in the range, without a text", func(s *peer) { s.close(4003, "") }, true, "slow_consumer", quick},
+		{"a code in the range that is not known", func(s *peer) { s.close(4400, "strange") }, true, "server_error", quick},
+		{"service restart", func(s *peer) { s.close(1012, "") }, true, "drain", quick},
 		{"never range", func(s *peer) { s.close(4504, `{"r":"kicked"}`) }, false, "kicked", 0},
 		{"never range, not known", func(s *peer) { s.close(4777, "") }, false, "server_error", 0},
 		{"replaced, though in the other range", func(s *peer) { s.close(4006, `{"r":"session_replaced"}`) }, false, "session_replaced", 0},
 		{"a reason does not open a closed range", func(s *peer) { s.close(4500, `{"r":"drain"}`) }, false, "drain", 0},
 		{"normal", func(s *peer) { s.close(1000, "") }, false, "normal", 0},
 		{"too big", func(s *peer) { s.close(1009, `{"r":"message_too_big"}`) }, false, "message_too_big", 0},
-		{"gone", func(s *peer) { s.drop() }, true, "client_gone", time.Second},
+		{"gone", func(s *peer) { s.drop() }, true, "client_gone", quick},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -233,7 +236,7 @@ func TestReconnectRules(t *testing.T) {
 				<-states
 				lost := <-states
 				var ce *client.CloseError
-				if !errors.As(lost.Err, &ce) || ce.Reason != c.prevReason || lost.Final == c.back || lost.Wait.Round(time.Second) != c.wait {
+				if !errors.As(lost.Err, &ce) || ce.Reason != c.prevReason || lost.Final == c.back || lost.Wait.Round(100*time.Millisecond) != c.wait {
 					t.Errorf("lost: %+v", lost)
 				}
 				if !c.back {
@@ -338,7 +341,7 @@ func TestShortLivesAreNotASuccess(t *testing.T) {
 				if s.Connected {
 					return
 				}
-				waits = append(waits, s.Wait.Round(time.Second))
+				waits = append(waits, s.Wait.Round(100*time.Millisecond))
 				switch len(waits) {
 				case 3:
 					life = 31 * time.Second
@@ -351,7 +354,7 @@ func TestShortLivesAreNotASuccess(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-c.Done()
-		if diff := cmp.Diff([]time.Duration{time.Second, 2 * time.Second, 4 * time.Second, time.Second, time.Second}, waits); diff != "" {
+		if diff := cmp.Diff([]time.Duration{quick, 2 * quick, 4 * quick, quick, quick}, waits); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
@@ -463,7 +466,7 @@ func TestComesBackWhole(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		want := []string{"Bearer token-1 d-1 ios 8.2", `{"v":1,"type":"subscribe","id":"m-1","payload":{"room":"r-1"}}`, "Bearer token-2 d-1 ios 8.2", `{"v":1,"type":"subscribe","id":"m-2","payload":{"room":"r-1"}}`}
+		want := []string{"Bearer token-1 d-1 ios 8.2", `{"v":1,"type":"subscribe","id":"r-1","payload":{"room":"r-1"}}`, "Bearer token-2 d-1 ios 8.2", `{"v":1,"type":"subscribe","id":"r-2","payload":{"room":"r-1"}}`}
 		if diff := cmp.Diff(want, seen); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

@@ -1,8 +1,4 @@
-// Package client is a Go client of the IM server: it connects over WebSocket, keeps the connection up, and sends and
-// receives messages.
-//
-// A [Client] comes back by itself after a loss: with exponential back-off and full jitter, when the server says so
-// where it does, and never where the server forbids it. It tells the server why the connection before ended, enters
-// its rooms again, and gives a connection up when nothing is heard for two heartbeat intervals. Messages are not kept
-// while there is no connection: sending fails then, and the caller decides.
+// Package client connects to the IM server. It comes back after a loss, with the session it had, when and as often as the
+// server's close code and hints allow; keeps what is sent in a queue until the server has acknowledged it, on the disk if
+// a file is named; and gives each received message once.
 package client

@@ -6,13 +6,35 @@ import (
 	"time"
 
 	"imwatch/event"
+	"imwatch/im-server/protocol"
 )
 
 // Errors that sending gives.
 var (
 	ErrNotConnected = errors.New("not connected") // now; the client may be on its way back
 	ErrClosed       = errors.New("client closed")
+	ErrTooBig       = errors.New("larger than the server takes")
 )
+
+// RefusedError is the server's no to what was asked of it.
+type RefusedError struct {
+	Code protocol.Code
+	Text string        // for a person
+	Ref  string        // id of what was refused
+	Wait time.Duration // before another try; 0: not said
+}
+
+func newRefused(e *protocol.Error) *RefusedError {
+	return &RefusedError{e.Code, e.Text, e.Ref, time.Duration(e.RetryMS) * time.Millisecond}
+}
+
+// Error prints code and text.
+func (e *RefusedError) Error() string { return fmt.Sprintf("refused (%s): %s", e.Code, e.Text) }
+
+// again says whether the same may be taken later.
+func (e *RefusedError) again() bool {
+	return e.Code == protocol.CodeUnavailable || e.Code == protocol.CodeRateLimited
+}
 
 // HandshakeError is a refusal by the server, or by something before it.
 type HandshakeError struct {

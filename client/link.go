@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"imwatch/event"
 	"imwatch/im-server/protocol"
 
 	"github.com/gorilla/websocket"
@@ -15,9 +17,6 @@ import (
 // readLimit bounds what is received in one message, in bytes.
 const readLimit = 1 << 20
 
-// ackEvery is how many messages are taken before they are acknowledged without waiting for a ping.
-const ackEvery = 16
-
 // link is one connection that is up. Only the client's run goroutine reads from it.
 type link struct {
 	ws    *websocket.Conn
@@ -25,12 +24,16 @@ type link struct {
 	hello protocol.Hello
 	trace string
 	since time.Time
+	heard atomic.Int64 // when something came last, by time.Now, in nanoseconds
 
 	write sync.Mutex // gorilla takes one writer at a time
 	buf   []byte     // guarded by write
 
-	got   int64 // greatest number of a message; owned by the run goroutine, as acked
-	acked int64
+	// Guarded by the client's mu.
+	handled int64     // greatest number of a message that was handled
+	acked   int64     // and of what the server was told
+	ackDue  time.Time // zero: there is nothing to tell
+	pinged  time.Time // when the server was asked for a sign of life
 }
 
 // readHello waits for the server's first envelope, and sets the watchdog up that it asks for.
@@ -47,21 +50,30 @@ func (l *link) readHello(ctx context.Context) error {
 	default:
 		return fmt.Errorf("waiting for hello: %w", classify(err))
 	}
-	hello, ok := e.Payload.(*protocol.Hello)
-	if !ok {
+	switch p := e.Payload.(type) {
+	case *protocol.Hello:
+		l.hello = *p
+	case *protocol.Error:
+		return fmt.Errorf("waiting for hello: %w", newRefused(p))
+	default:
 		return fmt.Errorf("waiting for hello: found an envelope of type %q", e.Type)
 	}
-	l.hello = *hello
 	l.ws.SetPingHandler(l.ping)
 	return l.alive()
 }
 
 // alive moves the watchdog: twice the heartbeat interval without a sign of life is the end.
 func (l *link) alive() error {
+	now := time.Now()
+	l.heard.Store(now.UnixNano())
 	if l.hello.HeartbeatMS == 0 {
 		return l.ws.SetReadDeadline(time.Time{})
 	}
-	return l.ws.SetReadDeadline(time.Now().Add(2 * time.Duration(l.hello.HeartbeatMS) * time.Millisecond))
+	return l.ws.SetReadDeadline(now.Add(2 * l.heartbeat()))
+}
+
+func (l *link) heartbeat() time.Duration {
+	return time.Duration(l.hello.HeartbeatMS) * time.Millisecond
 }
 
 func (l *link) ping(data string) error {
@@ -72,7 +84,7 @@ func (l *link) ping(data string) error {
 	if err != nil && !errors.Is(err, websocket.ErrCloseSent) {
 		return err
 	}
-	return l.ack()
+	return nil
 }
 
 // read gives the next envelope. What can't be decoded is told to the log and passed over: a newer server may say more.
@@ -82,10 +94,10 @@ func (l *link) read() (protocol.Envelope, error) {
 		if err != nil {
 			return protocol.Envelope{}, err
 		}
-		if kind != websocket.TextMessage {
+		if kind == websocket.BinaryMessage != l.opts.Codec.Binary() {
 			continue
 		}
-		e, err := l.opts.codec.Decode(data, protocol.FromServer)
+		e, err := l.opts.Codec.Decode(data, protocol.FromServer)
 		if err == nil {
 			return e, nil
 		}
@@ -93,25 +105,62 @@ func (l *link) read() (protocol.Envelope, error) {
 	}
 }
 
-// send writes one envelope. It blocks at most for the write timeout; after an error the connection is as good as gone.
+// send writes one envelope. It blocks at most for the write timeout; after an error that is not ErrTooBig the connection
+// is as good as gone.
 func (l *link) send(e protocol.Envelope) error {
 	l.write.Lock()
 	defer l.write.Unlock()
-	l.buf = l.opts.codec.Append(l.buf[:0], &e)
+	l.buf = l.opts.Codec.Append(l.buf[:0], &e)
+	if most := l.hello.MessageBytes; most > 0 && int64(len(l.buf)) > most {
+		return fmt.Errorf("sending %s: %d bytes: %w, %d", e.Type, len(l.buf), ErrTooBig, most)
+	}
 	if err := l.ws.SetWriteDeadline(time.Now().Add(l.opts.WriteTimeout)); err != nil {
 		return fmt.Errorf("sending %s: %w", e.Type, err)
 	}
-	if err := l.ws.WriteMessage(websocket.TextMessage, l.buf); err != nil {
+	kind := websocket.TextMessage
+	if l.opts.Codec.Binary() {
+		kind = websocket.BinaryMessage
+	}
+	if err := l.ws.WriteMessage(kind, l.buf); err != nil {
 		return fmt.Errorf("sending %s: %w", e.Type, err)
 	}
 	return nil
 }
 
-// ack tells the server what has arrived, if there is anything new.
-func (l *link) ack() error {
-	if l.got == l.acked {
-		return nil
+// leave tells the server what was handled, says goodbye and gives the server a moment to answer; then reading ends by
+// itself.
+func (c *Client) leave(l *link, r event.CloseReason) {
+	c.mu.Lock()
+	seq := l.unacked()
+	c.mu.Unlock()
+	if seq > 0 {
+		if err := l.send(ackOf(seq)); err != nil {
+			c.opts.Log.WithError(err).Debug("acknowledging before the end")
+		}
 	}
-	l.acked = l.got
-	return l.send(protocol.Envelope{Type: protocol.TypeAck, Payload: &protocol.AckSeq{Seq: l.got}})
+	text := protocol.CloseText{Reason: r.Reason}
+	frame := websocket.FormatCloseMessage(r.Code, string(text.Append(nil)))
+	if err := l.ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(goodbye)); err != nil {
+		_ = l.ws.Close() // there is nobody to say goodbye to
+		return
+	}
+	// Closing, not a read deadline: reading moves the deadline with each message.
+	time.AfterFunc(goodbye, func() { _ = l.ws.Close() }) // as above
+}
+
+// goodbye is how long a server may take to answer a close frame.
+const goodbye = 3 * time.Second
+
+// unacked gives the number that the server has not been told yet, and counts it as told; 0: there is none. The client's mu
+// is held.
+func (l *link) unacked() int64 {
+	if l.handled <= l.acked {
+		return 0
+	}
+	l.acked, l.ackDue = l.handled, time.Time{}
+	return l.acked
+}
+
+func ackOf(seq int64) protocol.Envelope {
+	return protocol.Envelope{Type: protocol.TypeAck, Payload: &protocol.AckSeq{Seq: seq}}
 }

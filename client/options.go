@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"time"
 
+	"imwatch/client/wal"
 	"imwatch/im-server/protocol"
 
 	"github.com/sirupsen/logrus"
@@ -21,15 +23,29 @@ import (
 type Options struct {
 	URL string // ws:// or wss://, with the path; "ws://im.example.com/ws/connect"
 
-	// Token is called before every handshake; "" sends none. It may refresh what has expired. nil: no token is sent.
+	// Token is called before every handshake and by [Client.Refresh]; "" sends none. It may refresh what has expired. nil:
+	// no token is sent.
 	Token      func(context.Context) (string, error)
-	Device     string // names this device; "": not said
+	FirstFrame bool   // the token goes into the first envelope instead of the handshake's header
+	Device     string // names this device: what it has not received waits for it; "": not said
 	Platform   string // ios, android, web, …; "": not said
 	AppVersion string // "": not said
 	UserAgent  string // "": Go's own
 	Header     http.Header
 
 	Handler Handler
+
+	// Queue is the file that messages wait in until the server has acknowledged them; its folder must be there. "": they
+	// wait in memory, and are lost with the process.
+	Queue         string
+	QueueMessages int   // that wait at one time; default 10,000
+	QueueBytes    int64 // of these; default 16 MiB
+	// Pipeline is how many messages of one conversation may be on the way to the server at one time; default 1. With more
+	// it is quicker over a slow network, but what the server refuses for now is overtaken by what follows it.
+	Pipeline int
+
+	Codec    protocol.Codec // nil: JSON
+	Compress bool           // offers permessage-deflate
 
 	HandshakeTimeout time.Duration // from dialing to the server's hello; default 10s
 	WriteTimeout     time.Duration // after which a send gives the connection up; default 10s
@@ -44,19 +60,28 @@ type Options struct {
 	NetDial func(ctx context.Context, network, address string) (net.Conn, error) // nil: net.Dialer
 	Now     func() time.Time                                                     // nil: time.Now
 	Rand    func() float64                                                       // in [0, 1), for jitter; nil: math/rand
-
-	codec protocol.Codec
 }
 
-// Handler is what a client calls with what it receives; nil functions are passed over. All calls come from one
-// goroutine, in the order of arrival: a function that blocks holds up the next message and, in the end, the
-// connection. Functions may send, but must not close the client.
+// Handler is what a client calls with what it receives; nil functions are passed over. The calls, and those of the
+// functions given to [Client.Send], come one after another from one goroutine, in the order of arrival. A function may
+// block and use the client, but must not wait for its end: meanwhile up to a thousand envelopes are held, then the
+// connection is. A message is acknowledged when Message has returned.
 type Handler struct {
-	Message func(protocol.Message, protocol.Envelope) // from a user or in a room
-	Echo    func(id string, payload json.RawMessage)
-	Ack     func(protocol.Ack)
-	Error   func(protocol.Error)
-	State   func(State)
+	Message  func(protocol.Message, protocol.Envelope) // each once, as long as it is among the last few thousand
+	Gap      func(Gap)
+	Presence func(protocol.Presence) // of a user that is watched
+	Echo     func(id string, payload json.RawMessage)
+	Ack      func(protocol.Ack)   // of whatever was sent
+	Error    func(protocol.Error) // of whatever was sent
+	State    func(State)
+}
+
+// Gap tells that messages may be missing. Exactly one of To, Room and Global says where, or Reason says why all may have a
+// gap: the session could not be resumed. Private messages are not lost by that, they wait for the device.
+type Gap struct {
+	To, Room, Global string
+	Missed           int64  // 0: not known
+	Reason           string // of the contract's resume reasons
 }
 
 // State is a change of a client's connection.
@@ -64,7 +89,7 @@ type State struct {
 	Connected bool
 	Lost      bool           // a connection was up and ended; false: a try failed
 	Attempt   int            // which try this is or was: 1, and one more for each since the last connection that lived 30s
-	Hello     protocol.Hello // when connected
+	Hello     protocol.Hello // when connected; Resumed says whether the session goes on
 	TraceID   string         // of the handshake: the server's log has it too
 	Err       error          // why not connected: *CloseError, *HandshakeError or a network error
 	Wait      time.Duration  // until the next try
@@ -72,16 +97,14 @@ type State struct {
 }
 
 func (o Options) withDefaults() Options {
-	def := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
-		}
+	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, 10*time.Second)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 10*time.Second)
+	o.BackoffBase = cmp.Or(o.BackoffBase, time.Second)
+	o.BackoffCap = cmp.Or(o.BackoffCap, 60*time.Second)
+	o.Pipeline = cmp.Or(o.Pipeline, 1)
+	if o.Codec == nil {
+		o.Codec = protocol.JSON()
 	}
-	def(&o.HandshakeTimeout, 10*time.Second)
-	def(&o.WriteTimeout, 10*time.Second)
-	def(&o.BackoffBase, time.Second)
-	def(&o.BackoffCap, 60*time.Second)
-	o.codec = protocol.JSON()
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -117,5 +140,19 @@ func (o Options) validate() error {
 			errs = append(errs, fmt.Errorf("%s: found %v, it must be more than 0s", d.name, d.d))
 		}
 	}
+	if o.Pipeline < 1 {
+		errs = append(errs, fmt.Errorf("pipeline: found %d, it must be at least 1", o.Pipeline))
+	}
+	if o.FirstFrame && o.Token == nil {
+		errs = append(errs, errors.New("first frame: there is no token to send in it"))
+	}
 	return errors.Join(errs...)
+}
+
+func (o Options) openQueue() (*wal.Log, error) {
+	q, err := wal.Open(o.Queue, wal.Options{Messages: o.QueueMessages, Bytes: o.QueueBytes})
+	if err == nil && q.Cut() > 0 {
+		o.Log.WithField("bytes", q.Cut()).Info("the end of the queue's file was not whole: its process died while writing")
+	}
+	return q, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -125,5 +126,10 @@ func (p *peer) drop() { _ = p.ws.Close() }
 // said gives an envelope as JSON, without its time.
 func said(e protocol.Envelope) string {
 	e.TS = 0
-	return string(protocol.JSON().Append(nil, &e))
+	return plain(string(protocol.JSON().Append(nil, &e)))
+}
+
+// plain gives the random part of the ids of messages a plain name.
+func plain(text string) string {
+	return regexp.MustCompile(`\b[0-9a-z]{13}-`).ReplaceAllString(text, "m-")
 }
