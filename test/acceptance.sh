@@ -19,7 +19,7 @@ export IMWATCH_TEST_KAFKA=127.0.0.1:$KAFKA_PORT IMWATCH_TEST_ES=http://127.0.0.1
 export IMWATCH_TEST_KAFKA_SCRIPT=$PWD/$kafka IMWATCH_TEST_ES_SCRIPT=$PWD/$es
 if [ $# -eq 0 ]; then
   go test -count=1 -timeout 20m ./internal/bus/... ./internal/store ./internal/store/sqlite
-  IMWATCH_TEST_REDIS_SECONDS=${REDIS_SECONDS:-60} go test -count=1 -timeout 20m ./im-server/cluster/...
+  IMWATCH_TEST_REDIS_SECONDS=${REDIS_SECONDS:-20} go test -count=1 -timeout 20m ./im-server/cluster/...
   go test -count=1 -timeout 20m ./internal/store/elastic -rapid.seed="${SEED:-20261128}" # another one with SEED=0
 fi
 go test -count=1 -timeout 40m ./test/acceptance "$@"

@@ -110,13 +110,9 @@ func (s *sender) run(ctx context.Context, t *testing.T) {
 // journal.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
 	redis := newRealRedis(t)
-	seconds := 10
-	if s, err := strconv.Atoi(os.Getenv("IMWATCH_TEST_REDIS_SECONDS")); err == nil {
-		seconds = s
-	}
 	w := newWorld(t, redis.addr())
 	w.cfg.Timeout = 500 * time.Millisecond
-	w.keep = cluster.Keep{Messages: 1_000_000, Age: time.Hour, Dedupe: time.Hour, Positions: 24 * time.Hour}
+	w.keep = faultKeep
 	var nodes [3]atomic.Pointer[testNode]
 	boot := 0
 	start := func(i int) {
@@ -127,7 +123,7 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 	for i := range nodes {
 		start(i)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), time.Duration(seconds)*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), faultTime())
 	defer stop()
 	var work sync.WaitGroup
 	senders := make([]*sender, 9)
@@ -166,19 +162,9 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 
 func check(t *testing.T, n *testNode, senders []*sender, kills, deaths int) {
 	t.Helper()
-	var p cluster.Page
-	for {
-		more, err := n.Read(context.Background(), "r:1", int64(len(p.Messages)), 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(more.Messages) == 0 {
-			break
-		}
-		p.Messages = append(p.Messages, more.Messages...)
-	}
+	messages := n.all("r:1")
 	by := map[string][]string{}
-	for i, m := range p.Messages {
+	for i, m := range messages {
 		if m.Offset != int64(i+1) {
 			t.Fatalf("message %d has the offset %d", i+1, m.Offset)
 		}
@@ -196,10 +182,33 @@ func check(t *testing.T, n *testNode, senders []*sender, kills, deaths int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, m := range n.got {
-		if m.Offset > 0 && (m.ID != p.Messages[m.Offset-1].ID || m.From != p.Messages[m.Offset-1].From) {
-			t.Fatalf("handed out as %d: %s of %s, but there stands %+v", m.Offset, m.ID, m.From, p.Messages[m.Offset-1])
+		if m.Offset > 0 && (m.ID != messages[m.Offset-1].ID || m.From != messages[m.Offset-1].From) {
+			t.Fatalf("handed out as %d: %s of %s, but there stands %+v", m.Offset, m.ID, m.From, messages[m.Offset-1])
 		}
 	}
+}
+
+// all reads a whole topic.
+func (n *testNode) all(topic string) (list []cluster.Message) {
+	n.t.Helper()
+	for {
+		page, err := n.Read(context.Background(), topic, int64(len(list)), 1000)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		if len(page.Messages) == 0 {
+			return list
+		}
+		list = append(list, page.Messages...)
+	}
+}
+
+// faultTime is how long the tests of faults go on.
+func faultTime() time.Duration {
+	if s, err := strconv.Atoi(os.Getenv("IMWATCH_TEST_REDIS_SECONDS")); err == nil {
+		return time.Duration(s) * time.Second
+	}
+	return 10 * time.Second
 }
 
 func firstDifference(a, b []string) string {
