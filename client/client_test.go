@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -326,10 +327,11 @@ func TestBackoff(t *testing.T) {
 func TestShortLivesAreNotASuccess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		life := time.Second
+		var life atomic.Int64
+		life.Store(int64(time.Second))
 		p := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			s := accept(t, w, r, 0)
-			<-time.After(life)
+			<-time.After(time.Duration(life.Load()))
 			s.close(4000, `{"r":"server_error"}`)
 		})
 		var waits []time.Duration
@@ -344,7 +346,7 @@ func TestShortLivesAreNotASuccess(t *testing.T) {
 				waits = append(waits, s.Wait.Round(100*time.Millisecond))
 				switch len(waits) {
 				case 3:
-					life = 31 * time.Second
+					life.Store(int64(31 * time.Second))
 				case 5:
 					cancel()
 				}
