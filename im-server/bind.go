@@ -153,9 +153,7 @@ func (s *Server) begin(ctx context.Context, c *conn, hello *protocol.Hello) {
 	for _, g := range s.globals {
 		s.report("following a topic", s.follow(ctx, cluster.Global+g, x))
 	}
-	if s.shared {
-		s.sessions.touch(x)
-	}
+	s.saveNow(ctx, x)
 	s.read(ctx, x, c, own, position{epoch, offset})
 }
 
@@ -177,7 +175,7 @@ func (s *Server) takeUp(ctx context.Context, c *conn, hello *protocol.Hello, has
 	for _, name := range names {
 		s.report("following a topic", s.follow(ctx, name, x))
 	}
-	s.sessions.touch(x)
+	s.saveNow(ctx, x)
 	for _, name := range names {
 		s.read(ctx, x, c, name, x.from[name])
 	}

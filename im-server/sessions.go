@@ -171,6 +171,17 @@ func (s *Server) saveSessions(ctx context.Context) {
 	s.report("saving sessions", failed)
 }
 
+// saveNow lets other nodes know a session from its first moment. Where that fails it is tried again with the others.
+func (s *Server) saveNow(ctx context.Context, x *session) {
+	if !s.shared {
+		return
+	}
+	if err := s.saveSession(ctx, x); err != nil {
+		s.report("saving sessions", err)
+		s.sessions.touch(x)
+	}
+}
+
 func (s *Server) saveSession(ctx context.Context, x *session) error {
 	x.mu.Lock()
 	in, ended := x.inbox, x.ended
