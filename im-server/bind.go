@@ -98,12 +98,13 @@ func (c *conn) bind() {
 	s, a := c.s, c.arrival
 	ctx, cancel := context.WithTimeout(context.Background(), s.conf().Timeouts.Handshake)
 	defer cancel()
-	r := s.resume(ctx, c.client.user, a.ask)
+	r := s.resume(ctx, c, a.ask)
 	fresh := r.x == nil
 	var refused *event.CloseReason
 	if fresh {
 		refused = s.admit(ctx, c)
 		r.x = s.newSession(c.client.user, c.client.device)
+		r.x.claim(c)
 	}
 	c.sess = r.x
 	c.opened = s.now()
@@ -115,23 +116,29 @@ func (c *conn) bind() {
 	c.mu.Unlock()
 	c.arrival = nil
 	s.hub.add(c)
+	var (
+		replayed int
+		lost     error
+	)
 	switch {
 	case fresh:
-		s.begin(ctx, c, hello)
+		lost = s.begin(ctx, c, hello)
 	case r.crossNode:
-		s.takeUp(ctx, c, hello, a.ask.seq)
+		lost = s.takeUp(ctx, c, hello, a.ask.seq)
+	default:
+		replayed = r.x.attach(c, hello, a.ask.seq)
+		s.readAgain(r.x)
 	}
-	old, replayed := (*conn)(nil), 0
-	if !fresh && !r.crossNode {
-		old, replayed = r.x.attach(c, hello, a.ask.seq)
-	}
-	if old != nil {
-		s.replaced(old)
+	if r.old != nil {
+		s.replaced(r.old)
 	}
 	s.logResume(c, a.ask, r, replayed)
 	s.enter(ctx, c)
 	s.wheel.add(c, s.clock())
 	switch {
+	case lost != nil:
+		s.report("following a topic", lost)
+		c.end(event.CloseStateLost, 0, lost)
 	case refused != nil:
 		c.end(*refused, 0, nil)
 	case s.draining.Load(): // between the check and now
@@ -140,45 +147,47 @@ func (c *conn) bind() {
 }
 
 // begin starts a new session: what waits in the user's inbox comes first.
-func (s *Server) begin(ctx context.Context, c *conn, hello *protocol.Hello) {
+func (s *Server) begin(ctx context.Context, c *conn, hello *protocol.Hello) error {
 	x := c.sess
 	own := cluster.User + x.user
 	epoch, offset, err := s.cluster.Inbox(ctx, x.user, x.device)
 	s.report("reading an inbox", err)
 	x.inbox = position{epoch, offset}
-	x.catch = map[string]*catchUp{own: {}}
+	x.catch = map[string]*catchUp{own: {at: x.inbox, unknown: err != nil, reading: true}}
 	s.sessions.add(x)
 	x.attach(c, hello, 0)
-	s.report("following a topic", s.follow(ctx, own, x))
-	for _, g := range s.globals {
-		s.report("following a topic", s.follow(ctx, cluster.Global+g, x))
-	}
+	err = s.followAll(ctx, x)
 	s.saveNow(ctx, x)
-	s.read(ctx, x, c, own, position{epoch, offset})
+	s.read(ctx, x, own)
+	return err
+}
+
+// followAll makes a session a member of all its topics.
+func (s *Server) followAll(ctx context.Context, x *session) error {
+	names := x.topics()
+	for _, name := range names {
+		if err := s.follow(ctx, name, x); err != nil {
+			return err
+		}
+	}
+	if x.isEnded() { // meanwhile, by another node
+		for _, name := range names {
+			s.unfollow(name, x)
+		}
+	}
+	return nil
 }
 
 // takeUp goes on with a session that another node held: what the client has not is read from the topics.
-func (s *Server) takeUp(ctx context.Context, c *conn, hello *protocol.Hello, has int64) {
+func (s *Server) takeUp(ctx context.Context, c *conn, hello *protocol.Hello, has int64) error {
 	x := c.sess
-	names := []string{cluster.User + x.user}
-	for _, g := range s.globals {
-		names = append(names, cluster.Global+g)
-	}
-	for _, r := range x.rooms {
-		names = append(names, cluster.Room+r)
-	}
-	for _, name := range names {
-		x.catch[name] = &catchUp{}
-	}
-	s.sessions.add(x)
 	x.attach(c, hello, has)
-	for _, name := range names {
-		s.report("following a topic", s.follow(ctx, name, x))
+	err := s.followAll(ctx, x)
+	s.sessions.touch(x)
+	for _, name := range x.topics() {
+		s.read(ctx, x, name)
 	}
-	s.saveNow(ctx, x)
-	for _, name := range names {
-		s.read(ctx, x, c, name, x.from[name])
-	}
+	return err
 }
 
 // admit holds a new session against what one user may have. nil: it may.

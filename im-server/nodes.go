@@ -26,6 +26,7 @@ type question struct {
 type reply struct {
 	Done    bool             `json:"done,omitempty"`
 	Session *cluster.Session `json:"session,omitempty"`
+	Gaps    map[string]int64 `json:"gaps,omitempty"`   // by topic: what its client is still to be told of
 	Reason  string           `json:"reason,omitempty"` // why a session is not handed over
 }
 
@@ -61,21 +62,22 @@ func (s *Server) ask(ctx context.Context, node string, q question) (reply, error
 	return r, nil
 }
 
-// askHolder asks the node that holds a session for it. nil: that node is gone, and the record is all there is.
-func (s *Server) askHolder(ctx context.Context, rec *cluster.Session, a ask) (*cluster.Session, string) {
+// askHolder asks the node that holds a session for it. No session: that node is gone, or does not know it any more, and
+// the record is all there is.
+func (s *Server) askHolder(ctx context.Context, rec *cluster.Session, a ask) (given reply, reason string) {
 	ctx, cancel := context.WithTimeout(ctx, s.conf().Timeouts.Ask)
 	defer cancel()
 	r, err := s.ask(ctx, rec.Node, question{Session: rec.ID, Seq: a.seq})
 	switch {
 	case err == nil && r.Reason != "":
-		return nil, r.Reason
+		return reply{}, r.Reason
 	case err == nil:
-		return r.Session, "" // nil: it does not know the session any more
+		return r, ""
 	case errors.Is(err, cluster.ErrNoReply), errors.Is(err, context.DeadlineExceeded):
-		return nil, ""
+		return reply{}, ""
 	}
 	s.report("asking another node", err)
-	return nil, event.ResumeStoreUnavailable
+	return reply{}, event.ResumeStoreUnavailable
 }
 
 // handOver gives a session to another node, and ends its connection here.
@@ -94,13 +96,22 @@ func (s *Server) handOver(q question) reply {
 	x.positions(rec, q.Seq)
 	x.mu.Lock()
 	old := x.c
+	var gaps map[string]int64
+	for _, g := range x.gaps {
+		if gaps == nil {
+			gaps = map[string]int64{}
+		}
+		gaps[g.topic] = g.missed
+	}
 	x.mu.Unlock()
 	x.end(true)
 	s.sessions.remove(x)
+	x.saving.Lock() // a record that is being written is there before the other node's
+	x.saving.Unlock() //nolint:staticcheck // there is nothing to do meanwhile
 	if old != nil {
 		s.replaced(old)
 	}
-	return reply{Session: rec}
+	return reply{Session: rec, Gaps: gaps}
 }
 
 // kickConnection ends a connection wherever it is. by is who wants it, for the log; "" if nobody does.

@@ -117,7 +117,7 @@ func (c *conn) ack(ref string) { c.reply(protocol.TypeAck, "", &protocol.Ack{Ref
 
 func handleAck(c *conn, e protocol.Envelope) error {
 	a, _ := e.Payload.(*protocol.AckSeq)
-	return c.sess.ack(a.Seq)
+	return c.sess.ack(c, a.Seq)
 }
 
 func (c *conn) logRoom(a event.Action, room string) {

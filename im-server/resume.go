@@ -21,27 +21,28 @@ const sessionTTL = 30 * time.Minute
 // resumed is what became of an ask.
 type resumed struct {
 	x         *session // nil: the client gets a new one
+	old       *conn    // that the session had on this node
 	reason    string   // why; "" where nothing was asked for
 	crossNode bool
 	offline   time.Duration // since the connection before was lost; 0: it was not
 	serverSeq int64
 }
 
-// resume finds the session that a client asks for and checks that nothing of it is lost.
-func (s *Server) resume(ctx context.Context, user string, a ask) resumed {
+// resume finds the session that a client asks for, checks that nothing of it is lost, and gives it to the connection.
+func (s *Server) resume(ctx context.Context, c *conn, a ask) resumed {
 	if a.session == "" {
 		return resumed{}
 	}
 	if x := s.sessions.get(a.session); x != nil {
-		return s.resumeHere(x, user, a)
+		return s.resumeHere(c, x, a)
 	}
 	if !s.shared {
 		return resumed{reason: event.ResumeUnknownSession}
 	}
-	return s.resumeThere(ctx, user, a)
+	return s.resumeThere(ctx, c, a)
 }
 
-func (s *Server) resumeHere(x *session, user string, a ask) resumed {
+func (s *Server) resumeHere(c *conn, x *session, a ask) resumed {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	r := resumed{serverSeq: x.seq}
@@ -49,11 +50,11 @@ func (s *Server) resumeHere(x *session, user string, a ask) resumed {
 		r.offline = s.now().Sub(x.lost)
 	}
 	switch {
-	case x.user != user:
+	case x.user != c.client.user:
 		r.reason = event.ResumeWrongUser
-	case x.ended || x.catch != nil && x.c == nil:
+	case x.ended:
 		r.reason = event.ResumeUnknownSession
-	case x.epoch != a.epoch:
+	case a.epoch != x.epoch && (x.prev == "" || a.epoch != x.prev): // a client may not have had the hello with the new one
 		r.reason = event.ResumeEpochChanged
 	case a.seq > x.seq:
 		r.reason = event.ResumeSeqAhead
@@ -62,13 +63,13 @@ func (s *Server) resumeHere(x *session, user string, a ask) resumed {
 	case r.offline > s.conf().Sessions.Resume:
 		r.reason = event.ResumeExpired
 	default:
-		r.x = x
+		r.x, r.old = x, x.claim(c)
 	}
 	return r
 }
 
 // resumeThere takes a session over that another node holds, or held.
-func (s *Server) resumeThere(ctx context.Context, user string, a ask) resumed {
+func (s *Server) resumeThere(ctx context.Context, c *conn, a ask) resumed {
 	rec, err := s.cluster.LoadSession(ctx, a.session)
 	switch {
 	case errors.Is(err, cluster.ErrUnknown):
@@ -82,7 +83,7 @@ func (s *Server) resumeThere(ctx context.Context, user string, a ask) resumed {
 		r.offline = s.now().Sub(rec.Detached)
 	}
 	switch {
-	case rec.User != user:
+	case rec.User != c.client.user:
 		r.reason = event.ResumeWrongUser
 	case rec.Epoch != a.epoch:
 		r.reason = event.ResumeEpochChanged
@@ -92,32 +93,65 @@ func (s *Server) resumeThere(ctx context.Context, user string, a ask) resumed {
 	if r.reason != "" {
 		return r
 	}
+	var gaps map[string]int64
 	if rec.Node != s.node || rec.Boot != s.boot {
 		given, reason := s.askHolder(ctx, rec, a)
 		if reason != "" {
 			r.reason = reason
 			return r
 		}
-		if given != nil {
-			rec, r.serverSeq = given, given.Seq
+		if given.Session != nil {
+			rec, r.serverSeq, gaps = given.Session, given.Session.Seq, given.Gaps
 		}
 	}
-	r.x = s.restore(rec, a)
+	if a.seq < rec.Acked {
+		r.reason = event.ResumeSeqTooOld
+		return r
+	}
+	x := s.restore(rec, a)
+	for topic, n := range gaps {
+		x.noteGap(gap{event.ActionTopicGap, topic, n})
+	}
+	x.claim(c)
+	if other := s.sessions.addFirst(x); other != nil { // another connection was quicker
+		return s.resumeHere(c, other, a)
+	}
+	r.x = x
+	s.report("saving a session", s.writeRecord(ctx, x)) // before anybody asks the node before
 	return r
 }
 
-// restore makes the session of a record, without a connection. What it has missed is still to be read.
+// restore makes the session of a record, without a connection. What it has missed is still to be read. Its epoch is a new
+// one: should the node before live after all, its numbers are not taken for these.
 func (s *Server) restore(rec *cluster.Session, a ask) *session {
 	x := &session{
-		s: s, id: rec.ID, epoch: rec.Epoch, user: rec.User, device: rec.Device, seq: a.seq, rooms: rec.Rooms,
+		s: s, id: rec.ID, epoch: newID()[:8], prev: rec.Epoch, user: rec.User, device: rec.Device, seq: a.seq, rooms: rec.Rooms,
 		ring: ring{base: a.seq}, catch: map[string]*catchUp{},
 	}
 	x.inbox = position{rec.Epochs[cluster.User+x.user], rec.Positions[cluster.User+x.user]}
-	x.from = map[string]position{}
-	for topic, offset := range rec.Positions {
-		x.from[topic] = position{rec.Epochs[topic], offset}
+	for _, topic := range x.topics() {
+		x.catch[topic] = &catchUp{at: position{rec.Epochs[topic], rec.Positions[topic]}, reading: true}
 	}
 	return x
+}
+
+// topicsOf names what a session follows.
+func topicsOf(user string, globals, rooms []string) []string {
+	names := []string{cluster.User + user}
+	for _, g := range globals {
+		names = append(names, cluster.Global+g)
+	}
+	for _, r := range rooms {
+		names = append(names, cluster.Room+r)
+	}
+	return names
+}
+
+// topics names what the session follows.
+func (x *session) topics() []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return topicsOf(x.user, x.s.globals, x.rooms)
 }
 
 // record is what another node must know of the session.
@@ -136,13 +170,7 @@ func (x *session) record() *cluster.Session {
 // behind it, or else where the topic is.
 func (x *session) positions(rec *cluster.Session, seq int64) {
 	rec.Positions, rec.Epochs = map[string]int64{}, map[string]string{}
-	names := []string{cluster.User + x.user}
-	for _, g := range x.s.globals {
-		names = append(names, cluster.Global+g)
-	}
-	for _, r := range rec.Rooms {
-		names = append(names, cluster.Room+r)
-	}
+	names := topicsOf(x.user, x.s.globals, rec.Rooms)
 	// First where the topics are: what comes meanwhile is read twice rather than not at all.
 	for _, name := range names {
 		if a := x.s.topics.of(name); a != nil {
@@ -153,6 +181,9 @@ func (x *session) positions(rec *cluster.Session, seq int64) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	for name, w := range x.catch { // the session is behind the topic
+		rec.Positions[name], rec.Epochs[name] = w.at.offset, w.at.epoch
+	}
 	for _, d := range x.ring.after(seq) {
 		if at, ok := rec.Positions[d.Topic]; d.Offset > 0 && (!ok || rec.Epochs[d.Topic] == d.Epoch && d.Offset <= at) {
 			rec.Positions[d.Topic], rec.Epochs[d.Topic] = d.Offset-1, d.Epoch

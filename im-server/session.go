@@ -18,8 +18,13 @@ type session struct {
 	user   string
 	device string
 
+	prev string // epoch with the node that held it before; "": none
+
+	saving sync.Mutex // held while the record is written: another node's must not be written over. Comes before mu.
+
 	mu    sync.Mutex // guards the fields below
 	c     *conn      // nil: its connection was lost
+	greet bool       // c has not had its hello, and is sent nothing before
 	lost  time.Time  // when
 	ended bool
 	seq   int64 // number of the last message
@@ -29,7 +34,7 @@ type session struct {
 	since int64               // clock when what waits longest was sent last
 	tries int                 // how often that was sent again
 	inbox position            // of the user's own topic: how far it is acknowledged
-	from  map[string]position // where to read the topics on, of a session that another node held
+	gaps  []gap               // that the client is still to be told of
 }
 
 // position is a place in a topic.
@@ -37,9 +42,6 @@ type position struct {
 	epoch  string
 	offset int64
 }
-
-// catchUp holds back what is published while older messages are read.
-type catchUp struct{ held []*delivery }
 
 func (s *Server) newSession(user, device string) *session {
 	return &session{s: s, id: newID(), epoch: newID()[:8], user: user, device: device}
@@ -51,8 +53,8 @@ func (x *session) deliver(d *delivery) {
 	defer x.mu.Unlock()
 	switch w := x.catch[d.Topic]; {
 	case x.ended, d.Session == x.id && d.Topic[:2] != cluster.User:
-	case w != nil:
-		w.held = append(w.held, d)
+	case w != nil && d.Offset > 0:
+		w.hold(d)
 	default:
 		x.give(d)
 	}
@@ -72,15 +74,18 @@ func (x *session) give(d *delivery) {
 	for len(x.ring.items) > most || x.ring.bytes > bytes && len(x.ring.items) > 1 {
 		x.s.metrics.delivery.settle("dropped", len(x.ring.drop(x.ring.base+1)))
 	}
-	if x.c != nil {
+	if x.c != nil && !x.greet {
 		x.c.sendDelivery(d, x.seq)
 	}
 }
 
-// ack takes the client's word that it has everything up to a number.
-func (x *session) ack(seq int64) error {
+// ack takes the client's word that it has everything up to a number. Only the connection of the session is heard.
+func (x *session) ack(c *conn, seq int64) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.c != c {
+		return nil
+	}
 	if seq > x.seq {
 		return &protocol.DecodeError{Code: protocol.CodeBadField, Field: "payload.seq", Detail: "the last message that was sent has a smaller one"}
 	}
@@ -138,7 +143,7 @@ func (x *session) retry(now int64) (due int64) {
 	conf := x.s.conf().Sessions
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.c == nil || len(x.ring.items) == 0 {
+	if x.c == nil || x.greet || len(x.ring.items) == 0 {
 		return 0
 	}
 	wait := int64(conf.AckTimeout) << x.tries
@@ -175,21 +180,36 @@ func (x *session) fail() {
 	x.s.emit(ev)
 }
 
-// attach gives the session a connection that has everything up to a number: the hello goes first, then what it has not,
-// then what comes. It gives the connection before and how many messages were sent again.
-func (x *session) attach(c *conn, hello *protocol.Hello, has int64) (old *conn, replayed int) {
+// claim makes a connection the session's, which is sent nothing before attach. It gives the connection before. x.mu is
+// held, or nobody else knows x.
+func (x *session) claim(c *conn) (old *conn) {
+	old, x.c, x.greet, x.lost = x.c, c, true, time.Time{}
+	return old
+}
+
+// attach begins to send to the connection that has claimed the session and has everything up to a number: the hello goes
+// first, then what it has not, then what comes. It gives how many messages were sent again. It does nothing when another
+// connection, or another node, has the session by now.
+func (x *session) attach(c *conn, hello *protocol.Hello, has int64) (replayed int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	old, x.c, x.lost = x.c, c, time.Time{}
+	if x.c != c || x.ended {
+		return 0
+	}
+	x.greet = false
 	x.acked(has)
 	x.since, x.tries = x.s.clock(), 0
 	hello.Seq = has
 	c.reply(protocol.TypeHello, "", hello)
+	for _, g := range x.gaps {
+		x.tellGap(g.action, g.topic, g.missed)
+	}
+	x.gaps = nil
 	rest := x.ring.after(has)
 	for i, d := range rest {
-		c.sendDelivery(d, has+1+int64(i))
+		c.sendDelivery(d, x.seq-int64(len(rest)-1-i))
 	}
-	return old, len(rest)
+	return len(rest)
 }
 
 // detach takes a connection from the session, if it is the session's, and says so.

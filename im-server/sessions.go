@@ -32,6 +32,16 @@ func (l *sessions) add(x *session) {
 	l.byID[x.id] = x
 }
 
+// addFirst is add, unless there is one of the same id, which it gives.
+func (l *sessions) addFirst(x *session) (other *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if other = l.byID[x.id]; other == nil {
+		l.byID[x.id] = x
+	}
+	return other
+}
+
 func (l *sessions) get(id string) *session {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -194,5 +204,21 @@ func (s *Server) saveSession(ctx context.Context, x *session) error {
 	if !s.shared || ended {
 		return nil
 	}
+	return s.writeRecord(ctx, x)
+}
+
+// writeRecord saves what another node must know, unless the session is no longer this node's.
+func (s *Server) writeRecord(ctx context.Context, x *session) error {
+	x.saving.Lock()
+	defer x.saving.Unlock()
+	if x.isEnded() {
+		return nil
+	}
 	return s.cluster.SaveSession(ctx, x.record(), sessionTTL)
+}
+
+func (x *session) isEnded() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.ended
 }

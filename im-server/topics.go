@@ -9,7 +9,6 @@ import (
 
 	"imwatch/event"
 	"imwatch/im-server/cluster"
-	"imwatch/im-server/protocol"
 )
 
 // topics knows which sessions of this node follow which topic. Safe for concurrent use.
@@ -199,8 +198,10 @@ func (a *audience) receive(s *Server, d *delivery) {
 // next takes a message that leaves no hole, and says so. a.mu is held.
 func (a *audience) next(d *delivery) bool {
 	switch {
-	case !a.known, a.epoch != d.Epoch:
+	case !a.known:
 		a.known, a.epoch = true, d.Epoch
+	case a.epoch != d.Epoch: // offsets began anew, at a place that the log knows
+		return false
 	case d.Offset <= a.last:
 		return true
 	case d.Offset > a.last+1:
@@ -274,6 +275,9 @@ func (a *audience) fill(s *Server, page cluster.Page, known bool) (done bool) {
 	held := a.held
 	a.held = nil
 	for i, d := range held {
+		if a.known && d.Epoch != a.epoch {
+			continue // of one that was over when the page was read
+		}
 		if !a.next(d) {
 			if d.Offset > page.Last { // published after the page was read
 				a.held = held[i:]
@@ -291,29 +295,10 @@ func (a *audience) fill(s *Server, page cluster.Page, known bool) (done bool) {
 // missed tells everybody of messages that cannot be given any more. a.mu is held.
 func (a *audience) missed(s *Server, n int64) {
 	for _, x := range a.members {
+		x.mu.Lock()
 		x.tellGap(event.ActionTopicGap, a.topic, n)
+		x.mu.Unlock()
 	}
-}
-
-// tellGap tells client and log that messages of a topic are lost to the session; 0: how many is not known.
-func (x *session) tellGap(action event.Action, topic string, n int64) {
-	c := x.connection()
-	if c == nil {
-		return
-	}
-	gap := &protocol.Gap{Missed: n}
-	gap.To, gap.Room, gap.Global = split(topic)
-	c.reply(protocol.TypeGap, "", gap)
-	ev := c.event(action)
-	ev.SetText(event.FieldTopicKind, topicKind(topic))
-	if gap.Room != "" {
-		ev.SetText(event.FieldRoomID, gap.Room)
-	}
-	if n > 1 {
-		ev.SetFloat(event.FieldSampleWeight, float64(n))
-	}
-	x.s.emit(ev)
-	x.s.metrics.delivery.gaps.Add(float64(max(1, n)))
 }
 
 func topicKind(topic string) string {
