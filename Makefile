@@ -1,5 +1,5 @@
 # make test needs Go only; make acceptance adds a real Kafka, Elasticsearch and Redis (Java 17, Maven).
-.PHONY: build test property lint generate fuzz acceptance acceptance-up acceptance-down bench demo clean
+.PHONY: build test browser property lint generate fuzz acceptance acceptance-up acceptance-down bench demo clean
 
 LINT := go tool -modfile=tools/go.mod golangci-lint
 
@@ -8,6 +8,10 @@ build:
 
 test:
 	go test -race -shuffle=on ./...
+
+# The JavaScript client in Chromium, against the real server: Node and Chromium are needed (CHROMIUM=/usr/bin/chromium).
+browser:
+	cd client/js/test && npm ci --no-audit --no-fund && npm test
 
 # What must not depend on order, splits, restarts or who does the work, drawn a thousand times. SEED repeats a run.
 SEED ?= 0
