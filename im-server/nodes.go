@@ -106,7 +106,7 @@ func (s *Server) handOver(q question) reply {
 	x.mu.Unlock()
 	x.end(true)
 	s.sessions.remove(x)
-	x.saving.Lock() // a record that is being written is there before the other node's
+	x.saving.Lock()   // a record that is being written is there before the other node's
 	x.saving.Unlock() //nolint:staticcheck // there is nothing to do meanwhile
 	if old != nil {
 		s.replaced(old)

@@ -15,11 +15,16 @@ import (
 // sharing starts a node that shares a Redis with others.
 func sharing(t *testing.T, server *miniredis.Miniredis, node string) *fixture {
 	t.Helper()
+	return sharingWith(t, server, node, Deps{})
+}
+
+func sharingWith(t *testing.T, server *miniredis.Miniredis, node string, deps Deps) *fixture {
+	t.Helper()
 	cfg := testConfig(t)
 	cfg.Node = node
 	cfg.Redis.Addrs, cfg.Redis.Journal = []string{server.Addr()}, filepath.Join(t.TempDir(), "journal")
 	cfg.Redis.Timeout, cfg.Redis.Ping = 2*time.Second, 20*time.Millisecond
-	return serve(t, cfg, Deps{})
+	return serve(t, cfg, deps)
 }
 
 func (c *client) join(room string) {
