@@ -53,17 +53,19 @@ type JWTKey struct {
 
 // LimitsConfig bounds what clients may use.
 type LimitsConfig struct {
-	Connections     int     `yaml:"connections" doc:"connections of this node"`
-	ConnectRate     float64 `yaml:"connect_rate" doc:"connects a second of one address (IPv6: one /64); 0: no limit"`
-	ConnectBurst    int     `yaml:"connect_burst" doc:"connects of one address at once"`
-	MessageBytes    int     `yaml:"message_bytes" doc:"size of one message from a client, in bytes"`
-	QueueBytes      int     `yaml:"queue_bytes" doc:"bytes waiting for one slow client before it is closed"`
-	QueueMessages   int     `yaml:"queue_messages" doc:"messages waiting for one slow client before it is closed"`
-	Rooms           int     `yaml:"rooms" doc:"rooms of one connection"`
-	UserConnections int     `yaml:"user_connections" doc:"connections of one user; 0: no limit"`
-	MessageRate     float64 `yaml:"message_rate" doc:"messages a second of one connection; 0: no limit"`
-	MessageBurst    int     `yaml:"message_burst" doc:"messages of one connection at once"`
-	Errors          int     `yaml:"errors" doc:"messages of one connection that are refused before it is closed"`
+	Connections     int           `yaml:"connections" doc:"connections of this node"`
+	ConnectRate     float64       `yaml:"connect_rate" doc:"connects a second of one address (IPv6: one /64); 0: no limit"`
+	ConnectBurst    int           `yaml:"connect_burst" doc:"connects of one address at once"`
+	MessageBytes    int           `yaml:"message_bytes" doc:"size of one message from a client, in bytes"`
+	QueueBytes      int           `yaml:"queue_bytes" doc:"bytes waiting for one slow client before it is closed"`
+	QueueMessages   int           `yaml:"queue_messages" doc:"messages waiting for one slow client before it is closed"`
+	Rooms           int           `yaml:"rooms" doc:"rooms of one connection"`
+	Idle            time.Duration `yaml:"idle" doc:"time without a message from a client (answers to pings are none) after which it is closed; 0: no limit"`
+	MaxLifetime     time.Duration `yaml:"max_lifetime" doc:"age at which a connection is sent away to come back, less up to a tenth; 0: no limit"`
+	UserConnections int           `yaml:"user_connections" doc:"connections of one user; 0: no limit"`
+	MessageRate     float64       `yaml:"message_rate" doc:"messages a second of one connection; 0: no limit"`
+	MessageBurst    int           `yaml:"message_burst" doc:"messages of one connection at once"`
+	Errors          int           `yaml:"errors" doc:"messages of one connection that are refused before it is closed"`
 }
 
 // HeartbeatConfig says how dead peers are found.

@@ -31,6 +31,7 @@ type conn struct {
 	watching []string // users; guarded by the watchers
 
 	lastRx     atomic.Int64 // clock when anything was received
+	lastSaid   atomic.Int64 // clock when a message was; 0: none was
 	bytesIn    atomic.Int64
 	bytesOut   atomic.Int64
 	messagesIn atomic.Int64

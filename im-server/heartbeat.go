@@ -65,6 +65,9 @@ func (s *Server) visit(c *conn, now int64) (due int64) {
 	if again := c.sess.retry(now); again != 0 {
 		due = min(due, again)
 	}
+	if over := s.stay(c, now); over != 0 {
+		due = min(due, over)
+	}
 	return due
 }
 

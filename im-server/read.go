@@ -41,6 +41,7 @@ func (c *conn) readMessage(op int, r io.Reader) {
 		return
 	}
 	c.alive()
+	c.lastSaid.Store(c.s.clock())
 	c.messagesIn.Add(1)
 	c.bytesIn.Add(n)
 	c.s.counts.in.Add(1)
