@@ -201,19 +201,17 @@ func (s *Server) admit(ctx context.Context, c *conn) *event.CloseReason {
 	if s.report("reading who is there", err); err != nil {
 		return nil // rather one too many than nobody
 	}
-	if most > 0 && len(devices) >= most {
+	var same []cluster.Device // of this device, unless it may have several
+	if c.client.device != "" && perDevice != perDeviceAllow {
+		same = slices.DeleteFunc(slices.Clone(devices), func(d cluster.Device) bool { return d.Device != c.client.device })
+	}
+	switch {
+	case len(same) > 0 && perDevice == perDeviceRefuse:
+		return &event.CloseDeviceConflict
+	case most > 0 && len(devices)-len(same) >= most: // those that are replaced make room
 		return &event.CloseUserLimit
 	}
-	if c.client.device == "" || perDevice == perDeviceAllow {
-		return nil
-	}
-	for _, d := range devices {
-		if d.Device != c.client.device {
-			continue
-		}
-		if perDevice == perDeviceRefuse {
-			return &event.CloseDeviceConflict
-		}
+	for _, d := range same {
 		s.kickConnection(ctx, d, event.CloseSessionReplaced, "")
 	}
 	return nil
