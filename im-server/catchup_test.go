@@ -121,7 +121,7 @@ func TestGapsWaitForAConnection(t *testing.T) {
 	a := f.topics.of(cluster.Room + "r")
 	for _, n := range []int64{2, 3} {
 		a.mu.Lock()
-		a.missed(f.Server, n)
+		a.missed(n)
 		a.mu.Unlock()
 	}
 	bo = f.dialWith("bo", nil, fmt.Sprintf("?session_id=%s&epoch=%s&seq=0", bo.hello.SessionID, bo.hello.Epoch))

@@ -217,7 +217,7 @@ func TestFrames(t *testing.T) {
 		var wire []byte
 		want := []string{string(codec.Append(nil, &e)), string(body), string(codec.Append(nil, &e))}
 		for i := range frames {
-			n := 0
+			var n int
 			if wire, n = appendFrame(wire, &frames[i], codec); n != len(want[i]) {
 				t.Errorf("%d bytes are said to be %d", len(want[i]), n)
 			}

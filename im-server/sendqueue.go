@@ -1,8 +1,6 @@
 package imserver
 
 import (
-	"slices"
-
 	"github.com/gorilla/websocket"
 
 	"imwatch/im-server/protocol"
@@ -53,12 +51,6 @@ func (q *sendQueue) len() int { return len(q.frames) + q.flight.frames }
 
 func (q *sendQueue) push(f frame) {
 	q.frames = append(q.frames, f)
-	q.bytes += f.size()
-}
-
-// first puts a frame before all that waits.
-func (q *sendQueue) first(f frame) {
-	q.frames = slices.Insert(q.frames, 0, f)
 	q.bytes += f.size()
 }
 

@@ -241,7 +241,7 @@ func (s *Server) mend(ctx context.Context, a *audience) {
 			return
 		}
 		a.mu.Lock()
-		done := a.fill(s, page, known)
+		done := a.fill(page, known)
 		a.mu.Unlock()
 		if done {
 			return
@@ -250,14 +250,14 @@ func (s *Server) mend(ctx context.Context, a *audience) {
 }
 
 // fill hands out a page, and then what was held, and says whether that is all. a.mu is held.
-func (a *audience) fill(s *Server, page cluster.Page, known bool) (done bool) {
+func (a *audience) fill(page cluster.Page, known bool) (done bool) {
 	if known && page.Epoch != "" && page.Epoch != a.epoch {
-		a.missed(s, 0)
+		a.missed(0)
 		a.epoch, a.last = page.Epoch, 0 // what was asked for is of an epoch that is over
 		return false
 	}
 	if known && page.First > a.last+1 {
-		a.missed(s, page.First-1-a.last)
+		a.missed(page.First-1-a.last)
 		a.last = page.First - 1
 	}
 	for i := range page.Messages {
@@ -283,7 +283,7 @@ func (a *audience) fill(s *Server, page cluster.Page, known bool) (done bool) {
 				a.held = held[i:]
 				return false
 			}
-			a.missed(s, d.Offset-1-a.last)
+			a.missed(d.Offset-1-a.last)
 			a.last = d.Offset - 1
 			a.next(d)
 		}
@@ -293,7 +293,7 @@ func (a *audience) fill(s *Server, page cluster.Page, known bool) (done bool) {
 }
 
 // missed tells everybody of messages that cannot be given any more. a.mu is held.
-func (a *audience) missed(s *Server, n int64) {
+func (a *audience) missed(n int64) {
 	for _, x := range a.members {
 		x.mu.Lock()
 		x.tellGap(event.ActionTopicGap, a.topic, n)

@@ -120,7 +120,7 @@ func (w *writer) release(to *sync.Pool) {
 func (c *conn) writeBatch(w *writer, limit time.Duration) error {
 	w.buf, w.sizes = w.buf[:0], w.sizes[:0]
 	for i := range w.batch {
-		size := 0
+		var size int
 		w.buf, size = appendFrame(w.buf, &w.batch[i], c.codec.Codec)
 		w.sizes = append(w.sizes, size)
 	}
