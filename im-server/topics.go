@@ -257,7 +257,7 @@ func (a *audience) fill(page cluster.Page, known bool) (done bool) {
 		return false
 	}
 	if known && page.First > a.last+1 {
-		a.missed(page.First-1-a.last)
+		a.missed(page.First - 1 - a.last)
 		a.last = page.First - 1
 	}
 	for i := range page.Messages {
@@ -283,7 +283,7 @@ func (a *audience) fill(page cluster.Page, known bool) (done bool) {
 				a.held = held[i:]
 				return false
 			}
-			a.missed(d.Offset-1-a.last)
+			a.missed(d.Offset - 1 - a.last)
 			a.last = d.Offset - 1
 			a.next(d)
 		}
