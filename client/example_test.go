@@ -16,7 +16,7 @@ import (
 
 // demoServer stands for your server. It takes a token for the name of its user.
 func demoServer() (url string, stop func()) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
@@ -78,7 +78,7 @@ func ExampleClient_Send() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // a folder of temporary files
 	ctx := context.Background()
 	o := client.Options{URL: "ws://127.0.0.1:1/ws/connect", Token: tokenOf("ann"), Persist: true, Queue: filepath.Join(dir, "queue")}
 	offline, err := client.Dial(ctx, o)

@@ -123,7 +123,7 @@ func TestAcknowledging(t *testing.T) {
 				return
 			}
 			var first, last int64
-			if _, err := fmt.Sscan(strings.Trim(string(e.Payload.(*protocol.Echo).Body), `{"n":}`), &first, &last); err != nil {
+			if _, err := fmt.Sscan(strings.Trim(string(e.Payload.(*protocol.Echo).Body), `{"n:}`), &first, &last); err != nil {
 				t.Error(err)
 			}
 			for seq := first; seq <= last; seq++ {

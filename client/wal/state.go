@@ -54,9 +54,9 @@ func replay(data []byte) (s *state, good int) {
 	return s, good
 }
 
-// appendAll writes the records of a file that holds no more than the state.
-func (s *state) appendAll(dst []byte) []byte {
-	dst = record{kindHead, s.next, []byte(s.prefix)}.append(dst)
+// whole gives the records of a file that holds no more than the state.
+func (s *state) whole() []byte {
+	dst := record{kindHead, s.next, []byte(s.prefix)}.append(nil)
 	for _, n := range slices.Sorted(maps.Keys(s.entries)) {
 		dst = record{kindAdd, n, s.entries[n]}.append(dst)
 	}

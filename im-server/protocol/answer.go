@@ -3,7 +3,7 @@ package protocol
 // AckSeq is the client's ack: it has every message up to Seq.
 type AckSeq struct{ Seq int64 }
 
-func (p *AckSeq) walk(c coder) { c.number(field{num: 1, name: "seq", need: true}, &p.Seq) }
+func (p *AckSeq) walk(c coder) { c.number(field{num: 1, name: "seq", need: true, zero: true}, &p.Seq) }
 
 func (p *AckSeq) check() error { return nil }
 
@@ -17,7 +17,7 @@ type Ack struct {
 
 func (p *Ack) walk(c coder) {
 	c.text(field{num: 1, name: "ref", max: MaxID, need: true}, &p.Ref)
-	c.number(field{num: 2, name: "delivered", need: true}, &p.Delivered)
+	c.number(field{num: 2, name: "delivered", need: true, zero: true}, &p.Delivered)
 	c.flag(field{num: 3, name: "duplicate"}, &p.Duplicate)
 	c.flag(field{num: 4, name: "unstored"}, &p.Unstored)
 }

@@ -9,6 +9,7 @@ type field struct {
 	max  int    // bytes that a text may have
 	most int    // entries that a list may have
 	need bool   // it must be there, and is written even if it is empty
+	zero bool   // it may be 0, which Protobuf does not write: there it need not be there
 	free bool   // a text for people: it may have any character, and none
 }
 

@@ -1,14 +1,19 @@
 package protocol
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/tinylib/msgp/msgp"
+	"google.golang.org/protobuf/encoding/protowire"
 	"pgregory.net/rapid"
 )
 
@@ -231,7 +236,7 @@ func TestWhatIsAppendedIsDecoded(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s: %v", whole, err)
 				}
-				if diff := cmp.Diff(want, got); diff != "" {
+				if diff := cmp.Diff(want, got, sameJSON()); diff != "" {
 					t.Fatalf("envelope (-want +got):\n%s", diff)
 				}
 				if diff := cmp.Diff(string(whole), string(c.AppendNumbered(nil, c.Split(&want), want.Seq))); diff != "" {
@@ -241,6 +246,137 @@ func TestWhatIsAppendedIsDecoded(t *testing.T) {
 		})
 	}
 }
+
+// sameJSON compares JSON by what it says.
+func sameJSON() cmp.Option {
+	isJSON := func(p cmp.Path) bool { return p.Last().Type() == reflect.TypeFor[json.RawMessage]() }
+	return cmp.FilterPath(isJSON, cmp.Transformer("json", func(raw json.RawMessage) (v any) {
+		if raw == nil {
+			return nil
+		}
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return err.Error()
+		}
+		return v
+	}))
+}
+
+// TestEachCodecSaysTheSame takes an envelope through all codecs, one after another.
+func TestEachCodecSaysTheSame(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		from := rapid.SampledFrom([]Side{FromClient, FromServer}).Draw(t, "from")
+		want := genEnvelope(from).Draw(t, "envelope")
+		got := want
+		for _, c := range rapid.Permutation(Codecs()).Draw(t, "codecs") {
+			var err error
+			wire := c.Append(nil, &got)
+			if got, err = c.Decode(wire, from); err != nil {
+				t.Fatalf("%s of %x: %v", c.Name(), wire, err)
+			}
+		}
+		if diff := cmp.Diff(want, got, sameJSON()); diff != "" {
+			t.Fatalf("envelope (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestBinaryCodecsRefuse(t *testing.T) {
+	t.Parallel()
+	pack := func(dst []byte, v any) []byte {
+		b, err := msgp.AppendIntf(dst, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	envelope := func(payload map[string]any) []byte {
+		return pack(nil, map[string]any{"v": 1, "type": "publish", "id": "i", "payload": payload})
+	}
+	proto := func(num protowire.Number, b []byte) []byte { return publishInProtobuf(t, num, b) }
+	for _, tt := range []struct {
+		c     Codec
+		data  []byte
+		code  Code
+		where string
+	}{
+		{MessagePack(), nil, CodeBadFormat, ""},
+		{MessagePack(), []byte{0x93}, CodeBadFormat, ""},
+		{MessagePack(), pack(nil, map[string]any{"v": 2, "type": "ping"}), CodeUnsupportedVersion, "v"},
+		{MessagePack(), append(pack(nil, map[string]any{"v": 1, "type": "ping"}), 0), CodeBadFormat, ""},
+		{MessagePack(), pack(nil, map[string]any{"v": 1, "type": "pong", "x": 1}), CodeUnknownField, "x"},
+		{MessagePack(), []byte{0x82, 0xa1, 'v', 1, 0xa1, 'v', 1}, CodeDuplicateField, "v"},
+		{MessagePack(), []byte{0xdf, 0xff, 0xff, 0xff, 0xff}, CodeUnknownField, ""},
+		{MessagePack(), []byte{0x81, 0xa1, 'v', 0xdd, 0xff, 0xff, 0xff, 0xff}, CodeBadFormat, "v"},
+		{MessagePack(), append([]byte{0x81, 0xa1, 'v'}, bytes.Repeat([]byte{0x91}, 10_000)...), CodeBadFormat, "v"},
+		{MessagePack(), envelope(map[string]any{"to": "u", "body": []byte{1}}), CodeBadField, "payload.body"},
+		{MessagePack(), envelope(map[string]any{"to": "u", "body": math.NaN()}), CodeBadField, "payload.body"},
+		{MessagePack(), envelope(map[string]any{"to": 5, "body": 1}), CodeBadField, "payload.to"},
+		{MessagePack(), envelope(map[string]any{"to": "\xff", "body": 1}), CodeBadFormat, "payload.to"},
+		{MessagePack(), envelope(map[string]any{"to": "u", "data": "x"}), CodeBadField, "payload.data"},
+		{MessagePack(), envelope(map[string]any{"to": "u", "body": 1, "y": 1}), CodeUnknownField, "payload.y"},
+		{Protobuf(), nil, CodeMissingField, "v"},
+		{Protobuf(), []byte{0xff}, CodeBadFormat, ""},
+		{Protobuf(), []byte{0x08, 2}, CodeUnsupportedVersion, "v"},
+		{Protobuf(), []byte{0x08, 1, 0x08, 1}, CodeDuplicateField, "v"},
+		{Protobuf(), []byte{0x08, 1, 0x10, 99}, CodeUnknownType, "type"},
+		{Protobuf(), []byte{0x08, 1, 0x10, 4, 0x30, 1}, CodeUnknownField, ""},
+		{Protobuf(), proto(24, []byte{0x2a, 0}), CodeMissingField, "payload"},
+		{Protobuf(), proto(24, []byte{0x08, 1}), CodeBadField, "payload.to"},
+		{Protobuf(), proto(24, []byte{0x0a, 1, 'u', 0x0a, 1, 'u'}), CodeDuplicateField, "payload.to"},
+		{Protobuf(), proto(24, []byte{0x0a, 1, 'u', 0x22, 1, '{'}), CodeBadField, "payload.body"},
+		{Protobuf(), proto(24, []byte{0x0a, 1, 'u', 0x22, 1, '1', 0x48, 1}), CodeUnknownField, "payload"},
+		{Protobuf(), proto(23, nil), CodeBadField, "payload"},
+	} {
+		_, err := tt.c.Decode(tt.data, FromClient)
+		if f, ok := errors.AsType[*DecodeError](err); !ok || f.Code != tt.code || f.Field != tt.where {
+			t.Errorf("%s of %x: %#v, want %s at %q", tt.c.Name(), tt.data[:min(len(tt.data), 60)], err, tt.code, tt.where)
+		}
+	}
+}
+
+// publishInProtobuf is a publish in Protobuf with this payload.
+func publishInProtobuf(t *testing.T, num protowire.Number, payload []byte) []byte {
+	t.Helper()
+	b := []byte{0x08, 1, 0x10, 9, 0x1a, 1, 'i'}
+	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), payload)
+}
+
+// fuzzBinary holds that decoding never panics, and that what it takes comes back the same.
+func fuzzBinary(f *testing.F, c Codec) {
+	f.Helper()
+	for _, line := range []string{
+		`{"v":1,"type":"ping"}`, `{"v":1,"type":"publish","id":"m","payload":{"to":"u","body":[1,-2,2.5,{"a":"x","b":[true,null]}]}}`,
+		`{"v":1,"type":"ack","payload":{"seq":4}}`, `{"v":1,"type":"presence","id":"p","payload":{"users":["a","b"],"watch":true}}`,
+		`{"v":1,"type":"publish","id":"m","payload":{"to":"u","data":"AAE="}}`, `{"v":1,"type":"echo","payload":{"a":{}}}`,
+	} {
+		e, err := JSON().Decode([]byte(line), FromClient)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(c.Append(nil, &e))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, from := range []Side{FromClient, FromServer} {
+			e, err := c.Decode(data, from)
+			if err != nil {
+				continue
+			}
+			for _, through := range Codecs() {
+				again, err := through.Decode(through.Append(nil, &e), from)
+				if err != nil {
+					t.Fatalf("%x through %s: %v", data, through.Name(), err)
+				}
+				if diff := cmp.Diff(e, again, sameJSON()); diff != "" {
+					t.Fatalf("%x changed through %s:\n%s", data, through.Name(), diff)
+				}
+			}
+		}
+	})
+}
+
+func FuzzMessagePack(f *testing.F) { fuzzBinary(f, MessagePack()) }
+func FuzzProtobuf(f *testing.F)    { fuzzBinary(f, Protobuf()) }
 
 // FuzzJSON holds that decoding never panics, that what it takes encoding/json takes, and that encoding and decoding
 // again changes nothing.
@@ -275,23 +411,25 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-func BenchmarkJSON(b *testing.B) {
-	line := []byte(`{"v":1,"type":"publish","id":"m-123456","ts":1763719200123,"payload":{"room":"r-1","body":{"text":"` + strings.Repeat("x", 64) + `"}}}`)
-	c := JSON()
-	b.Run("decode", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := c.Decode(line, FromClient); err != nil {
-				b.Fatal(err)
+func BenchmarkCodecs(b *testing.B) {
+	in := Envelope{Type: TypePublish, ID: "m-123456", TS: 1763719200123, Payload: &Publish{Room: "r-1", Body: json.RawMessage(`{"text":"` + strings.Repeat("x", 64) + `"}`)}}
+	out := Envelope{Type: TypeMessage, ID: "m-123456", TS: 1763719200123, Payload: &Message{From: "u-1", Room: "r-1", Body: json.RawMessage(`{"text":"` + strings.Repeat("x", 64) + `"}`)}}
+	for _, c := range Codecs() {
+		wire := c.Append(nil, &in)
+		b.Run(c.Name()+"/decode", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := c.Decode(wire, FromClient); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
-	b.Run("append", func(b *testing.B) {
-		e := Envelope{Type: TypeMessage, ID: "m-123456", TS: 1763719200123, Payload: &Message{From: "u-1", Room: "r-1", Body: json.RawMessage(`{"text":"` + strings.Repeat("x", 64) + `"}`)}}
-		var buf []byte
-		b.ReportAllocs()
-		for b.Loop() {
-			buf = c.Append(buf[:0], &e)
-		}
-	})
+		})
+		b.Run(c.Name()+"/append", func(b *testing.B) {
+			var buf []byte
+			b.ReportAllocs()
+			for b.Loop() {
+				buf = c.Append(buf[:0], &out)
+			}
+		})
+	}
 }

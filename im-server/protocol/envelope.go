@@ -134,6 +134,7 @@ const (
 	MaxName  = 128     // bytes of a user's, a room's, a device's or a topic's name
 	MaxToken = 8 << 10 // bytes of a token
 	MaxUsers = 100     // users that one presence asks about
+	MaxDepth = 100     // lists and objects within one another in a body
 )
 
 // Envelope is one message on the wire. The zero Envelope is not valid: it has no type.
@@ -162,4 +163,4 @@ type Codec interface {
 }
 
 // Codecs gives all codecs, JSON first.
-func Codecs() []Codec { return []Codec{JSON()} }
+func Codecs() []Codec { return []Codec{JSON(), MessagePack(), Protobuf()} }

@@ -51,7 +51,7 @@ func decodePayload(e *Envelope, raw []byte, from Side) error {
 	p := e.Type.payload(from)
 	if echo, ok := p.(*Echo); ok {
 		echo.Body, e.Payload = raw, p
-		return nil
+		return echo.check()
 	}
 	if p == nil {
 		if raw != nil && from == FromClient && len(raw) > 2 {

@@ -79,7 +79,7 @@ type Echo struct{ Body json.RawMessage }
 
 func (p *Echo) walk(c coder) { c.object(field{num: 1, name: "body"}, &p.Body) }
 
-func (p *Echo) check() error { return nil }
+func (p *Echo) check() error { return checkDepth("payload", p.Body) }
 
 // Room is what subscribe and unsubscribe are about.
 type Room struct{ Room string }
@@ -142,6 +142,24 @@ func checkContent(what, to, room, global string, body, data []byte) error {
 		return fault(CodeMissingField, "payload", "a %s has one of to, room and global", what)
 	case (body == nil) == (data == nil):
 		return fault(CodeMissingField, "payload", "a %s has either body or data", what)
+	}
+	return checkDepth("payload.body", body)
+}
+
+// checkDepth bounds what it costs to write a JSON value in another format.
+func checkDepth(field string, raw []byte) error {
+	depth := 0
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
+			i = skipString(raw, i) - 1
+		case '{', '[':
+			if depth++; depth > MaxDepth {
+				return fault(CodeBadField, field, "nested more than %d deep", MaxDepth)
+			}
+		case '}', ']':
+			depth--
+		}
 	}
 	return nil
 }
