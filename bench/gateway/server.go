@@ -88,7 +88,7 @@ func (s *server) awaitReady(ctx context.Context) error {
 // stop ends the server and puts its folder away.
 func (s *server) stop() error {
 	_ = s.cmd.Process.Signal(syscall.SIGKILL) // it may have ended
-	<-s.done
+	<-s.done                                  //nolint:errcheck // killed
 	return os.RemoveAll(s.dir)
 }
 

@@ -31,10 +31,13 @@ func (d *describer) flag(f field, _ *bool)    { *d = append(*d, described{field:
 func (d *describer) value(f field, _ *json.RawMessage) {
 	*d = append(*d, described{field: f, kind: "value"})
 }
+
 func (d *describer) object(f field, _ *json.RawMessage) {
 	*d = append(*d, described{field: f, kind: "object"})
 }
-func (d *describer) bytes(f field, _ *[]byte)   { *d = append(*d, described{field: f, kind: "bytes"}) }
+
+func (d *describer) bytes(f field, _ *[]byte) { *d = append(*d, described{field: f, kind: "bytes"}) }
+
 func (d *describer) texts(f field, _ *[]string) { *d = append(*d, described{field: f, kind: "texts"}) }
 
 func (d *describer) records(f field, v records) {
