@@ -28,9 +28,10 @@ type Changelog struct {
 	slot      int // for the next state
 }
 
-// slots go round in pairs: an owner writes into the two of a pair in turn, and the next one takes the next pair.
+// slots go round in pairs: an owner writes into the two of a pair in turn, and the next one takes the next pair, but never
+// that of the last whole state: owners that die before they have written one must not come round to it.
 const (
-	slots = 8
+	slots = 10
 	pairs = slots / 2
 )
 
@@ -104,7 +105,11 @@ func (c *Changelog) Load(ctx context.Context) ([]byte, error) {
 			break
 		}
 	}
-	if err := c.claim(ctx, (seen.pair+1)%pairs); err != nil {
+	pair := (seen.pair + 1) % pairs
+	if seen.best != nil && seen.best.slot/2 == pair {
+		pair = (pair + 1) % pairs
+	}
+	if err := c.claim(ctx, pair); err != nil {
 		return nil, fmt.Errorf("taking over the state of %s: %w", c.name, err)
 	}
 	if seen.best == nil {
