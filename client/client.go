@@ -25,6 +25,7 @@ type Client struct {
 	link    *link      // nil: not connected
 	last    *link      // the last there was
 	sess    session
+	over    bool // the server has ended the session before
 	closing bool
 	ended   bool
 	rooms   map[string]*room
@@ -107,6 +108,9 @@ func (c *Client) run(ctx context.Context, l *link) error {
 			life := now.Sub(l.since)
 			b.lost(now, life)
 			h.reason, h.life = end.Reason, life
+			if end.Fresh {
+				c.forget()
+			}
 			l, err, lost = nil, end, true
 		}
 		wait, final := c.judge(ctx, err, &b)
@@ -141,10 +145,18 @@ func (c *Client) judge(ctx context.Context, err error, b *backoff) (wait time.Du
 	return b.next(c.opts.Now(), min(wish, maxWish)), false
 }
 
+// forget lets the next connection begin a new session.
+func (c *Client) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sess, c.over = session{}, true
+}
+
 // up makes the link the client's.
 func (c *Client) up(l *link, attempt int) {
 	c.mu.Lock()
-	asked := c.sess.id != ""
+	asked, over := c.sess.id != "" || c.over, c.over
+	c.over = false
 	c.link, c.last = l, l
 	c.sess = session{l.hello.SessionID, l.hello.Epoch, l.hello.Seq}
 	l.handled, l.acked = l.hello.Seq, l.hello.Seq
@@ -152,9 +164,17 @@ func (c *Client) up(l *link, attempt int) {
 	c.mu.Unlock()
 	c.tell(State{Connected: true, Attempt: attempt, Hello: l.hello, TraceID: l.trace})
 	if asked && !l.hello.Resumed && c.opts.Handler.Gap != nil {
-		c.inbox.push(item{call: func() { c.opts.Handler.Gap(Gap{Reason: l.hello.ResumeReason}) }}, false)
+		c.inbox.push(item{call: func() { c.opts.Handler.Gap(Gap{Reason: gapReason(l.hello.ResumeReason, over)}) }}, false)
 	}
 	c.look()
+}
+
+// gapReason says why there may be one.
+func gapReason(said string, over bool) string {
+	if over {
+		return event.ResumeUnknownSession
+	}
+	return said
 }
 
 // serve reads until the connection ends, and says how it did.

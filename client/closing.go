@@ -42,7 +42,7 @@ func closedBy(code int, text string) *CloseError {
 	if err != nil {
 		return e
 	}
-	e.Wait = time.Duration(ct.RetryMS) * time.Millisecond
+	e.Wait, e.Fresh = time.Duration(ct.RetryMS)*time.Millisecond, ct.Fresh
 	if r, ok := event.CloseReasonByName(ct.Reason); ok {
 		e.Reason = r.Reason
 		e.Retry = e.Retry && r.Retry != event.RetryNever

@@ -68,6 +68,7 @@ type CloseError struct {
 	Reason string        // of the contract's close reasons: the server's word, else what the loss looks like from here
 	Retry  bool          // whether to come back
 	Wait   time.Duration // the server's wish; 0: not said
+	Fresh  bool          // the session is over with the connection
 	Cause  error         // of a loss; nil: the server closed in order
 }
 

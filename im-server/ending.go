@@ -62,6 +62,7 @@ func (c *conn) beginEnd(r event.CloseReason, retry time.Duration, err error) boo
 		c.discard() // it would not be taken
 	}
 	text := protocol.CloseText{Reason: r.Reason, RetryMS: retry.Milliseconds()}
+	text.Fresh = !c.s.shared && r.Reason == event.CloseDrain.Reason // nobody has the session when this node is gone
 	c.pushClose(websocket.FormatCloseMessage(r.Code, string(text.Append(nil))))
 	c.readUntil(c.s.conf().Timeouts.Close)
 	return true

@@ -38,13 +38,14 @@
     get again() { return this.code === "unavailable" || this.code === "rate_limited"; }
   }
 
-  /** judgeClose says what the end of a connection means: {code, reason, retry, waitMS}. */
+  /** judgeClose says what the end of a connection means: {code, reason, retry, waitMS, fresh}. */
   function judgeClose(code, text) {
     const end = { code, reason: REASONS[code] || "server_error", waitMS: 0 };
     end.retry = [1001, 1005, 1006, 1011, 1012, 1013].includes(code) || (code >= 4000 && code < 4500);
     try {
       const said = JSON.parse(text || "{}");
       if (typeof said.r === "string" && said.r) end.reason = said.r;
+      end.fresh = said.fresh === true; // the session is over with the connection
       if (said.retry_ms > 0) end.waitMS = Math.min(Number(said.retry_ms), MAX_WISH);
     } catch { /* a text of something else */ }
     if (STAY_AWAY.has(end.reason)) end.retry = false;
@@ -231,7 +232,7 @@
       if (inFrame) q.wait = 1;
       else if (token) q.token = token;
       const s = this.session;
-      if (s && !inFrame) Object.assign(q, { session_id: s.id, epoch: s.epoch, seq: s.seq });
+      if (s && !s.over && !inFrame) Object.assign(q, { session_id: s.id, epoch: s.epoch, seq: s.seq });
       for (const [name, value] of Object.entries(q)) if (value !== "") url.searchParams.set(name, value);
       let ws;
       try {
@@ -246,7 +247,7 @@
       ws.onopen = () => {
         if (!inFrame) return;
         const payload = { token };
-        if (s) Object.assign(payload, { session_id: s.id, epoch: s.epoch, seq: s.seq });
+        if (s && !s.over) Object.assign(payload, { session_id: s.id, epoch: s.epoch, seq: s.seq });
         this.write(link, { type: "auth", payload });
       };
       ws.onmessage = (m) => this.received(link, m.data);
@@ -306,6 +307,7 @@
       for (const name of Object.keys(this.timers)) this.timer(name);
       const attempt = this.history.attempt;
       const final = this.closing || !end.retry;
+      if (end.fresh && this.session) this.session.over = true;
       const waitMS = final ? 0 : this.backoff.next(Date.now(), end.waitMS);
       this.history.attempt = this.backoff.tries + 1;
       this.emit("state", { connected: false, lost, attempt, end, waitMS, final });

@@ -120,7 +120,7 @@ func TestAClientPassesOverWhatIsNew(t *testing.T) {
 
 func TestCloseText(t *testing.T) {
 	t.Parallel()
-	for _, want := range []CloseText{{Reason: "drain", RetryMS: 1834}, {Reason: "heartbeat_timeout"}} {
+	for _, want := range []CloseText{{Reason: "drain", RetryMS: 1834}, {Reason: "heartbeat_timeout"}, {Reason: "drain", RetryMS: 1, Fresh: true}} {
 		text := string(want.Append(nil))
 		got, err := ParseCloseText(text)
 		if err != nil {

@@ -42,6 +42,7 @@ const maxCloseText = 123
 type CloseText struct {
 	Reason  string // close reason of the contract
 	RetryMS int64  // come back after so many milliseconds; 0: not said
+	Fresh   bool   // the session is over with the connection: do not ask for it
 }
 
 // Append appends the text.
@@ -51,6 +52,9 @@ func (c *CloseText) Append(dst []byte) []byte {
 	if c.RetryMS > 0 {
 		dst = append(dst, `,"retry_ms":`...)
 		dst = strconv.AppendInt(dst, c.RetryMS, 10)
+	}
+	if c.Fresh {
+		dst = append(dst, `,"fresh":true`...)
 	}
 	return append(dst, '}')
 }
@@ -70,6 +74,8 @@ func ParseCloseText(text string) (CloseText, error) {
 			c.Reason, err = name(raw, key, MaxID)
 		case "retry_ms":
 			c.RetryMS, err = natural(raw, key)
+		case "fresh":
+			c.Fresh = string(raw) == "true"
 		}
 		return err
 	})
