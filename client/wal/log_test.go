@@ -21,7 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type platter struct {
 	written []byte
 	durable int
-	fail    error // of the next append
+	fail    error // of the next write
+	renamed bool  // a replace that fails has put the new file in its place all the same
 }
 
 func (p *platter) append(data []byte, sync bool) error {
@@ -37,8 +38,11 @@ func (p *platter) append(data []byte, sync bool) error {
 }
 
 func (p *platter) replace(data []byte) error {
-	p.written, p.durable = slices.Clone(data), len(data)
-	return nil
+	err := p.fail
+	if p.fail = nil; err == nil || p.renamed {
+		p.written, p.durable = slices.Clone(data), len(data)
+	}
+	return err
 }
 
 func (p *platter) close() error { return nil }
@@ -113,7 +117,7 @@ func TestCrashes(t *testing.T) {
 				reopen()
 			default:
 				if rapid.Bool().Draw(t, "while adding") {
-					disk.fail = errors.New("no power")
+					disk.fail, disk.renamed = errors.New("no power"), rapid.Bool().Draw(t, "renamed")
 					if _, err := l.Add([]byte("half")); err == nil {
 						t.Fatal("what is not on the disk was promised")
 					}
