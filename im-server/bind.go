@@ -134,7 +134,7 @@ func (c *conn) bind() {
 	}
 	s.logResume(c, a.ask, r, replayed)
 	s.enter(ctx, c)
-	s.wheel.add(c, s.clock())
+	s.beginBeat(c)
 	switch {
 	case lost != nil:
 		s.report("following a topic", lost)

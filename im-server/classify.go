@@ -59,10 +59,14 @@ const (
 	classDeadline   = "timeout"
 	classProtocol   = "protocol"
 	classLocal      = "closed_local"
+	classStalled    = "stalled"
 	classOther      = "other"
 )
 
 func errorClass(err error) string {
+	if _, stalled := errors.AsType[*stallError](err); stalled {
+		return classStalled
+	}
 	closed, isClose := errors.AsType[*websocket.CloseError](err)
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isClose && closed.Code == websocket.CloseAbnormalClosure:

@@ -68,13 +68,6 @@ type LimitsConfig struct {
 	Errors          int           `yaml:"errors" doc:"messages of one connection that are refused before it is closed"`
 }
 
-// HeartbeatConfig says how dead peers are found.
-type HeartbeatConfig struct {
-	Interval  time.Duration `yaml:"interval" doc:"time between two pings"`
-	Timeout   time.Duration `yaml:"timeout" doc:"time without a sign of life that ends a connection"`
-	MaxMissed int           `yaml:"max_missed" doc:"pings in a row without a pong that end a connection"`
-}
-
 // TimeoutsConfig bounds how long peers may take.
 type TimeoutsConfig struct {
 	Handshake time.Duration `yaml:"handshake" doc:"time to send the request's headers, and to check the token"`
@@ -105,7 +98,7 @@ func DefaultConfig() Config {
 			Connections: 50_000, ConnectRate: 10, ConnectBurst: 50, MessageBytes: 64 << 10, QueueBytes: 1 << 20,
 			QueueMessages: 4096, Rooms: 100, MessageRate: 1000, MessageBurst: 2000, Errors: 100,
 		},
-		Heartbeat: HeartbeatConfig{Interval: 30 * time.Second, Timeout: 90 * time.Second, MaxMissed: 3},
+		Heartbeat: defaultHeartbeat(),
 		Timeouts:  TimeoutsConfig{Handshake: 5 * time.Second, Write: 10 * time.Second, Publish: 3 * time.Second, Ask: 2 * time.Second, Close: 2 * time.Second},
 		Drain:     DrainConfig{Timeout: 30 * time.Second, Rate: 500, RetryMin: 500 * time.Millisecond, RetryMax: 3 * time.Second},
 		Sessions:  defaultSessions(),

@@ -75,9 +75,7 @@ func (c *conn) settle(r event.CloseReason, err error) bool {
 	}
 	now := c.s.clock()
 	c.ending.begun, c.ending.reason, c.ending.err, c.ending.phase = true, r, err, c.phase()
-	c.ending.at = evidence{
-		rxAge: now - c.lastRx.Load(), pongAge: c.beat.pongAge(now), queueAge: c.out.age(now), queueBytes: c.out.bytes,
-	}
+	c.ending.at = c.evidence(now)
 	return true
 }
 
@@ -147,7 +145,7 @@ func (c *conn) finish(err error) {
 	c.waitWriter(0)
 	c.s.hub.remove(c)
 	if bound {
-		c.s.wheel.remove(c)
+		c.s.endBeat(c)
 		c.logEnd()
 		c.unbind()
 	} else {

@@ -208,6 +208,14 @@ func (f *fixture) check() {
 	if n := f.slots.Load(); n != 0 {
 		f.t.Errorf("%d places are still held", n)
 	}
+	for st := beatNew; st < beatStates; st++ {
+		if n := f.metrics.beat.in[st].Load(); n != 0 {
+			f.t.Errorf("%d connections are still counted as %s", n, beatStateNames[st])
+		}
+	}
+	if n := f.wheel.len(); n != 0 {
+		f.t.Errorf("%d are still on the wheel", n)
+	}
 	if n := f.queuedBytes.Load(); n != 0 {
 		f.t.Errorf("%d bytes are still counted as queued", n)
 	}

@@ -1,7 +1,11 @@
 package imserver
 
 import (
+	"fmt"
+	"hash/maphash"
+	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -10,82 +14,188 @@ import (
 	"imwatch/im-server/ops"
 )
 
-// heartbeat is what a connection knows of its pings. Guarded by the connection's mu; times are of the server's clock.
-type heartbeat struct {
-	nextPing int64
-	number   uint32 // of the last ping, from 1
-	answered uint32 // highest number that came back
-	sentAt   int64  // of the last ping, when it was written
-	lastPong int64  // 0: none yet
-	rtt      int64  // of the last answer
-	missed   int    // in a row
+// beginBeat puts a new connection on the wheel. Its first ping comes after a part of the interval that differs from one
+// connection to the next, so that those who come together are not pinged together.
+func (s *Server) beginBeat(c *conn) {
+	now, p := s.clock(), s.conf().Heartbeat.pace()
+	first := now + rand.Int64N(p.base) //nolint:gosec // a spread, not a secret
+	c.mu.Lock()
+	c.beat.begin(&p, first)
+	c.turnState(beatNew)
+	c.mu.Unlock()
+	s.wheel.add(&c.place, c, first)
 }
 
-// pongAge is how long ago the last pong came; -1: none did.
-func (h *heartbeat) pongAge(now int64) int64 {
-	if h.lastPong == 0 {
-		return -1
-	}
-	return now - h.lastPong
+// endBeat takes a connection from the wheel.
+func (s *Server) endBeat(c *conn) {
+	s.wheel.remove(&c.place)
+	c.mu.Lock()
+	c.turnState(beatNone)
+	c.mu.Unlock()
+}
+
+// turnState notes the state of the heartbeat. c.mu is held.
+func (c *conn) turnState(to beatState) {
+	c.s.metrics.beat.move(c.beat.state, to)
+	c.beat.state = to
 }
 
 // visit is what the wheel does with a connection: it notes a missed pong, ends a dead connection, sends the next ping,
 // and gives the time of the next visit.
-func (s *Server) visit(c *conn, now int64) (due int64) {
-	hb := s.conf().Heartbeat
-	silent := now - c.lastRx.Load()
-	c.mu.Lock()
-	if c.ending.begun {
-		c.mu.Unlock()
-		return now + int64(hb.Interval)
+func (c *conn) visit(now int64) (due int64) {
+	p := c.s.conf().Heartbeat.pace()
+	v := c.judge(&p, now)
+	if v.ending {
+		return v.due
 	}
-	b := &c.beat
-	missed := now >= b.nextPing && b.number != b.answered
-	if missed {
-		b.missed++
+	if v.missed {
+		c.s.metrics.beat.missed.Inc()
+		c.logHeartbeat(event.ActionHeartbeatMissed, &v)
 	}
-	dead := b.missed >= hb.MaxMissed || silent >= int64(hb.Timeout)
-	if now >= b.nextPing && !dead {
-		b.number++
-		b.sentAt = 0
-		b.nextPing = max(b.nextPing, now-int64(hb.Interval)) + int64(hb.Interval) // a late visit does not shift the next
-		c.push(frame{op: websocket.PingMessage, data: strconv.AppendUint(nil, uint64(b.number), 10)})
-	}
-	state := *b
-	c.mu.Unlock()
-	if missed {
-		s.metrics.missed.Inc()
-		s.logHeartbeat(c, event.ActionHeartbeatMissed, state, now, silent)
-	}
-	if dead {
-		s.logHeartbeat(c, event.ActionHeartbeatTimeout, state, now, silent)
+	switch {
+	case v.dead:
+		c.logHeartbeat(event.ActionHeartbeatTimeout, &v)
 		c.end(event.CloseHeartbeatTimeout, 0, nil)
+	case v.stall != nil && c.end(event.CloseSlowConsumer, 0, v.stall):
+		c.s.metrics.beat.stalled.Inc()
 	}
-	due = min(state.nextPing, now-silent+int64(hb.Timeout))
 	if again := c.sess.retry(now); again != 0 {
-		due = min(due, again)
+		v.due = min(v.due, again)
 	}
-	if over := s.stay(c, now); over != 0 {
-		due = min(due, over)
+	if over := c.s.stay(c, now); over != 0 {
+		v.due = min(v.due, over)
 	}
-	return due
+	return v.due
 }
 
-func (s *Server) logHeartbeat(c *conn, a event.Action, b heartbeat, now, silent int64) {
-	ev := c.event(a)
-	ev.SetInt(event.FieldHeartbeatMissed, int64(b.missed))
-	ev.SetInt(event.FieldHeartbeatInterval, s.conf().Heartbeat.Interval.Milliseconds())
-	if b.rtt > 0 {
-		ev.SetFloat(event.FieldHeartbeatRTT, milliseconds(b.rtt))
-	}
-	unacked := c.sess.unacked()
+// verdict is what a visit finds.
+type verdict struct {
+	ending bool // it is ending already
+	missed bool
+	dead   bool
+	stall  error     // why the client is given up though it is there
+	beat   heartbeat // after it
+	waited int64     // interval that ended with it
+	at     evidence
+	due    int64 // next visit
+}
+
+// judge looks at a connection and pings it when that is due.
+func (c *conn) judge(p *pace, now int64) (v verdict) {
+	silent := now - c.lastRx.Load()
 	c.mu.Lock()
-	at := evidence{rxAge: silent, pongAge: b.pongAge(now), queueAge: c.out.age(now), queueBytes: c.out.bytes}
-	c.mu.Unlock()
-	at.describe(ev)
-	ev.SetInt(event.FieldMessageUnacked, unacked)
+	defer c.mu.Unlock()
+	if c.ending.begun {
+		return verdict{ending: true, due: now + p.base}
+	}
+	b := &c.beat
+	b.every = min(max(b.every, p.least), p.base) // the configuration may have changed
+	v.waited = b.waited
+	pings := now >= b.next
+	v.missed = pings && b.miss()
+	v.dead = b.dead(p, silent)
+	v.stall = c.lookAtDrain(p, now)
+	if v.missed || v.dead {
+		v.at = c.evidence(now)
+	}
+	if pings && !v.dead && v.stall == nil {
+		c.s.metrics.beat.late.Observe(time.Duration(now - b.next).Seconds())
+		c.s.metrics.beat.every.Observe(time.Duration(b.waited).Seconds())
+		b.ping(p, now, rand.Float64()) //nolint:gosec // a spread, not a secret
+		c.push(frame{op: websocket.PingMessage, data: c.pingText(nil, b.number)})
+	}
+	c.turnState(b.current(p))
+	v.beat = *b
+	v.due = min(b.next, now-silent+p.timeout)
+	if end := b.drain.at + p.stall; b.drain.at != 0 && end > now {
+		v.due = min(v.due, end)
+	}
+	return v
+}
+
+// lookAtDrain finds the client that is there and takes nothing: bytes wait, in our queue or in the socket, none was
+// taken for too long, and pongs or the acknowledgements of its TCP say that this is not the network's doing. c.mu is held.
+func (c *conn) lookAtDrain(p *pace, now int64) error {
+	b := &c.beat
+	there := b.missed == 0 && b.lastPong != 0
+	waits, taken := c.out.bytes, uint64(c.bytesOut.Load()) //nolint:gosec // a count is not negative
+	st, ok := readSocket(c.ws.NetConn())
+	if ok {
+		waits, taken = waits+st.unsent, st.acked
+	}
+	still := b.drain.look(now, waits, taken)
+	if ok {
+		there = st.ackAge < max(still, int64(time.Second))
+	}
+	if p.stall == 0 || still < p.stall || !there {
+		return nil
+	}
+	return &stallError{waits: waits, still: time.Duration(still)}
+}
+
+// stallError is the end of a client that is there and takes nothing.
+type stallError struct {
+	waits int
+	still time.Duration
+}
+
+func (e *stallError) Error() string {
+	return fmt.Sprintf("nothing of %d bytes was taken for %v, though the client is there", e.waits, e.still.Round(time.Millisecond))
+}
+
+func (c *conn) logHeartbeat(a event.Action, v *verdict) {
+	ev := c.event(a)
+	ev.SetInt(event.FieldHeartbeatMissed, int64(v.beat.missed))
+	ev.SetInt(event.FieldHeartbeatInterval, v.waited/int64(time.Millisecond))
+	if v.beat.rtt > 0 {
+		ev.SetFloat(event.FieldHeartbeatRTT, milliseconds(v.beat.rtt))
+	}
+	v.at.describe(ev)
+	ev.SetInt(event.FieldMessageUnacked, c.sess.unacked())
 	ev.SetText(event.FieldEventReason, event.CloseHeartbeatTimeout.Reason)
-	s.emit(ev)
+	c.s.emit(ev)
+}
+
+// evidence is the state of the connection now. c.mu is held.
+func (c *conn) evidence(now int64) evidence {
+	at := evidence{rxAge: now - c.lastRx.Load(), pongAge: c.beat.pongAge(now), queueAge: c.out.age(now), queueBytes: c.out.bytes}
+	if c.beat.missed > 0 || c.beat.drain.at != 0 { // what the socket holds waits for the client as well
+		if st, ok := readSocket(c.ws.NetConn()); ok {
+			at.queueBytes += st.unsent
+		}
+		if c.beat.drain.at != 0 {
+			at.queueAge = max(at.queueAge, now-c.beat.drain.at)
+		}
+	}
+	return at
+}
+
+// pingText appends what a ping carries: its number, and a mark that cannot be guessed, so that its pong proves that it
+// was read.
+func (c *conn) pingText(dst []byte, number uint32) []byte {
+	dst = strconv.AppendUint(dst, uint64(number), 10)
+	dst = append(dst, '.')
+	return strconv.AppendUint(dst, c.pingMark(number), 36)
+}
+
+func (c *conn) pingMark(number uint32) uint64 {
+	return maphash.Comparable(c.s.seed, pingKey{c.id, number}) >> 24
+}
+
+type pingKey struct {
+	conn   string
+	number uint32
+}
+
+// readPong gives the number of a ping that a pong answers; false: it is no answer to a ping of ours.
+func (c *conn) readPong(data string) (number uint32, ok bool) {
+	text, mark, _ := strings.Cut(data, ".")
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		return 0, false
+	}
+	m, err := strconv.ParseUint(mark, 36, 64)
+	return uint32(n), err == nil && m == c.pingMark(uint32(n))
 }
 
 // onPing answers a ping of the client. The read goroutine calls it.
@@ -96,35 +206,38 @@ func (c *conn) onPing(data string) error {
 	return nil
 }
 
-// onPong takes a pong: the answer to a ping of ours, or a mere sign of life. The read goroutine calls it.
+// onPong takes a pong: the answer to a ping of ours, or a mere sign of life, as RFC 6455 allows. The read goroutine calls
+// it.
 func (c *conn) onPong(data string) error {
 	c.alive()
 	c.follow(ops.DirIn, "pong", len(data))
-	n, err := strconv.ParseUint(data, 10, 32)
-	if err != nil {
-		return nil //nolint:nilerr // RFC 6455 allows a pong that nobody asked for
+	number, ok := c.readPong(data)
+	if !ok {
+		return nil
 	}
-	now := c.s.clock()
+	now, p := c.s.clock(), c.s.conf().Heartbeat.pace()
 	c.mu.Lock()
 	b := &c.beat
-	number := uint32(n)
-	answer := number > b.answered && number <= b.number
-	last := answer && number == b.number && b.sentAt != 0
-	if answer {
-		b.answered, b.missed, b.lastPong = number, 0, now
+	before := b.next
+	rtt, answer := b.pong(&p, number, now)
+	next, waited, last := b.next, b.waited, b.rtt
+	if answer && !c.ending.begun {
+		b.drain.stalled = false
+		c.turnState(b.current(&p))
 	}
-	if last {
-		b.rtt = now - b.sentAt
-	}
-	rtt := b.rtt
 	c.mu.Unlock()
-	if last {
-		c.s.metrics.rtt.Observe(time.Duration(rtt).Seconds())
+	if next < before {
+		c.s.wheel.sooner(&c.place, next)
+	}
+	if rtt > 0 {
+		c.s.metrics.beat.rtt.Observe(time.Duration(rtt).Seconds())
 	}
 	if answer && c.s.debug() {
 		ev := c.event(event.ActionHeartbeat)
-		ev.SetFloat(event.FieldHeartbeatRTT, milliseconds(rtt))
-		ev.SetInt(event.FieldHeartbeatInterval, c.s.conf().Heartbeat.Interval.Milliseconds())
+		if last > 0 {
+			ev.SetFloat(event.FieldHeartbeatRTT, milliseconds(last))
+		}
+		ev.SetInt(event.FieldHeartbeatInterval, waited/int64(time.Millisecond))
 		c.s.emit(ev)
 	}
 	return nil

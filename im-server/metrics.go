@@ -15,8 +15,7 @@ type metrics struct {
 	handshakeSeconds prometheus.Histogram
 	disconnects      *prometheus.CounterVec // reason, initiator
 	unclassified     prometheus.Counter
-	rtt              prometheus.Histogram
-	missed           prometheus.Counter
+	beat             beatMetrics
 	messages         *prometheus.CounterVec // direction
 	in, out          prometheus.Counter     // of messages
 	rejected         *prometheus.CounterVec // code
@@ -32,8 +31,6 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		handshakeSeconds: histogram("handshake_seconds", "Time from the request to the open connection.", prometheus.ExponentialBuckets(0.0001, 4, 9)),
 		disconnects:      counters("disconnects_total", "Connections that ended, by close reason and initiator.", "reason", "initiator"),
 		unclassified:     counter("unclassified_ends_total", "Ends by an error that is not known; a defect."),
-		rtt:              histogram("heartbeat_rtt_seconds", "Round trip of a ping.", prometheus.ExponentialBuckets(0.0005, 2, 14)),
-		missed:           counter("heartbeat_missed_total", "Intervals that passed without a pong."),
 		messages:         counters("messages_total", "Envelopes by direction: in, out.", "direction"),
 		rejected:         counters("messages_rejected_total", "Envelopes that were refused, by error code.", "code"),
 		slow:             counter("slow_consumers_total", "Connections whose send queue passed its limit."),
@@ -45,14 +42,14 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		m.disconnects.WithLabelValues(r.Reason, r.Initiator)
 	}
 	collectors := []prometheus.Collector{
-		m.handshakes, m.handshakeSeconds, m.disconnects, m.unclassified, m.rtt, m.missed, m.messages, m.rejected, m.slow, m.panics,
+		m.handshakes, m.handshakeSeconds, m.disconnects, m.unclassified, m.messages, m.rejected, m.slow, m.panics,
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "open"}, func() float64 { return float64(s.hub.count()) }),
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "handshake"}, func() float64 { return float64(s.pending.Load()) }),
 		gauge("sessions", "Sessions, those without a connection included.", nil, func() float64 { return float64(s.sessions.count()) }),
 		gauge("send_queue_bytes", "Bytes waiting to be sent to all clients.", nil, func() float64 { return float64(s.queuedBytes.Load()) }),
 	}
 	var errs []error
-	for _, c := range slices.Concat(collectors, m.delivery.collectors(), s.log.Collectors(), s.reloading.collectors(), s.watch.collectors()) {
+	for _, c := range slices.Concat(collectors, m.beat.make(s), m.delivery.collectors(), s.log.Collectors(), s.reloading.collectors(), s.watch.collectors()) {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)

@@ -81,17 +81,21 @@ func (s *Server) started() {
 }
 
 // safeVisit keeps the wheel turning whatever one connection does.
-func (s *Server) safeVisit(c *conn, now int64) (due int64) {
+func (s *Server) safeVisit(owner timed, now int64) (due int64) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked(&c.client, p)
+			var client *clientInfo
+			if c, ok := owner.(*conn); ok {
+				client = &c.client
+			}
+			s.panicked(client, p)
 			due = now + int64(s.conf().Heartbeat.Interval)
 		}
 	}()
 	if s.draining.Load() {
 		return now + int64(s.conf().Heartbeat.Interval) // it has its end before it
 	}
-	return s.visit(c, now)
+	return owner.visit(now)
 }
 
 // settle tells the cluster the last of this node.

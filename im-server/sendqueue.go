@@ -1,6 +1,8 @@
 package imserver
 
 import (
+	"slices"
+
 	"github.com/gorilla/websocket"
 
 	"imwatch/im-server/protocol"
@@ -32,6 +34,9 @@ func (f *frame) isMessage() bool {
 	return f.op == websocket.TextMessage || f.op == websocket.BinaryMessage
 }
 
+// isBeat says whether the frame is a ping or a pong.
+func (f *frame) isBeat() bool { return f.op == websocket.PingMessage || f.op == websocket.PongMessage }
+
 // sendQueue is what waits to be written to one client, what is being written included. The zero sendQueue is empty and
 // holds no memory: an idle connection has none. Not safe for concurrent use.
 type sendQueue struct {
@@ -54,6 +59,35 @@ func (q *sendQueue) push(f frame) {
 	q.bytes += f.size()
 }
 
+// urgent queues a ping or a pong before all messages that wait. Of several pongs only the last is kept, as RFC 6455
+// section 5.5.3 allows, and of pings too: a flood of them takes no memory. It gives by how much the queue has grown.
+func (q *sendQueue) urgent(f frame) (grown int) {
+	i := 0
+	for ; i < len(q.frames) && q.frames[i].isBeat(); i++ {
+		if old := &q.frames[i]; old.op == f.op {
+			grown = f.size() - old.size()
+			old.data = f.data
+			q.bytes += grown
+			return grown
+		}
+	}
+	q.frames = slices.Insert(q.frames, i, f)
+	q.bytes += f.size()
+	return f.size()
+}
+
+// oldest is the clock when the first that waits was queued. There must be one.
+func (q *sendQueue) oldest() int64 {
+	at := q.frames[0].at
+	for i := range q.frames { // pings and pongs have passed by what is older
+		at = min(at, q.frames[i].at)
+		if !q.frames[i].isBeat() {
+			break
+		}
+	}
+	return at
+}
+
 // take appends the frames of one write to batch: up to most bytes, at least one frame, and nothing behind a close. The
 // writer calls landed when they were written or given up.
 func (q *sendQueue) take(batch []frame, most int) []frame {
@@ -68,7 +102,7 @@ func (q *sendQueue) take(batch []frame, most int) []frame {
 	if n == 0 {
 		return batch
 	}
-	q.flight = flight{frames: n, bytes: bytes, at: q.frames[0].at}
+	q.flight = flight{frames: n, bytes: bytes, at: q.oldest()}
 	batch = append(batch, q.frames[:n]...)
 	if n == len(q.frames) {
 		q.frames = nil
@@ -99,7 +133,7 @@ func (q *sendQueue) age(now int64) int64 {
 	case q.flight.frames != 0:
 		return now - q.flight.at
 	case len(q.frames) > 0:
-		return now - q.frames[0].at
+		return now - q.oldest()
 	}
 	return 0
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"net"
 	"net/http"
@@ -74,6 +75,7 @@ type Server struct {
 
 	hub     *hub
 	wheel   *wheel
+	seed    maphash.Seed // of what clients must not guess, and of spreads
 	limiter *connectLimiter
 	folder  *folder
 	log     *eventlog.Log
@@ -196,7 +198,8 @@ func (s *Server) build() (err error) {
 	s.limiter = newConnectLimiter(s.conf().Limits.ConnectRate, s.conf().Limits.ConnectBurst)
 	s.folder = newFolder(s.logRefusal)
 	s.hub = newHub()
-	s.wheel = newWheel(s.conf().Heartbeat, s.clock())
+	hb := s.conf().Heartbeat
+	s.wheel, s.seed = newWheel(hb.tick(), hb.span(), s.clock()), maphash.MakeSeed()
 	s.handlers, s.codecs = handlers(), protocol.Codecs()
 	s.topics, s.sessions, s.watchers = newTopics(), newSessions(), &watchers{s: s, of: map[string][]*conn{}}
 	s.globals = s.conf().Sessions.GlobalTopics

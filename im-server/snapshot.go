@@ -25,7 +25,7 @@ func (c *conn) snapshot() ops.Conn {
 	v.Seq, v.Acked, v.Unacked = c.sess.numbers()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v.RTTMS, v.Missed = milliseconds(c.beat.rtt), c.beat.missed
+	v.RTTMS, v.Missed = milliseconds(c.beat.rtt), int(c.beat.missed)
 	if age := c.beat.pongAge(now); age >= 0 {
 		v.PongAge = clockMS(age)
 	}

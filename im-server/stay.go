@@ -12,7 +12,7 @@ func (s *Server) stay(c *conn, now int64) (due int64) {
 	limits := &s.conf().Limits
 	if limit := int64(limits.MaxLifetime); limit > 0 {
 		// Those who came together do not all come back together: the last tenth is spread.
-		over := int64(c.opened.Sub(s.start)) + limit - int64(maphash.String(s.wheel.seed, c.id)%uint64(limit/10+1)) //nolint:gosec // not negative, and less than limit
+		over := int64(c.opened.Sub(s.start)) + limit - int64(maphash.String(s.seed, c.id)%uint64(limit/10+1)) //nolint:gosec // not negative, and less than limit
 		if now >= over {
 			c.end(event.CloseMaxLifetime, 0, nil)
 			return 0

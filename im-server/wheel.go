@@ -1,61 +1,85 @@
 package imserver
 
 import (
-	"hash/maphash"
 	"sync"
 	"time"
 )
 
-// wheel is the one timer of all heartbeats: a ring of slots, each holding the connections that are due in one tick.
-// Connections need no timer and no goroutine for it. Safe for concurrent use.
+// timed is what the wheel visits. visit says when it is due next, on the server's clock.
+type timed interface {
+	visit(now int64) (due int64)
+}
+
+// wheel is the one timer of all that is due now and then: a ring of slots, each holding what is due in one tick. What is
+// on it needs no timer and no goroutine of its own, and is visited within one tick of its due time, never before. Safe
+// for concurrent use.
 type wheel struct {
-	tick     time.Duration
-	interval int64 // between two pings, clock
-	seed     maphash.Seed
+	tick time.Duration
 
 	mu    sync.Mutex
 	slots []wheelEntry // heads of circular lists
 	at    int64        // number of the tick that was turned last
+	count int
 }
 
-// wheelEntry is a connection's place in the wheel, a link of its slot's list.
+// wheelEntry is a place in the wheel, a link of its slot's list. The zero wheelEntry is in none.
 type wheelEntry struct {
 	prev, next *wheelEntry
-	c          *conn
-	gone       bool // removed for good
+	owner      timed
+	due        int64 // clock; while it is visited: no later than this
+	gone       bool  // removed for good
 }
 
-func newWheel(h HeartbeatConfig, now int64) *wheel {
-	w := &wheel{interval: int64(h.Interval), seed: maphash.MakeSeed()}
-	// A tick is what a heartbeat may be late by: a thirtieth of the interval is a second of 30.
-	w.tick = min(max(h.Interval/30, time.Millisecond), time.Second)
-	w.slots = make([]wheelEntry, int(max(h.Interval, h.Timeout)/w.tick)+2)
+// newWheel makes a wheel that finds what is due within span in one round; what is due later takes more rounds.
+func newWheel(tick, span time.Duration, now int64) *wheel {
+	w := &wheel{tick: tick, at: now / int64(tick)}
+	w.slots = make([]wheelEntry, int(span/tick)+2)
 	for i := range w.slots {
 		w.slots[i].prev, w.slots[i].next = &w.slots[i], &w.slots[i]
 	}
-	w.at = now / int64(w.tick)
 	return w
 }
 
-// add takes a connection in. Its first ping comes after a part of the interval that differs from one connection to the
-// next, so that those who come together are not pinged together for ever.
-func (w *wheel) add(c *conn, now int64) {
-	first := int64(maphash.String(w.seed, c.id) % uint64(w.interval)) //nolint:gosec // less than the interval
-	c.mu.Lock()
-	c.beat.nextPing = now + first
-	c.mu.Unlock()
+// add takes owner in, to be visited when it is due.
+func (w *wheel) add(e *wheelEntry, owner timed, due int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c.place.c = c
-	w.insert(&c.place, now+first)
+	e.owner, e.due = owner, due
+	w.insert(e)
+	w.count++
 }
 
-// remove takes a connection out for good.
-func (w *wheel) remove(c *conn) {
+// remove takes an entry out for good. It may be visited a last time while this is done.
+func (w *wheel) remove(e *wheelEntry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c.place.gone = true
-	c.place.unlink()
+	if e.owner == nil || e.gone {
+		return
+	}
+	e.gone = true
+	e.unlink()
+	w.count--
+}
+
+// sooner has an entry visited at due, unless it is due before that anyway.
+func (w *wheel) sooner(e *wheelEntry, due int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e.owner == nil || e.gone || e.due <= due {
+		return
+	}
+	e.due = due
+	if e.prev != nil { // else it is being visited, and put back after that
+		e.unlink()
+		w.insert(e)
+	}
+}
+
+// len counts what is on the wheel.
+func (w *wheel) len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.count
 }
 
 func (e *wheelEntry) unlink() {
@@ -66,16 +90,17 @@ func (e *wheelEntry) unlink() {
 }
 
 // insert puts an entry into the slot of its due time. w.mu is held.
-func (w *wheel) insert(e *wheelEntry, due int64) {
-	n := due/int64(w.tick) + 1 // the tick that ends after it is due
-	n = min(max(n, w.at+1), w.at+int64(len(w.slots))-1)
-	head := &w.slots[n%int64(len(w.slots))]
+func (w *wheel) insert(e *wheelEntry) {
+	size := int64(len(w.slots))
+	n := (e.due-1)/int64(w.tick) + 1 // the first tick that begins when it is due
+	n = min(max(n, w.at+1), w.at+size-1)
+	head := &w.slots[n%size]
 	e.prev, e.next = head.prev, head
 	head.prev.next, head.prev = e, e
 }
 
-// turn visits every connection that is due up to now. visit gives the time when it is due next.
-func (w *wheel) turn(now int64, visit func(c *conn, now int64) (due int64)) {
+// turn visits everything that is due up to now. visit gives the time when it is due next.
+func (w *wheel) turn(now int64, visit func(owner timed, now int64) (due int64)) {
 	w.mu.Lock()
 	last := now / int64(w.tick)
 	for w.at < last {
@@ -85,23 +110,30 @@ func (w *wheel) turn(now int64, visit func(c *conn, now int64) (due int64)) {
 	w.mu.Unlock()
 }
 
-// turnSlot visits the connections of the current slot, without the lock. w.mu is held before and after.
-func (w *wheel) turnSlot(now int64, visit func(c *conn, now int64) int64) {
+// turnSlot visits what is in the current slot, each without the lock. w.mu is held before and after.
+func (w *wheel) turnSlot(now int64, visit func(owner timed, now int64) int64) {
 	head := &w.slots[w.at%int64(len(w.slots))]
 	for head.next != head {
 		e := head.next
 		e.unlink()
+		if e.due > now { // beyond one round
+			w.insert(e)
+			continue
+		}
+		const never = 1<<63 - 1
+		e.due = never
 		w.mu.Unlock()
-		due := visit(e.c, now)
+		due := visit(e.owner, now)
 		w.mu.Lock()
 		if !e.gone {
-			w.insert(e, due)
+			e.due = min(e.due, due)
+			w.insert(e)
 		}
 	}
 }
 
 // run turns the wheel until stop is closed.
-func (w *wheel) run(stop <-chan struct{}, clock func() int64, visit func(c *conn, now int64) int64) {
+func (w *wheel) run(stop <-chan struct{}, clock func() int64, visit func(owner timed, now int64) int64) {
 	t := time.NewTicker(w.tick)
 	defer t.Stop()
 	for {

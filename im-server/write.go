@@ -41,8 +41,12 @@ func (c *conn) op() int {
 // push queues a frame and makes sure that somebody writes it. c.mu is held.
 func (c *conn) push(f frame) {
 	f.at = c.s.clock()
-	c.out.push(f)
-	c.s.queuedBytes.Add(int64(f.size()))
+	if f.isBeat() {
+		c.s.queuedBytes.Add(int64(c.out.urgent(f)))
+	} else {
+		c.out.push(f)
+		c.s.queuedBytes.Add(int64(f.size()))
+	}
 	c.followControl(&f)
 	if !c.writing {
 		c.writing = true
@@ -85,8 +89,8 @@ func (c *conn) write() {
 			limit = c.s.conf().Timeouts.Close
 		}
 		for i := range w.batch {
-			if w.batch[i].op == websocket.PingMessage {
-				c.beat.sentAt = c.s.clock()
+			if w.batch[i].op == websocket.PingMessage && c.beat.timed == c.beat.number {
+				c.beat.sentAt = c.s.clock() // the ping that waits is the last
 			}
 		}
 		c.mu.Unlock()
