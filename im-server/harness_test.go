@@ -276,18 +276,27 @@ func (f *fixture) dialWith(user string, header http.Header, query string) *clien
 
 func (c *client) next() protocol.Envelope {
 	c.t.Helper()
-	if err := c.SetReadDeadline(time.Now().Add(patient)); err != nil {
-		c.t.Fatal(err)
-	}
-	_, data, err := c.ReadMessage()
+	e, err := c.read()
 	if err != nil {
 		c.t.Fatalf("reading: %v", err)
 	}
+	return e
+}
+
+// read gives the next envelope.
+func (c *client) read() (protocol.Envelope, error) {
+	if err := c.SetReadDeadline(time.Now().Add(patient)); err != nil {
+		return protocol.Envelope{}, err
+	}
+	_, data, err := c.ReadMessage()
+	if err != nil {
+		return protocol.Envelope{}, err
+	}
 	e, err := protocol.JSON().Decode(data, protocol.FromServer)
 	if err != nil {
-		c.t.Fatalf("%s: %v", data, err)
+		return e, fmt.Errorf("%s: %w", data, err)
 	}
-	return e
+	return e, nil
 }
 
 func (c *client) send(text string) {

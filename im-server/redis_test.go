@@ -24,6 +24,7 @@ func sharingWith(t *testing.T, server *miniredis.Miniredis, node string, deps De
 	cfg.Node = node
 	cfg.Redis.Addrs, cfg.Redis.Journal = []string{server.Addr()}, filepath.Join(t.TempDir(), "journal")
 	cfg.Redis.Timeout, cfg.Redis.Ping = 2*time.Second, 20*time.Millisecond
+	cfg.Sessions.AckTimeout = time.Hour // nothing is sent again by itself, however slow the machine is
 	return serve(t, cfg, deps)
 }
 

@@ -22,6 +22,7 @@ type peer struct {
 	seq     int64               // last number it has
 	seen    map[string]bool     // from and id
 	got     map[string][]string // ids by topic, in the order of their first coming
+	waits   string              // for what
 	doubles int
 }
 
@@ -45,7 +46,10 @@ func (p *peer) lose() {
 
 // read takes one envelope and enters a message into the account.
 func (p *peer) read() protocol.Envelope {
-	e := p.ws.next()
+	e, err := p.ws.read()
+	if err != nil {
+		p.t.Fatalf("%s has %v, number %d, and waits for %s: %v", p.user, p.got, p.seq, p.waits, err)
+	}
 	switch m := e.Payload.(type) {
 	case *protocol.Gap, *protocol.Error:
 		p.t.Fatalf("%s was told %+v", p.user, m)
@@ -69,6 +73,7 @@ func (p *peer) read() protocol.Envelope {
 }
 
 func (p *peer) request(text, id string) {
+	p.waits = "the ack of " + id
 	p.ws.send(text)
 	for {
 		if a, ok := p.read().Payload.(*protocol.Ack); ok && a.Ref == id {
@@ -145,6 +150,7 @@ func (w *crowd) end() {
 	for _, p := range w.peers {
 		for _, topic := range []string{w.room, "u:" + p.user} {
 			want := slices.DeleteFunc(slices.Clone(w.said[topic]), func(id string) bool { return topic == w.room && w.froms[id] == p.user })
+			p.waits = fmt.Sprintf("%v of %s", want, topic)
 			for len(p.got[topic]) < len(want) {
 				p.read()
 			}

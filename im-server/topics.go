@@ -34,9 +34,10 @@ type audience struct {
 	known   bool  // epoch and last are
 	since   int64 // while they are not: when following began, milliseconds since 1970; what is older is not for these members
 	epoch   string
-	last    int64       // offset that was handed out last
-	mending bool        // a hole is being filled from the log
-	held    []*delivery // what came meanwhile
+	last    int64                     // offset that was handed out last
+	alone   map[messageKey][]*session // messages without an offset yet, and who has them
+	mending bool                      // a hole is being filled from the log
+	held    []*delivery               // what came meanwhile
 }
 
 func newTopics() *topics {
@@ -158,7 +159,7 @@ func (s *Server) follow(ctx context.Context, topic string, x *session) error {
 		}
 		return nil
 	}
-	if !a.known && page.Epoch != "" {
+	if !a.known { // a topic without messages has no epoch: its first message is to be the first that comes
 		a.known, a.epoch, a.last = true, page.Epoch, page.Last
 	}
 	return nil
@@ -186,7 +187,7 @@ func (a *audience) receive(s *Server, d *delivery) {
 	defer a.mu.Unlock()
 	switch {
 	case d.Offset == 0:
-		a.hand(d)
+		a.handAlone(d)
 	case a.mending:
 		a.held = append(a.held, d)
 	case !a.next(d):
@@ -200,6 +201,8 @@ func (a *audience) next(d *delivery) bool {
 	switch {
 	case !a.known:
 		a.known, a.epoch = true, d.Epoch
+	case a.epoch == "" && d.Offset == 1:
+		a.epoch = d.Epoch
 	case a.epoch != d.Epoch: // offsets began anew, at a place that the log knows
 		return false
 	case d.Offset <= a.last:
@@ -208,11 +211,39 @@ func (a *audience) next(d *delivery) bool {
 		return false
 	}
 	a.last = d.Offset
-	if !d.Again {
+	if d.Again {
+		a.handRest(d)
+	} else {
 		a.hand(d)
 	}
 	return true
 }
+
+// handAlone gives everybody a message that has no offset yet, and notes who that is. a.mu is held.
+func (a *audience) handAlone(d *delivery) {
+	a.hand(d)
+	if a.alone == nil {
+		a.alone = map[messageKey][]*session{}
+	}
+	a.alone[messageKey{d.From, d.ID}] = slices.Clone(a.members)
+}
+
+// handRest gives a message that had no offset when it was handed out to those who have come since. a.mu is held.
+func (a *audience) handRest(d *delivery) {
+	key := messageKey{d.From, d.ID}
+	had := a.alone[key]
+	if delete(a.alone, key); len(a.alone) == 0 {
+		a.alone = nil
+	}
+	for _, x := range a.members {
+		if !slices.Contains(had, x) {
+			x.deliver(d)
+		}
+	}
+}
+
+// messageKey is what a sender calls a message of its own.
+type messageKey struct{ from, id string }
 
 // hand gives a message to all. a.mu is held.
 func (a *audience) hand(d *delivery) {
@@ -251,6 +282,9 @@ func (s *Server) mend(ctx context.Context, a *audience) {
 
 // fill hands out a page, and then what was held, and says whether that is all. a.mu is held.
 func (a *audience) fill(page cluster.Page, known bool) (done bool) {
+	if known && a.epoch == "" {
+		a.epoch = page.Epoch
+	}
 	if known && page.Epoch != "" && page.Epoch != a.epoch {
 		a.missed(0)
 		a.epoch, a.last = page.Epoch, 0 // what was asked for is of an epoch that is over
@@ -275,7 +309,7 @@ func (a *audience) fill(page cluster.Page, known bool) (done bool) {
 	held := a.held
 	a.held = nil
 	for i, d := range held {
-		if a.known && d.Epoch != a.epoch {
+		if a.known && a.epoch != "" && d.Epoch != a.epoch {
 			continue // of one that was over when the page was read
 		}
 		if !a.next(d) {
