@@ -78,6 +78,12 @@ func decodeVersion(raw []byte) error {
 }
 
 func decodeType(raw []byte, t *Type) error {
+	for _, known := range Types() { // without a copy of its name
+		if raw[0] == '"' && string(raw[1:len(raw)-1]) == string(known) {
+			*t = known
+			return nil
+		}
+	}
 	s, err := str(raw, "type")
 	if err != nil {
 		return err

@@ -102,7 +102,8 @@ func packFields(data []byte, path string, f func(key string, raw []byte) error) 
 	if n > maxFields {
 		return nil, fault(CodeUnknownField, path, "more than %d fields in one map", maxFields)
 	}
-	var seen []string
+	var room [maxFields]string // on the stack, as with JSON
+	seen := room[:0]
 	for range n {
 		var key string
 		if key, rest, err = msgp.ReadStringBytes(rest); err != nil || !utf8.ValidString(key) {

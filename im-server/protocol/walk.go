@@ -11,7 +11,8 @@ import (
 // fields calls f for every field of the object obj, which must be valid JSON, with its unescaped key and its raw
 // value. A key that stands twice is a fault. path is put before the keys in faults.
 func fields(obj []byte, path string, f func(key string, raw []byte) error) error {
-	var seen []string
+	var room [maxFields]string // on the stack: an object's keys cost nothing
+	seen := room[:0]
 	i := blank(obj, 0) + 1 // past the brace
 	for {
 		i = blank(obj, i)
