@@ -16,6 +16,7 @@ answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 install() {
   command -v redis-server >/dev/null && command -v redis-cli >/dev/null && return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -q >/dev/null # a new machine knows no packages yet
     # RUNLEVEL=1: the package must not start a service of its own
     RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q redis-server >/dev/null && return 0
   fi
