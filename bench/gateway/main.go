@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -42,6 +43,7 @@ func run(args []string, w io.Writer) error {
 	only := fs.String("only", ".", "`regexp` of the scenarios to run")
 	span := fs.Duration("span", 10*time.Second, "how long messages flow")
 	rounds := fs.Int("rounds", 1, "how often each is run")
+	profiles := fs.String("profiles", "", "`folder` for CPU profiles of the servers while messages flow; empty: none are made, for they cost CPU")
 	cpu := fs.String("server-cpu", "", "the CPU that servers are bound to; the caller binds this program to another. Runs the scenarios named pinned-")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -62,7 +64,7 @@ func run(args []string, w io.Writer) error {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				if err := measure(ctx, sc, p, *cpu, w); err != nil {
+				if err := measure(ctx, sc, p, *cpu, *profiles, w); err != nil {
 					failed++
 					fmt.Fprintln(os.Stderr, "bench:", err)
 				}
@@ -76,7 +78,7 @@ func run(args []string, w io.Writer) error {
 }
 
 // measure runs a scenario on a server of its own and prints what came out.
-func measure(ctx context.Context, sc scenario, p *peer, cpu string, w io.Writer) (err error) {
+func measure(ctx context.Context, sc scenario, p *peer, cpu, profiles string, w io.Writer) (err error) {
 	r := result{"scenario": sc.name, "peer": p.name, "load_before": loadAverage()}
 	defer func() {
 		if err != nil {
@@ -88,6 +90,9 @@ func measure(ctx context.Context, sc scenario, p *peer, cpu string, w io.Writer)
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
+	if profiles != "" {
+		s.profile = filepath.Join(profiles, sc.name+"-"+p.name+".pprof")
+	}
 	if err := sc.run(ctx, s, r); err != nil {
 		return err
 	}

@@ -154,6 +154,15 @@ func (s *server) goroutines(ctx context.Context) (int, error) {
 	return strconv.Atoi(line[strings.LastIndexByte(line, ' ')+1:])
 }
 
+// writeProfile profiles the server while messages flow.
+func (s *server) writeProfile(ctx context.Context) error {
+	page, err := s.get(ctx, s.pprof+"profile?seconds=3")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.profile, []byte(page), 0o600)
+}
+
 func (s *server) get(ctx context.Context, url string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

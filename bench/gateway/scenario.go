@@ -202,6 +202,8 @@ type phase struct {
 	begun heap
 	peak  atomic.Int64
 	stop  chan struct{}
+
+	profiled chan error // nil: no profile is made
 }
 
 func (s *server) begin(ctx context.Context) (*phase, error) {
@@ -211,6 +213,10 @@ func (s *server) begin(ctx context.Context) (*phase, error) {
 	}
 	p := &phase{s: s, begun: h, stop: make(chan struct{})}
 	go p.watch()
+	if s.profile != "" {
+		p.profiled = make(chan error, 1)
+		go func() { p.profiled <- s.writeProfile(ctx) }()
+	}
 	p.u, err = s.usage()
 	return p, err
 }
@@ -237,6 +243,11 @@ func (p *phase) end(ctx context.Context, r result, operations int64) error {
 		return err
 	}
 	close(p.stop)
+	if p.profiled != nil {
+		if err := <-p.profiled; err != nil {
+			return err
+		}
+	}
 	r["operations"], r["cpu_us_each"] = operations, round(1e6*cpu/float64(max(operations, 1)), 2)
 	r["peak_rss_mb"] = p.peak.Load() / 1024
 	now, err := p.s.collect(ctx, false)

@@ -30,6 +30,7 @@ type server struct {
 	done               chan error
 	addr, ready, pprof string
 	dir                string
+	profile            string // file that a CPU profile of the messages' first seconds goes to; "": none
 }
 
 // start runs a peer on free ports, on one CPU only unless cpu is "".
@@ -142,7 +143,7 @@ func configureOurs(dir string, port, ops int) (args []string, ready, pprof strin
 }
 
 // extraLimits are further limits that a bench from one address, with few users, runs into.
-const extraLimits = ""
+const extraLimits = ", message_rate: 0"
 
 func configureCentrifugo(dir string, port, _ int) (args []string, ready, pprof string, err error) {
 	at := "http://127.0.0.1:" + strconv.Itoa(port)

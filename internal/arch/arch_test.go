@@ -84,6 +84,7 @@ var may = map[string][]string{
 	"bench/pipeline":  {"*"},
 
 	"bench/gateway/bare": nil,
+	"bench/gateway/soak": {"*"},
 
 	"internal/bus/bustest":     {"internal/bus"},
 	"internal/bus/membus":      {"internal/bus"},
