@@ -83,6 +83,24 @@ func (c *conn) authenticate(p *protocol.Auth) bool {
 	return false
 }
 
+// handleAuth takes a new token of the user that the connection is of. One that is refused changes nothing.
+func handleAuth(c *conn, e protocol.Envelope) error {
+	p, _ := e.Payload.(*protocol.Auth)
+	ctx, cancel := context.WithTimeout(context.Background(), c.s.conf().Timeouts.Handshake)
+	defer cancel()
+	client := c.client // what identify finds out must not change who the connection is of
+	switch r := c.s.identify(ctx, &client, p.Token); {
+	case r != nil && r.reason.RetryAfter:
+		return &protocol.DecodeError{Code: protocol.CodeUnavailable, Field: "payload.token", Detail: "it cannot be checked now; try again"}
+	case r != nil:
+		return &protocol.DecodeError{Code: protocol.CodeDenied, Field: "payload.token", Detail: r.reason.Text}
+	case client.user != c.client.user:
+		return &protocol.DecodeError{Code: protocol.CodeDenied, Field: "payload.token", Detail: "it is another user's"}
+	}
+	c.ack(e.ID)
+	return nil
+}
+
 // endEarly ends a connection that has no session: a handshake that failed.
 func (c *conn) endEarly(reason event.HandshakeReason, r event.CloseReason, err error) {
 	if !c.end(r, 0, err) {

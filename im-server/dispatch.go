@@ -23,6 +23,7 @@ func handlers() map[protocol.Type]handler {
 		protocol.TypeSubscribe:   handleSubscribe,
 		protocol.TypeUnsubscribe: handleUnsubscribe,
 		protocol.TypeAck:         handleAck,
+		protocol.TypeAuth:        handleAuth,
 		protocol.TypePresence:    handlePresence,
 		protocol.TypeDevices:     handleDevices,
 		protocol.TypeKick:        handleKick,
