@@ -62,7 +62,7 @@ func decodePayload(e *Envelope, raw []byte, from Side) error {
 	if raw == nil {
 		raw = []byte("{}")
 	}
-	d := jsonDecoder{from: from}
+	d := jsonDecoder{taking: taking{from: from}}
 	if err := d.record(p, raw, "payload"); err != nil {
 		return err
 	}
@@ -110,28 +110,22 @@ func checkJSON(data []byte) error {
 	return nil
 }
 
-// jsonDecoder reads the fields of a payload: it goes over them once for each key of the object, and once more for those
-// that must be there.
+// jsonDecoder reads the fields of a payload, by the keys of an object.
 type jsonDecoder struct {
-	from  Side
-	path  string // of the object
-	key   string
-	raw   []byte
-	taken bool
-	last  bool   // over: only what is missing is looked for
-	seen  uint64 // fields, by number
-	err   error
+	taking
+	key string
+	raw []byte
 }
 
 var _ coder = (*jsonDecoder)(nil)
 
 // record reads an object.
 func (d *jsonDecoder) record(p Payload, raw []byte, path string) error {
-	in := jsonDecoder{from: d.from, path: path}
+	in := jsonDecoder{taking: taking{from: d.from, path: path}}
 	err := fields(raw, path+".", func(key string, raw []byte) error {
 		in.key, in.raw, in.taken = key, raw, false
 		p.walk(&in)
-		if !in.taken && in.from == FromClient {
+		if in.unknown() {
 			return fault(CodeUnknownField, path+"."+clip([]byte(key)), "unknown field; allowed are %s", allowed(p))
 		}
 		return in.err
@@ -139,33 +133,11 @@ func (d *jsonDecoder) record(p Payload, raw []byte, path string) error {
 	if err != nil {
 		return err
 	}
-	in.last = true
-	if p.walk(&in); in.err != nil {
-		return in.err
-	}
-	return p.check()
+	return in.end(p, &in)
 }
 
 // takes says whether the key that is being read is this field.
-func (d *jsonDecoder) takes(f field) bool {
-	if d.err != nil {
-		return false
-	}
-	if d.last {
-		if f.need && d.seen&(1<<f.num) == 0 {
-			d.err = fault(CodeMissingField, d.at(f), "missing")
-		}
-		return false
-	}
-	if d.key != f.name {
-		return false
-	}
-	d.taken = true
-	d.seen |= 1 << f.num
-	return true
-}
-
-func (d *jsonDecoder) at(f field) string { return d.path + "." + f.name }
+func (d *jsonDecoder) takes(f field) bool { return d.taking.takes(f, d.key == f.name, f.need) }
 
 func (d *jsonDecoder) text(f field, v *string) {
 	switch {

@@ -66,7 +66,7 @@ func decodePackPayload(e *Envelope, raw []byte, from Side) (err error) {
 		}
 		return nil
 	}
-	d := packDecoder{from: from}
+	d := packDecoder{taking: taking{from: from}}
 	if err := d.record(p, raw, "payload"); err != nil {
 		return err
 	}
@@ -210,26 +210,21 @@ func packKind(raw []byte) string {
 	return "a number"
 }
 
-// packDecoder reads the fields of a payload, as jsonDecoder does.
+// packDecoder reads the fields of a payload, by the keys of a map.
 type packDecoder struct {
-	from  Side
-	path  string
-	key   string
-	raw   []byte
-	taken bool
-	last  bool
-	seen  uint64
-	err   error
+	taking
+	key string
+	raw []byte
 }
 
 var _ coder = (*packDecoder)(nil)
 
 func (d *packDecoder) record(p Payload, raw []byte, path string) error {
-	in := packDecoder{from: d.from, path: path}
+	in := packDecoder{taking: taking{from: d.from, path: path}}
 	_, err := packFields(raw, path+".", func(key string, raw []byte) error {
 		in.key, in.raw, in.taken = key, raw, false
 		p.walk(&in)
-		if !in.taken && in.from == FromClient && in.err == nil {
+		if in.unknown() {
 			return fault(CodeUnknownField, path+"."+clip([]byte(key)), "unknown field; allowed are %s", allowed(p))
 		}
 		return in.err
@@ -237,31 +232,10 @@ func (d *packDecoder) record(p Payload, raw []byte, path string) error {
 	if err != nil {
 		return err
 	}
-	in.last = true
-	if p.walk(&in); in.err != nil {
-		return in.err
-	}
-	return p.check()
+	return in.end(p, &in)
 }
 
-func (d *packDecoder) takes(f field) bool {
-	switch {
-	case d.err != nil:
-		return false
-	case d.last:
-		if f.need && d.seen&(1<<f.num) == 0 {
-			d.err = fault(CodeMissingField, d.at(f), "missing")
-		}
-		return false
-	case d.key != f.name:
-		return false
-	}
-	d.taken = true
-	d.seen |= 1 << f.num
-	return true
-}
-
-func (d *packDecoder) at(f field) string { return d.path + "." + f.name }
+func (d *packDecoder) takes(f field) bool { return d.taking.takes(f, d.key == f.name, f.need) }
 
 func (d *packDecoder) text(f field, v *string) {
 	switch {

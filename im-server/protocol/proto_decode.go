@@ -120,7 +120,7 @@ func decodeProtoPayload(e *Envelope, w *wireField, from Side) error {
 	if w.kind != protowire.BytesType {
 		return fault(CodeBadField, "payload", "must be a message")
 	}
-	d := protoDecoder{from: from}
+	d := protoDecoder{taking: taking{from: from}}
 	if err := d.record(p, w.bytes, "payload"); err != nil {
 		return err
 	}
@@ -162,26 +162,20 @@ func (w *wireField) natural(field string) (int64, error) {
 	return int64(w.varint), nil //nolint:gosec // checked
 }
 
-// protoDecoder reads the fields of a payload: it goes over them once for each field of the message, and once more for
-// those that must be there.
+// protoDecoder reads the fields of a payload, by their numbers.
 type protoDecoder struct {
-	from  Side
-	path  string
-	w     wireField
-	taken bool
-	last  bool
-	seen  uint64
-	err   error
+	taking
+	w wireField
 }
 
 var _ coder = (*protoDecoder)(nil)
 
 func (d *protoDecoder) record(p Payload, msg []byte, path string) error {
-	in := protoDecoder{from: d.from, path: path}
+	in := protoDecoder{taking: taking{from: d.from, path: path}}
 	err := wireFields(msg, path, func(w wireField) error {
 		in.w, in.taken = w, false
 		p.walk(&in)
-		if !in.taken && in.from == FromClient && in.err == nil {
+		if in.unknown() {
 			return fault(CodeUnknownField, path, "unknown field %d; allowed are %s", w.num, allowed(p))
 		}
 		return in.err
@@ -189,36 +183,21 @@ func (d *protoDecoder) record(p Payload, msg []byte, path string) error {
 	if err != nil {
 		return err
 	}
-	in.last = true
-	if p.walk(&in); in.err != nil {
-		return in.err
-	}
-	return p.check()
+	return in.end(p, &in)
 }
 
 // takes says whether the field that is being read is this one. Lists may have it often.
 func (d *protoDecoder) takes(f field, often bool) bool {
-	bit := uint64(1) << f.num
-	switch {
-	case d.err != nil:
-		return false
-	case d.last:
-		if f.need && !f.zero && d.seen&bit == 0 {
-			d.err = fault(CodeMissingField, d.at(f), "missing")
-		}
-		return false
-	case int(d.w.num) != f.num:
-		return false
-	case d.seen&bit != 0 && !often:
-		d.taken, d.err = true, fault(CodeDuplicateField, d.at(f), "stands twice")
+	sent := int(d.w.num) == f.num
+	twice := sent && d.seen&(1<<f.num) != 0 && !often
+	if !d.taking.takes(f, sent, f.need && !f.zero) {
 		return false
 	}
-	d.taken = true
-	d.seen |= bit
-	return true
+	if twice {
+		d.err = fault(CodeDuplicateField, d.at(f), "stands twice")
+	}
+	return !twice
 }
-
-func (d *protoDecoder) at(f field) string { return d.path + "." + f.name }
 
 func (d *protoDecoder) text(f field, v *string) {
 	switch {
