@@ -12,9 +12,8 @@ import (
 
 // Run serves until ctx ends, then drains: it is not ready any more, refuses handshakes, sends no more pings, closes the
 // connections one after another with a hint when to come back, and returns nil when all are gone or the time for it is
-// over. Every
-// connection has its end in the log then, and the listeners and the log are closed. It returns an error if it cannot
-// serve. It may be called once.
+// over. Every connection has its end in the log then, and the listeners and the log are closed. It returns an error if
+// it cannot serve. It may be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.log.Recover(ctx, func(ev *event.Event) { s.describe(ev, event.ActionOrphaned, ev.Time()) }); err != nil {
 		return fmt.Errorf("im-server: %w", errors.Join(err, s.Close()))

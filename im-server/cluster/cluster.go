@@ -10,8 +10,7 @@ import (
 
 // Errors of a cluster. Others mean that what the nodes share cannot be reached: try again, or go on alone.
 var (
-	ErrUnknown = errors.New("it is not known")                       // a session or a node that is not there (any more)
-	ErrTrimmed = errors.New("messages are gone that were asked for") // Read: see Page.First
+	ErrUnknown = errors.New("it is not known") // a session or a node that is not there (any more)
 	ErrNoReply = errors.New("the node does not answer")
 	// Renew: the lease had run out, and another node has ended this one's connections in the log. The lease is held again,
 	// but presence and the list of open connections are empty: enter anew what goes on.
