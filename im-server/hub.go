@@ -8,14 +8,14 @@ import (
 
 // hub knows the open connections, and whose they are. Safe for concurrent use.
 type hub struct {
-	mu    sync.RWMutex // guards the fields below
-	conns map[*conn]struct{}
+	mu    sync.RWMutex     // guards the fields below
+	conns map[string]*conn // by id
 	users map[string][]*conn
 	early map[*conn]struct{} // without a session yet; not among conns
 }
 
 func newHub() *hub {
-	return &hub{conns: map[*conn]struct{}{}, users: map[string][]*conn{}, early: map[*conn]struct{}{}}
+	return &hub{conns: map[string]*conn{}, users: map[string][]*conn{}, early: map[*conn]struct{}{}}
 }
 
 // wait takes in a connection that has no session yet.
@@ -30,7 +30,7 @@ func (h *hub) add(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.early, c)
-	h.conns[c] = struct{}{}
+	h.conns[c.id] = c
 	h.users[c.client.user] = append(h.users[c.client.user], c)
 }
 
@@ -38,7 +38,7 @@ func (h *hub) remove(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.early, c)
-	delete(h.conns, c)
+	delete(h.conns, c.id)
 	rest := slices.DeleteFunc(h.users[c.client.user], func(o *conn) bool { return o == c })
 	if len(rest) == 0 {
 		delete(h.users, c.client.user)
@@ -57,12 +57,7 @@ func (h *hub) count() int {
 func (h *hub) byID(id string) *conn {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	for c := range h.conns {
-		if c.id == id {
-			return c
-		}
-	}
-	return nil
+	return h.conns[id]
 }
 
 // waiting gives the connections that have no session yet.
@@ -76,11 +71,7 @@ func (h *hub) waiting() []*conn {
 func (h *hub) all() []*conn {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	list := make([]*conn, 0, len(h.conns))
-	for c := range h.conns {
-		list = append(list, c)
-	}
-	return list
+	return slices.AppendSeq(make([]*conn, 0, len(h.conns)), maps.Values(h.conns))
 }
 
 // toUser calls deliver for each connection of a user and counts those that took it.

@@ -48,11 +48,11 @@ func (c *conn) publish(id string, m cluster.Message) error {
 	c.s.metrics.delivery.publishSeconds.Observe(time.Since(began).Seconds())
 	n := 0
 	if a := c.s.topics.of(m.Topic); a != nil {
-		except := m.Session
+		but := c.sess
 		if m.Topic[:2] == cluster.User {
-			except = ""
+			but = nil
 		}
-		n = a.size(except)
+		n = a.size(but)
 	}
 	c.reply(protocol.TypeAck, "", &protocol.Ack{Ref: id, Delivered: int64(n), Duplicate: r.Duplicate, Unstored: r.Offset == 0})
 	return nil

@@ -120,14 +120,13 @@ func (t *topics) leave(topic string, x *session) (empty bool) {
 	return true
 }
 
-// size counts the members but one session.
-func (a *audience) size(except string) (n int) {
+// size counts the members but one session; nil: all.
+func (a *audience) size(but *session) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, x := range a.members {
-		if x.id != except {
-			n++
-		}
+	n := len(a.members)
+	if but != nil && slices.Contains(a.members, but) {
+		n--
 	}
 	return n
 }
