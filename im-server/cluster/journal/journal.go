@@ -11,6 +11,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 )
 
@@ -251,4 +252,19 @@ func (j *Journal) scan() error {
 		}
 		j.end = next
 	}
+}
+
+// openLocked opens the file so that no other process has it too.
+func openLocked(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, fmt.Errorf("making the journal's directory: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("opening the journal: %w", err)
+	}
+	if err := lock(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("locking the journal %s, which another server may use: %w", path, err), f.Close())
+	}
+	return f, nil
 }

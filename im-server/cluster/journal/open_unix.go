@@ -10,20 +10,8 @@ import (
 	"syscall"
 )
 
-// openLocked opens the file so that no other process has it too; the lock ends with the file, or the process.
-func openLocked(path string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, fmt.Errorf("making the journal's directory: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o640)
-	if err != nil {
-		return nil, fmt.Errorf("opening the journal: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("locking the journal %s, which another server may use: %w", path, err), f.Close())
-	}
-	return f, nil
-}
+// lock keeps other processes from the file; it ends with the file, or the process.
+func lock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
 
 // syncDir forces the name of a file that was made onto the disk.
 func syncDir(path string) error {
