@@ -37,15 +37,6 @@ func (r Report) Failed() []Result {
 	return slices.DeleteFunc(slices.Clone(r.Results), func(t Result) bool { return t.Passed() })
 }
 
-// FailedRules gives the ids of the rules with a test that failed.
-func (r Report) FailedRules() map[string]bool {
-	ids := map[string]bool{}
-	for _, t := range r.Failed() {
-		ids[t.RuleID] = true
-	}
-	return ids
-}
-
 // Run runs all tests of rules, disabled ones included, in their order.
 func Run(rules []*rule.Rule) Report {
 	var report Report
