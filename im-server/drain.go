@@ -44,6 +44,10 @@ func (s *Server) drain(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
+	if !s.shared {
+		// Nobody else can take these clients: rather no answer at once, and the next process' soon, than a refusal.
+		_ = s.listener.Close() // serve passes over its end
+	}
 	for _, c := range s.hub.waiting() {
 		c.endEarly(event.HandshakeDraining, event.CloseDrain, nil)
 	}
@@ -93,11 +97,16 @@ func (s *Server) cutRest(ctx context.Context) {
 	s.awaitSlots(last)
 }
 
-// endAll closes connections in random order, spread over time, so that they do not all come back at one moment.
+// endAll closes connections in random order, spread over time, so that they do not all go to other nodes at one moment. A
+// node that stands alone has them all wait for the next process: the sooner it is gone, the shorter they do, and what they
+// are told spreads their return.
 func (s *Server) endAll(ctx context.Context, open []*conn) {
 	rand.Shuffle(len(open), func(i, j int) { open[i], open[j] = open[j], open[i] })
 	const step = 20 * time.Millisecond
 	rate := max(float64(s.conf().Drain.Rate), float64(len(open))/(s.conf().Drain.Timeout.Seconds()/2))
+	if !s.shared {
+		rate = max(rate, float64(len(open))/drainAlone.Seconds())
+	}
 	t := time.NewTicker(step)
 	defer t.Stop()
 	for done, due := 0, 0.0; done < len(open); {
@@ -112,6 +121,9 @@ func (s *Server) endAll(ctx context.Context, open []*conn) {
 		}
 	}
 }
+
+// drainAlone is how long closing takes on a node that stands alone.
+const drainAlone = 500 * time.Millisecond
 
 // drainRetry is when a client of a draining node is told to come back.
 func (s *Server) drainRetry() time.Duration {

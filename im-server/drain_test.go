@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -28,7 +29,7 @@ func TestDrainIsSpread(t *testing.T) {
 	bubbleWith(t, func(c *Config) {
 		c.Drain = DrainConfig{Delay: 5 * time.Second, Timeout: 60 * time.Second, Rate: 2, RetryMin: time.Second, RetryMax: 10 * time.Second}
 		c.Heartbeat.Interval, c.Heartbeat.Timeout = time.Second, 3*time.Second
-	}, Deps{Log: log}, func(t *testing.T, f *fixture, dial func(string) *websocket.Conn) {
+	}, Deps{Log: log, NewCluster: together().NewCluster}, func(t *testing.T, f *fixture, dial func(string) *websocket.Conn) {
 		t.Helper()
 		const n = 20
 		var mu sync.Mutex
@@ -93,6 +94,40 @@ func TestDrainIsSpread(t *testing.T) {
 		if told < 10 {
 			t.Errorf("the drain was told %d times", told)
 		}
+	})
+}
+
+// TestANodeAloneGoesAtOnce: where nobody else can take its clients a node does not keep them from the next process: it
+// listens no more, and closes all of them soon.
+func TestANodeAloneGoesAtOnce(t *testing.T) {
+	t.Parallel()
+	bubbleWith(t, func(c *Config) {
+		c.Drain = DrainConfig{Timeout: 60 * time.Second, Rate: 2, RetryMin: time.Second, RetryMax: 3 * time.Second}
+	}, Deps{}, func(t *testing.T, f *fixture, dial func(string) *websocket.Conn) {
+		t.Helper()
+		var ends []<-chan ended
+		for range 100 {
+			ends = append(ends, readOn(dial("u-1")))
+		}
+		began := time.Now()
+		stopped := make(chan struct{})
+		go func() { f.stop(); close(stopped) }()
+		f.log.action(t, event.ActionServerDrain)
+		synctest.Wait()
+		if c, err := f.listener.Accept(); err == nil {
+			t.Error("it still listens")
+			_ = c.Close()
+		}
+		for _, end := range ends {
+			var ce *websocket.CloseError
+			if err := (<-end).err; !errors.As(err, &ce) || ce.Code != event.CloseDrain.Code || !strings.Contains(ce.Text, `"fresh":true`) {
+				t.Errorf("ended with %v", err)
+			}
+		}
+		if took := time.Since(began); took > drainAlone+100*time.Millisecond {
+			t.Errorf("closing took %v", took)
+		}
+		<-stopped
 	})
 }
 

@@ -227,7 +227,7 @@ func TestDrain(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
 	cfg.Timeouts.Close = 500 * time.Millisecond
-	f := serve(t, cfg, Deps{})
+	f := serve(t, cfg, together())
 	polite, deaf := f.dial("u-1"), f.dial("u-2")
 	told := make(chan *websocket.CloseError, 1)
 	go func() { told <- polite.closed() }()

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"imwatch/event"
+	"imwatch/im-server/cluster"
 	"imwatch/im-server/protocol"
 )
 
@@ -219,6 +220,11 @@ func (f *fixture) check() {
 	if n := f.queuedBytes.Load(); n != 0 {
 		f.t.Errorf("%d bytes are still counted as queued", n)
 	}
+}
+
+// together makes a node that counts as one of several, though there is no other.
+func together() Deps {
+	return Deps{NewCluster: func(o cluster.Options) (cluster.Cluster, error) { return cluster.NewMemory(o), nil }}
 }
 
 func sign(tb testing.TB, method jwt.SigningMethod, key any, claims jwt.MapClaims) string {

@@ -43,6 +43,7 @@ type Cluster struct {
 	leased   atomic.Bool
 	leaseTTL atomic.Int64
 
+	slots      chan struct{} // holds one for each call that is being made
 	looked     chan struct{} // closed when Redis was looked for once
 	lookedOnce sync.Once
 	done       chan struct{} // closed when Run has ended
@@ -68,7 +69,7 @@ func New(cfg Config, opts cluster.Options, reg prometheus.Registerer) (*Cluster,
 	_, several := client.(*goredis.ClusterClient)
 	c := &Cluster{
 		cfg: cfg, opts: opts, keys: keys{cfg.Prefix}, member: member(opts.Node, opts.Boot), client: client, several: several, scripts: s,
-		looked: make(chan struct{}), done: make(chan struct{}),
+		slots: make(chan struct{}, cfg.Connections), looked: make(chan struct{}), done: make(chan struct{}),
 	}
 	c.breaker = newBreaker(cfg.Failures)
 	c.lane, c.feed, c.own, c.calls = newLane(c), newFeed(c), newOwn(), newCalls(c)
@@ -141,6 +142,10 @@ func (c *Cluster) do(ctx context.Context, what string, call func(context.Context
 	if err := c.breaker.refuse(); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
+	if err := c.enterQueue(ctx); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	defer func() { <-c.slots }()
 	began := time.Now()
 	err := call(ctx)
 	if stale(err) {
@@ -155,6 +160,21 @@ func (c *Cluster) do(ctx context.Context, what string, call func(context.Context
 	c.note(ctx, err)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// enterQueue waits for a place among the calls that are made at a time: thousands of clients that come back at once must
+// not take the time that Redis has to answer, and make it look lost.
+func (c *Cluster) enterQueue(ctx context.Context) error {
+	select {
+	case c.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := c.breaker.refuse(); err != nil { // meanwhile
+		<-c.slots
+		return err
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ type Config struct {
 	Prefix           string        `yaml:"prefix" doc:"what every key and channel begins with; nodes with the same one are one cluster"`
 	TLS              TLSConfig     `yaml:"tls"`
 	Timeout          time.Duration `yaml:"timeout" doc:"time that connecting, and one call, may take"`
-	Connections      int           `yaml:"connections" doc:"connections to each server, beside the one that messages come by"`
+	Connections      int           `yaml:"connections" doc:"calls that are made at a time, each on a connection of its own to each server"`
 	Failures         int           `yaml:"failures" doc:"calls in a row that fail until Redis counts as lost"`
 	Ping             time.Duration `yaml:"ping" doc:"time between two checks whether Redis is there"`
 	Journal          string        `yaml:"journal" doc:"file that published messages wait in while Redis is lost; empty: they are refused then"`
@@ -97,12 +97,15 @@ func (c Config) client() (goredis.UniversalClient, error) {
 		Username: c.Username, Password: c.Password,
 		SentinelUsername: c.SentinelUsername, SentinelPassword: c.SentinelPassword,
 		DialTimeout: c.Timeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout, PoolTimeout: c.Timeout,
-		PoolSize: c.Connections, Protocol: 2, DisableIdentity: true,
+		PoolSize: c.Connections + spare, Protocol: 2, DisableIdentity: true,
 		// Whether to try again is decided here, where order and deduplication are known.
 		MaxRetries: -1, DialerRetries: 1,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}), nil
 }
+
+// spare connections are for what does not queue with the calls: messages that are published, and looking for Redis.
+const spare = 4
 
 func (t TLSConfig) config() (*tls.Config, error) {
 	if !t.Enabled {
