@@ -1,5 +1,5 @@
 # make test needs Go only; make acceptance adds a real Kafka, Elasticsearch and Redis (Java 17, Maven).
-.PHONY: build test browser property lint generate fuzz acceptance acceptance-up acceptance-down bench demo clean
+.PHONY: build test browser autobahn property lint generate fuzz acceptance acceptance-up acceptance-down bench demo clean
 
 LINT := go tool -modfile=tools/go.mod golangci-lint
 
@@ -28,6 +28,10 @@ generate:
 
 fuzz:
 	./test/fuzz.sh
+
+# Autobahn's fuzzing client against the server: Python 2.7 and pip are needed.
+autobahn:
+	./test/autobahn.sh
 
 demo: build
 	./bin/imwatch demo --for 60s

@@ -39,10 +39,10 @@ var (
 	CloseNetTimeout = CloseReason{"net_timeout", 0, ByNetwork, RetryResume, OutcomeFailure, LevelWarn, "", "TCP gave the connection up"}
 
 	CloseHeartbeatTimeout = server("heartbeat_timeout", 4002, RetryResume, OutcomeFailure, LevelWarn, "no heartbeat", "no sign of life for the heartbeat limit")
-	CloseIdle             = server("idle", 4011, RetryBackoff, OutcomeFailure, LevelWarn, "idle", "nothing was said for the idle limit")
+	CloseIdle             = server("idle", 4011, RetryBackoff, OutcomeFailure, LevelWarn, "idle", "nothing was said for the idle limit, or a message was begun and not finished")
 	CloseHelloTimeout     = server("hello_timeout", 4501, RetryNever, OutcomeFailure, LevelWarn, "no hello in time", "the client did not introduce itself in time")
 	CloseProtocolError    = server("protocol_error", 4502, RetryNever, OutcomeFailure, LevelWarn, "protocol error", "the client broke the protocol")
-	CloseMessageTooBig    = server("message_too_big", 1009, RetryNever, OutcomeFailure, LevelWarn, "message too big", "a frame passed the size limit")
+	CloseMessageTooBig    = server("message_too_big", 1009, RetryNever, OutcomeFailure, LevelWarn, "message too big", "a message passed the size limit, or came in too many fragments")
 	CloseTooManyErrors    = server("too_many_errors", 4509, RetryNever, OutcomeFailure, LevelWarn, "too many errors", "the client's error budget is used up")
 	CloseAuthExpired      = server("auth_expired", 4009, RetryBackoff, OutcomeFailure, LevelWarn, "token expired", "the token ended while the connection was open")
 	CloseAuthRevoked      = server("auth_revoked", 4500, RetryNever, OutcomeFailure, LevelWarn, "token revoked", "the token was revoked")

@@ -55,7 +55,7 @@ func (c *conn) firstEnvelope(e protocol.Envelope) {
 		c.notNow(e, "an auth or a resume comes first")
 		return
 	}
-	if err := c.ws.SetReadDeadline(time.Time{}); err != nil {
+	if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
 		return // the next read says it
 	}
 	c.bind()

@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"imwatch/event"
+	"imwatch/im-server/framing"
 )
 
 // closeByPeer gives the reason of an end that the client began with a close frame.
@@ -60,6 +61,7 @@ const (
 	classProtocol   = "protocol"
 	classLocal      = "closed_local"
 	classStalled    = "stalled"
+	classLimit      = "limit"
 	classOther      = "other"
 )
 
@@ -67,19 +69,24 @@ func errorClass(err error) string {
 	if _, stalled := errors.AsType[*stallError](err); stalled {
 		return classStalled
 	}
-	closed, isClose := errors.AsType[*websocket.CloseError](err)
+	bad, isBad := errors.AsType[*framing.Error](err)
+	_, flood := errors.AsType[*floodError](err)
 	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isClose && closed.Code == websocket.CloseAbnormalClosure:
+	case flood, isBad && bad.Code == event.CloseMessageTooBig.Code:
+		return classLimit
+	case isBad:
+		return classProtocol
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return classEOF
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED):
 		return classReset
 	case errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 		return classLocal
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), timedOut(err) && strings.Contains(err.Error(), syscall.ETIMEDOUT.Error()):
-		return classNetTimeout // gorilla leaves only the words of an error that is temporary, as this one counts
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ETIMEDOUT):
+		return classNetTimeout
 	case timedOut(err):
 		return classDeadline
-	case answeredByGorilla(err), err != nil && strings.Contains(err.Error(), "tls: "):
+	case err != nil && strings.Contains(err.Error(), "tls: "):
 		return classProtocol
 	}
 	return classOther
@@ -88,11 +95,4 @@ func errorClass(err error) string {
 func timedOut(err error) bool {
 	ne, ok := errors.AsType[net.Error](err)
 	return ok && ne.Timeout()
-}
-
-// answeredByGorilla says whether a failed read is a frame against RFC 6455, which gorilla has answered with a close
-// frame by itself. It has no type for these.
-func answeredByGorilla(err error) bool {
-	_, isClose := errors.AsType[*websocket.CloseError](err)
-	return err != nil && !isClose && !timedOut(err) && strings.HasPrefix(err.Error(), "websocket: ")
 }

@@ -139,7 +139,7 @@ func TestTheOtherKindOfMessageIsRefused(t *testing.T) {
 			kind int
 			data string
 			code protocol.Code
-		}{{s.kind(!c.Binary()), `{"v":1,"type":"ping"}`, wrongKind}, {s.kind(c.Binary()), "\xff", wrongForm}} {
+		}{{s.kind(!c.Binary()), `{"v":1,"type":"ping"}`, wrongKind}, {s.kind(c.Binary()), "}", wrongForm}} {
 			if err := s.WriteMessage(tt.kind, []byte(tt.data)); err != nil {
 				t.Fatal(err)
 			}

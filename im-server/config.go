@@ -57,6 +57,9 @@ type LimitsConfig struct {
 	ConnectRate     float64       `yaml:"connect_rate" doc:"connects a second of one address (IPv6: one /64); 0: no limit"`
 	ConnectBurst    int           `yaml:"connect_burst" doc:"connects of one address at once"`
 	MessageBytes    int           `yaml:"message_bytes" doc:"size of one message from a client, in bytes"`
+	MessageFrames   int           `yaml:"message_frames" doc:"frames of one message from a client"`
+	ControlRate     float64       `yaml:"control_rate" doc:"pings, pongs and fragments with nothing in them a second of one connection; 0: no limit"`
+	ControlBurst    int           `yaml:"control_burst" doc:"and at once; over it the connection is closed"`
 	QueueBytes      int           `yaml:"queue_bytes" doc:"bytes waiting for one slow client before it is closed"`
 	QueueMessages   int           `yaml:"queue_messages" doc:"messages waiting for one slow client before it is closed"`
 	Rooms           int           `yaml:"rooms" doc:"rooms of one connection"`
@@ -71,6 +74,7 @@ type LimitsConfig struct {
 // TimeoutsConfig bounds how long peers may take.
 type TimeoutsConfig struct {
 	Handshake time.Duration `yaml:"handshake" doc:"time to send the request's headers, and to check the token"`
+	Message   time.Duration `yaml:"message" hot:"true" doc:"time for a client's message to come whole once it has begun"`
 	Write     time.Duration `yaml:"write" hot:"true" doc:"time that one message may take into a client's socket"`
 	Publish   time.Duration `yaml:"publish" hot:"true" doc:"time for what the nodes share to take a message"`
 	Ask       time.Duration `yaml:"ask" hot:"true" doc:"time for another node to answer"`
@@ -95,11 +99,11 @@ func DefaultConfig() Config {
 		Environment: "production",
 		JWT:         JWTConfig{Leeway: 30 * time.Second},
 		Limits: LimitsConfig{
-			Connections: 50_000, ConnectRate: 10, ConnectBurst: 50, MessageBytes: 64 << 10, QueueBytes: 1 << 20,
+			Connections: 50_000, ConnectRate: 10, ConnectBurst: 50, MessageBytes: 64 << 10, MessageFrames: 1024, ControlRate: 100, ControlBurst: 200, QueueBytes: 1 << 20,
 			QueueMessages: 4096, Rooms: 100, MessageRate: 1000, MessageBurst: 2000, Errors: 100,
 		},
 		Heartbeat: defaultHeartbeat(),
-		Timeouts:  TimeoutsConfig{Handshake: 5 * time.Second, Write: 10 * time.Second, Publish: 3 * time.Second, Ask: 2 * time.Second, Close: 2 * time.Second},
+		Timeouts:  TimeoutsConfig{Handshake: 5 * time.Second, Message: 30 * time.Second, Write: 10 * time.Second, Publish: 3 * time.Second, Ask: 2 * time.Second, Close: 2 * time.Second},
 		Drain:     DrainConfig{Timeout: 30 * time.Second, Rate: 500, RetryMin: 500 * time.Millisecond, RetryMax: 3 * time.Second},
 		Sessions:  defaultSessions(),
 		Redis:     redis.DefaultConfig(),

@@ -1,6 +1,7 @@
 package imserver
 
 import (
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"imwatch/event"
 	"imwatch/im-server/eventlog"
+	"imwatch/im-server/framing"
 	"imwatch/im-server/ops"
 	"imwatch/im-server/protocol"
 )
@@ -17,7 +19,9 @@ import (
 // goroutine exists while there is something to write. Safe for concurrent use where nothing else is said.
 type conn struct {
 	s       *Server
-	ws      *websocket.Conn
+	nc      net.Conn
+	in      framing.Reader // the read goroutine's
+	timing  uint32         // what has a time to come whole, by the number of in; 0: nothing. The read goroutine's
 	codec   codec
 	id      string
 	sess    *session // nil until one is bound
@@ -28,7 +32,8 @@ type conn struct {
 
 	errors   int // refused messages; owned by the read goroutine
 	rate     sendBucket
-	watching []string // users; guarded by the watchers
+	spare    tokenBucket // of frames that are no messages; the read goroutine's
+	watching []string    // users; guarded by the watchers
 
 	lastRx     atomic.Int64 // clock when anything was received
 	lastSaid   atomic.Int64 // clock when a message was; 0: none was
@@ -52,11 +57,9 @@ type conn struct {
 }
 
 func newConn(s *Server, ws *websocket.Conn, client clientInfo) *conn {
-	c := &conn{s: s, ws: ws, codec: s.codecNamed(ws.Subprotocol()), id: newID(), client: client}
+	c := &conn{s: s, nc: ws.NetConn(), codec: s.codecNamed(ws.Subprotocol()), id: newID(), client: client}
+	c.in = framing.NewReader(socketReader{c}, s.pool, false)
 	c.lastRx.Store(s.clock())
-	ws.SetPingHandler(c.onPing)
-	ws.SetPongHandler(c.onPong)
-	ws.SetCloseHandler(c.onClose)
 	return c
 }
 

@@ -199,7 +199,7 @@ func TestLeakShows(t *testing.T) {
 	if f.watch.sockets.Load() < 2 {
 		t.Errorf("%d sockets", f.watch.sockets.Load())
 	}
-	tcp, ok := f.hub.byID(c.hello.ConnectionID).ws.NetConn().(*net.TCPConn)
+	tcp, ok := f.hub.byID(c.hello.ConnectionID).nc.(*net.TCPConn)
 	if !ok {
 		t.Fatal("not a TCP connection")
 	}

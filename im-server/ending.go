@@ -3,6 +3,7 @@ package imserver
 import (
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -19,7 +20,6 @@ const abnormalClosure = 1006
 type ending struct {
 	begun       bool
 	reason      event.CloseReason
-	code        int // on the wire; 0: the reason's
 	err         error
 	phase       string
 	at          evidence
@@ -28,6 +28,7 @@ type ending struct {
 	peerClosed  bool
 	peerCode    int
 	writeErr    error // a write failed, and the reader is asked why
+	linger      bool  // the peer's frames cannot be read any more
 }
 
 // evidence is the state of a connection when its end began.
@@ -94,48 +95,51 @@ func (c *conn) pushClose(payload []byte) {
 }
 
 // onClose takes the peer's close frame, and answers it if it is the first.
-func (c *conn) onClose(code int, text string) error {
-	c.follow(ops.DirIn, "close", 2+len(text))
+func (c *conn) onClose(code, textSize int) {
+	c.follow(ops.DirIn, "close", 2+textSize)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.alive()
 	c.ending.peerClosed, c.ending.peerCode = true, code
 	if c.settle(closeByPeer(code), nil) {
 		c.discard()
 		c.pushClose(websocket.FormatCloseMessage(code, ""))
 	}
-	return nil
 }
 
 // readUntil bounds how long the connection is read from now on.
 func (c *conn) readUntil(d time.Duration) {
 	// The error is that of a closed socket, which the reader sees by itself.
-	_ = c.ws.SetReadDeadline(time.Now().Add(d))
+	_ = c.nc.SetReadDeadline(time.Now().Add(d))
 }
 
 // cut closes the socket without a word.
-func (c *conn) cut() { _ = c.ws.NetConn().Close() }
+func (c *conn) cut() { _ = c.nc.Close() }
 
 // finish puts the connection away and writes its one end. It is called once, by the read goroutine, with the error
 // that ended reading.
 func (c *conn) finish(err error) {
+	var late error
 	c.mu.Lock()
 	bound := c.bound
 	switch {
 	case c.ending.begun:
 	case !bound && errorClass(err) == classDeadline:
 		c.beginEnd(event.CloseHelloTimeout, 0, err)
+	case c.timing != 0 && errorClass(err) == classDeadline:
+		late = &lateError{c.s.conf().Timeouts.Message, err}
+		c.beginEnd(event.CloseIdle, 0, late)
+		c.ending.linger = true
 	default:
 		c.settle(c.classify(err))
 		c.discard()
-		if answeredByGorilla(err) {
-			c.ending.code, c.ending.closeSent = websocket.CloseProtocolError, true
-		}
 	}
-	linger := c.ending.code != 0
+	linger := c.ending.linger
 	c.mu.Unlock()
+	if late != nil {
+		c.logAbuse(event.ActionMessageRejected, event.CloseIdle, abuseDrip, late)
+	}
 
-	if errorClass(err) != classDeadline || !bound { // else the time to wait is over
+	if errorClass(err) != classDeadline || !bound || linger { // else the time to wait is over
 		c.waitWriter(c.s.conf().Timeouts.Close)
 	}
 	if linger {
@@ -181,7 +185,7 @@ func (c *conn) logEarly() {
 	case reason.Reason != "":
 	case !c.arrival.authed && e.reason.Reason != event.CloseHelloTimeout.Reason && e.reason.Initiator != event.ByServer:
 		reason = event.HandshakeTokenMissing
-	case e.reason.Reason == event.CloseProtocolError.Reason || e.reason.Reason == event.CloseMessageTooBig.Reason:
+	case slices.Contains(badBefore, e.reason.Reason):
 		reason = event.HandshakeBadUpgrade
 	default:
 		reason = event.HandshakeTimeout
@@ -192,16 +196,18 @@ func (c *conn) logEarly() {
 	})
 }
 
+// badBefore are the ends for what a client has sent before it had a session.
+var badBefore = []string{event.CloseProtocolError.Reason, event.CloseMessageTooBig.Reason, event.CloseRateLimited.Reason}
+
 // linger lets the peer read our close frame although it has sent more than we read: closing at once would reset the
 // connection and take the frame from it.
 func (c *conn) linger() {
-	nc := c.ws.NetConn()
-	half, ok := nc.(interface{ CloseWrite() error })
+	half, ok := c.nc.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	if nc.SetReadDeadline(time.Now().Add(c.s.conf().Timeouts.Close)) == nil {
-		_, _ = io.Copy(io.Discard, nc) // ends with the peer's end or the deadline: either will do
+	if c.nc.SetReadDeadline(time.Now().Add(c.s.conf().Timeouts.Close)) == nil {
+		_, _ = io.Copy(io.Discard, c.nc) // ends with the peer's end or the deadline: either will do
 	}
 }
 
@@ -240,8 +246,6 @@ func (e *ending) closeCode() int {
 	switch {
 	case e.peerClosed && e.reason.Initiator == event.ByClient:
 		return e.peerCode
-	case e.code != 0:
-		return e.code
 	case e.reason.Code != 0:
 		return e.reason.Code
 	}

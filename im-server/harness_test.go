@@ -141,6 +141,12 @@ type fixture struct {
 // serve runs a server until the test's end, and then checks what holds of every log.
 func serve(tb testing.TB, cfg Config, deps Deps) *fixture {
 	tb.Helper()
+	return serveWith(tb, cfg, deps, func(*Server) {})
+}
+
+// serveWith is serve of a server that is changed before it runs.
+func serveWith(tb testing.TB, cfg Config, deps Deps, change func(*Server)) *fixture {
+	tb.Helper()
 	f := &fixture{t: tb, log: newTap()}
 	deps.Stdout = f.log
 	s, err := New(cfg, deps)
@@ -148,6 +154,7 @@ func serve(tb testing.TB, cfg Config, deps Deps) *fixture {
 		tb.Fatal(err)
 	}
 	f.Server = s
+	change(s)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

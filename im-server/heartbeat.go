@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,7 +120,7 @@ func (c *conn) lookAtDrain(p *pace, now int64) error {
 	b := &c.beat
 	there := b.missed == 0 && b.lastPong != 0
 	waits, taken := c.out.bytes, uint64(c.bytesOut.Load()) //nolint:gosec // a count is not negative
-	st, ok := readSocket(c.ws.NetConn())
+	st, ok := readSocket(c.nc)
 	if ok {
 		waits, taken = waits+st.unsent, st.acked
 	}
@@ -160,7 +161,7 @@ func (c *conn) logHeartbeat(a event.Action, v *verdict) {
 func (c *conn) evidence(now int64) evidence {
 	at := evidence{rxAge: now - c.lastRx.Load(), pongAge: c.beat.pongAge(now), queueAge: c.out.age(now), queueBytes: c.out.bytes}
 	if c.beat.missed > 0 || c.beat.drain.at != 0 { // what the socket holds waits for the client as well
-		if st, ok := readSocket(c.ws.NetConn()); ok {
+		if st, ok := readSocket(c.nc); ok {
 			at.queueBytes += st.unsent
 		}
 		if c.beat.drain.at != 0 {
@@ -199,21 +200,18 @@ func (c *conn) readPong(data string) (number uint32, ok bool) {
 }
 
 // onPing answers a ping of the client. The read goroutine calls it.
-func (c *conn) onPing(data string) error {
-	c.alive()
+func (c *conn) onPing(data []byte) {
 	c.follow(ops.DirIn, "ping", len(data))
-	c.send(frame{op: websocket.PongMessage, data: []byte(data)})
-	return nil
+	c.send(frame{op: websocket.PongMessage, data: slices.Clone(data)})
 }
 
 // onPong takes a pong: the answer to a ping of ours, or a mere sign of life, as RFC 6455 allows. The read goroutine calls
 // it.
-func (c *conn) onPong(data string) error {
-	c.alive()
+func (c *conn) onPong(data []byte) {
 	c.follow(ops.DirIn, "pong", len(data))
-	number, ok := c.readPong(data)
+	number, ok := c.readPong(string(data))
 	if !ok {
-		return nil
+		return
 	}
 	now, p := c.s.clock(), c.s.conf().Heartbeat.pace()
 	c.mu.Lock()
@@ -240,5 +238,4 @@ func (c *conn) onPong(data string) error {
 		ev.SetInt(event.FieldHeartbeatInterval, waited/int64(time.Millisecond))
 		c.s.emit(ev)
 	}
-	return nil
 }

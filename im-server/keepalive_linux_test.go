@@ -20,7 +20,7 @@ func TestKeepAliveOfSockets(t *testing.T) {
 	if len(conns) != 1 {
 		t.Fatalf("%d connections", len(conns))
 	}
-	raw, err := tcpOf(conns[0].ws.NetConn()).SyscallConn()
+	raw, err := tcpOf(conns[0].nc).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ type metrics struct {
 	messages         *prometheus.CounterVec // direction
 	in, out          prometheus.Counter     // of messages
 	rejected         *prometheus.CounterVec // code
+	abuse            *prometheus.CounterVec // kind
 	slow             prometheus.Counter
 	panics           prometheus.Counter
 	delivery         deliveryMetrics
@@ -33,6 +34,7 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		unclassified:     counter("unclassified_ends_total", "Ends by an error that is not known; a defect."),
 		messages:         counters("messages_total", "Envelopes by direction: in, out.", "direction"),
 		rejected:         counters("messages_rejected_total", "Envelopes that were refused, by error code.", "code"),
+		abuse:            newAbuse(),
 		slow:             counter("slow_consumers_total", "Connections whose send queue passed its limit."),
 		panics:           counter("panics_total", "Panics that were caught; each is a defect."),
 	}
@@ -42,7 +44,7 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		m.disconnects.WithLabelValues(r.Reason, r.Initiator)
 	}
 	collectors := []prometheus.Collector{
-		m.handshakes, m.handshakeSeconds, m.disconnects, m.unclassified, m.messages, m.rejected, m.slow, m.panics,
+		m.handshakes, m.handshakeSeconds, m.disconnects, m.unclassified, m.messages, m.rejected, m.abuse, m.slow, m.panics,
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "open"}, func() float64 { return float64(s.hub.count()) }),
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "handshake"}, func() float64 { return float64(s.pending.Load()) }),
 		gauge("sessions", "Sessions, those without a connection included.", nil, func() float64 { return float64(s.sessions.count()) }),

@@ -7,11 +7,16 @@ import (
 	"imwatch/im-server/protocol"
 )
 
-// bucket is the token bucket of what one client may send. Owned by the read goroutine.
+// tokenBucket is a token bucket. The zero one is full.
+type tokenBucket struct {
+	tokens float64
+	at     int64 // clock
+	begun  bool
+}
+
+// sendBucket is the bucket of the messages that one client may send. Owned by the read goroutine.
 type sendBucket struct {
-	tokens  float64
-	at      int64 // clock
-	begun   bool
+	tokenBucket
 	refused int64 // messages since it was told last
 	toldAt  int64 // clock
 	told    bool
@@ -19,7 +24,7 @@ type sendBucket struct {
 }
 
 // take takes one token, and says how long to wait where there is none.
-func (b *sendBucket) take(now int64, rate float64, burst int) (wait time.Duration, ok bool) {
+func (b *tokenBucket) take(now int64, rate float64, burst int) (wait time.Duration, ok bool) {
 	if !b.begun {
 		b.begun, b.tokens, b.at = true, float64(burst), now
 	}

@@ -1,75 +1,77 @@
 package imserver
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"io"
-	"sync"
-
-	"github.com/gorilla/websocket"
+	"time"
 
 	"imwatch/event"
+	"imwatch/im-server/framing"
 )
+
+// errClosed ends reading after the peer's close frame.
+var errClosed = errors.New("the peer sent a close frame")
 
 // read is the read goroutine. It reads to the end, after an end of ours too: the peer's close frame is worth waiting for.
 func (c *conn) read() {
 	for {
-		op, r, err := c.ws.NextReader()
+		if c.isEnding() {
+			c.in.Deafen()
+		}
+		l := &c.s.conf().Limits
+		got, err := c.in.Read(framing.Limits{Bytes: l.MessageBytes, Frames: l.MessageFrames})
+		if bad, ok := errors.AsType[*framing.Error](err); ok && !c.badFrame(bad) {
+			continue
+		}
+		if err == nil && got.Op == framing.Close {
+			c.onClose(got.Code, len(got.Data))
+			err = errClosed
+		}
 		if err != nil {
+			c.in.Release()
 			c.finish(err)
 			return
 		}
-		c.alive()
-		c.readMessage(op, r)
+		c.receive(&got)
 	}
 }
 
-// readMessage takes one message. What is left of it is passed over by the next read.
-func (c *conn) readMessage(op int, r io.Reader) {
-	if c.isEnding() {
+// receive takes what came whole.
+func (c *conn) receive(got *framing.Received) {
+	switch got.Op {
+	case framing.Text, framing.Binary:
+		c.message(got)
 		return
 	}
-	buf, _ := c.s.buffers.Get().(*bytes.Buffer)
-	defer c.s.putBuffer(buf)
-	limit := int64(c.s.conf().Limits.MessageBytes)
-	n, err := buf.ReadFrom(io.LimitReader(r, limit+1))
-	switch {
-	case err != nil:
-		return // the next read says it again
-	case n > limit:
-		c.messageTooBig(limit)
+	if !c.withinSpare() {
 		return
 	}
-	c.alive()
+	switch got.Op {
+	case framing.Ping:
+		c.onPing(got.Data)
+	case framing.Pong:
+		c.onPong(got.Data)
+	}
+}
+
+func (c *conn) message(got *framing.Received) {
 	c.lastSaid.Store(c.s.clock())
 	c.messagesIn.Add(1)
-	c.bytesIn.Add(n)
+	c.bytesIn.Add(int64(got.Wire))
 	c.s.counts.in.Add(1)
 	c.s.metrics.in.Inc()
-	c.handle(op, buf.Bytes())
-}
-
-func (c *conn) messageTooBig(limit int64) {
-	if !c.end(event.CloseMessageTooBig, 0, fmt.Errorf("message of more than %d bytes", limit)) {
-		return
-	}
-	ev := c.event(event.ActionMessageRejected)
-	ev.SetText(event.FieldEventReason, event.CloseMessageTooBig.Reason)
-	ev.SetText(event.FieldMessageDirection, "in")
-	ev.SetText(event.FieldErrorMessage, fmt.Sprintf("more than %d bytes", limit))
-	c.s.emit(ev)
-	c.s.metrics.rejected.WithLabelValues(event.CloseMessageTooBig.Reason).Inc()
+	c.handle(got.Op == framing.Text, got.Data)
 }
 
 // handle gives a message to its handler. A panic there ends this connection and no other.
-func (c *conn) handle(op int, data []byte) {
+func (c *conn) handle(text bool, data []byte) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.s.panicked(&c.client, p)
 			c.end(event.CloseServerError, 0, nil)
 		}
 	}()
-	c.dispatch(op == websocket.TextMessage, data)
+	c.s.take(c, text, data)
 }
 
 func (c *conn) isEnding() bool {
@@ -78,14 +80,43 @@ func (c *conn) isEnding() bool {
 	return c.ending.begun
 }
 
-// keepBuffer is the largest read buffer that is kept for the next message.
-const keepBuffer = 16 << 10
+// socketReader reads a connection's socket for its frames: each read is a sign of life.
+type socketReader struct{ c *conn }
 
-func newBuffers() *sync.Pool { return &sync.Pool{New: func() any { return new(bytes.Buffer) }} }
-
-func (s *Server) putBuffer(b *bytes.Buffer) {
-	if b.Cap() <= keepBuffer {
-		b.Reset()
-		s.buffers.Put(b)
+func (r socketReader) Read(p []byte) (int, error) {
+	c := r.c
+	if number, begun := c.in.Begun(); begun && number != c.timing || !begun && c.timing != 0 {
+		c.timeMessage(number, begun)
 	}
+	n, err := c.nc.Read(p)
+	if n > 0 {
+		c.alive()
+	}
+	return n, err
 }
+
+// timeMessage gives what has begun to come the time that it has to come whole, and what comes next any time. Most comes
+// whole in one read and needs none.
+func (c *conn) timeMessage(number uint32, begun bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending.begun || !c.bound {
+		return // both have an end of their own
+	}
+	var until time.Time
+	c.timing = 0
+	if begun {
+		c.timing, until = number, time.Now().Add(c.s.conf().Timeouts.Message) // a socket's own clock
+	}
+	// The error is that of a closed socket, which the read says by itself.
+	_ = c.nc.SetReadDeadline(until)
+}
+
+// lateError is a message that did not come whole in its time.
+type lateError struct {
+	limit time.Duration
+	err   error
+}
+
+func (e *lateError) Error() string { return fmt.Sprintf("a message was not whole after %v", e.limit) }
+func (e *lateError) Unwrap() error { return e.err }

@@ -59,12 +59,24 @@ func (q *sendQueue) push(f frame) {
 	q.bytes += f.size()
 }
 
-// urgent queues a ping or a pong before all messages that wait. Of several pongs only the last is kept, as RFC 6455
-// section 5.5.3 allows, and of pings too: a flood of them takes no memory. It gives by how much the queue has grown.
+// maxPongs is how many pongs may wait, and one ping.
+const maxPongs = 16
+
+// urgent queues a ping or a pong before all messages that wait. Of pings only the last is kept, and of many pongs the last
+// takes the place of the one before, as RFC 6455 section 5.5.3 allows: a flood of them takes no memory. It gives by how
+// much the queue has grown.
 func (q *sendQueue) urgent(f frame) (grown int) {
+	most := 1
+	if f.op == websocket.PongMessage {
+		most = maxPongs
+	}
 	i := 0
 	for ; i < len(q.frames) && q.frames[i].isBeat(); i++ {
-		if old := &q.frames[i]; old.op == f.op {
+		old := &q.frames[i]
+		if old.op != f.op {
+			continue
+		}
+		if most--; most == 0 {
 			grown = f.size() - old.size()
 			old.data = f.data
 			q.bytes += grown

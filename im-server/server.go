@@ -24,6 +24,7 @@ import (
 	"imwatch/im-server/cluster"
 	"imwatch/im-server/cluster/redis"
 	"imwatch/im-server/eventlog"
+	"imwatch/im-server/framing"
 	"imwatch/im-server/ops"
 	"imwatch/im-server/protocol"
 )
@@ -60,6 +61,7 @@ type Server struct {
 	upgrader websocket.Upgrader
 	handlers map[protocol.Type]handler
 	codecs   []protocol.Codec
+	take     func(c *conn, text bool, data []byte) // a message
 
 	listener, ops net.Listener
 	public, admin *http.Server
@@ -95,8 +97,8 @@ type Server struct {
 	counts   traffic
 	// queuedBytes is what waits for all clients together.
 	queuedBytes atomic.Int64
-	buffers     *sync.Pool // *bytes.Buffer, of messages being read
-	writers     *sync.Pool // *writer
+	pool        *framing.Pool // of messages being read
+	writers     *sync.Pool    // *writer
 	tasks       sync.WaitGroup
 	life        context.Context // ends with the server
 	endLife     context.CancelFunc
@@ -173,7 +175,7 @@ func (s *Server) setDefaults() {
 	}
 	s.failed = map[string]bool{}
 	s.life, s.endLife = context.WithCancel(context.Background())
-	s.freed, s.buffers, s.writers = make(chan struct{}, 1), newBuffers(), newWriters()
+	s.freed, s.pool, s.writers = make(chan struct{}, 1), framing.NewPool(), newWriters()
 	s.start = s.now()
 	s.boot = eventlog.BootID(s.start)
 }
@@ -200,7 +202,7 @@ func (s *Server) build() (err error) {
 	s.hub = newHub()
 	hb := s.conf().Heartbeat
 	s.wheel, s.seed = newWheel(hb.tick(), hb.span(), s.clock()), maphash.MakeSeed()
-	s.handlers, s.codecs = handlers(), protocol.Codecs()
+	s.handlers, s.codecs, s.take = handlers(), protocol.Codecs(), (*conn).dispatch
 	s.topics, s.sessions, s.watchers = newTopics(), newSessions(), &watchers{s: s, of: map[string][]*conn{}}
 	s.globals = s.conf().Sessions.GlobalTopics
 	if err := s.join(); err != nil {

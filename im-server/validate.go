@@ -46,6 +46,7 @@ func (c Config) validate() error {
 	c.Limits.validate(&v)
 	c.Heartbeat.validate(&v)
 	v.positive("timeouts.handshake", c.Timeouts.Handshake)
+	v.positive("timeouts.message", c.Timeouts.Message)
 	v.positive("timeouts.write", c.Timeouts.Write)
 	v.positive("timeouts.close", c.Timeouts.Close)
 	v.check(c.Drain.Delay >= 0, "drain.delay", "%v must not be negative", c.Drain.Delay)
@@ -84,6 +85,7 @@ func (c LimitsConfig) validate(v *faults) {
 	v.check(c.MaxLifetime >= 0, "limits.max_lifetime", "%v must not be negative", c.MaxLifetime)
 	v.check(c.UserConnections >= 0, "limits.user_connections", "%d must not be negative", c.UserConnections)
 	v.check(c.MessageRate >= 0, "limits.message_rate", "%v must not be negative", c.MessageRate)
+	v.check(c.ControlRate >= 0, "limits.control_rate", "%v must not be negative", c.ControlRate)
 	v.check(c.ConnectRate >= 0, "limits.connect_rate", "%v must not be negative", c.ConnectRate)
 	for _, n := range []struct {
 		key   string
@@ -92,6 +94,8 @@ func (c LimitsConfig) validate(v *faults) {
 		{"connections", c.Connections},
 		{"connect_burst", c.ConnectBurst},
 		{"message_bytes", c.MessageBytes},
+		{"message_frames", c.MessageFrames},
+		{"control_burst", c.ControlBurst},
 		{"queue_bytes", c.QueueBytes},
 		{"queue_messages", c.QueueMessages},
 		{"rooms", c.Rooms},

@@ -119,8 +119,7 @@ func (w *writer) release(to *sync.Pool) {
 }
 
 // writeBatch writes all frames of a batch with one write: a system call for each would be most of the work. Frames are
-// written past gorilla, which has no way to do that; what it writes by itself, the close frame that answers a broken
-// one, is one write too.
+// written past gorilla, which has no way to do that.
 func (c *conn) writeBatch(w *writer, limit time.Duration) error {
 	w.buf, w.sizes = w.buf[:0], w.sizes[:0]
 	for i := range w.batch {
@@ -128,11 +127,10 @@ func (c *conn) writeBatch(w *writer, limit time.Duration) error {
 		w.buf, size = appendFrame(w.buf, &w.batch[i], c.codec.Codec)
 		w.sizes = append(w.sizes, size)
 	}
-	nc := c.ws.NetConn()
-	if err := nc.SetWriteDeadline(time.Now().Add(limit)); err != nil { // a socket's own clock
+	if err := c.nc.SetWriteDeadline(time.Now().Add(limit)); err != nil { // a socket's own clock
 		return err
 	}
-	_, err := nc.Write(w.buf)
+	_, err := c.nc.Write(w.buf)
 	return err
 }
 
