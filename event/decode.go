@@ -46,7 +46,7 @@ func Decode(line []byte, e *Event) error {
 func DecodeString(line string, e *Event) error {
 	e.Reset()
 	if len(line) > MaxLine {
-		return &DecodeError{Reason: "too_large", Detail: fmt.Sprintf("line of %d bytes, at most %d are allowed", len(line), MaxLine)}
+		return tooLarge(line)
 	}
 	if !utf8.ValidString(line) {
 		return &DecodeError{Offset: invalidUTF8(line), Reason: "utf8", Detail: "not valid UTF-8"}
@@ -64,6 +64,10 @@ func DecodeString(line string, e *Event) error {
 		return &DecodeError{Field: "@timestamp", Reason: "missing", Detail: "an event needs an RFC 3339 @timestamp"}
 	}
 	return nil
+}
+
+func tooLarge(line string) error {
+	return &DecodeError{Reason: "too_large", Detail: fmt.Sprintf("line of %d bytes, at most %d are allowed", len(line), MaxLine)}
 }
 
 func invalidUTF8(s string) int {

@@ -193,3 +193,21 @@ func (e *Event) Key() string {
 	}
 	return ""
 }
+
+// Unset takes a field away.
+func (e *Event) Unset(id FieldID) { e.at[id] = 0 }
+
+// SetExtra keeps a field that the contract does not have, in place of the one of that name. raw is JSON; "" takes it
+// away.
+func (e *Event) SetExtra(name, raw string) {
+	i := slices.IndexFunc(e.extra, func(x Extra) bool { return x.Name == name })
+	switch {
+	case raw == "" && i >= 0:
+		e.extra = slices.Delete(e.extra, i, i+1)
+	case raw == "":
+	case i >= 0:
+		e.extra[i].Raw = raw
+	default:
+		e.extra = append(e.extra, Extra{Name: name, Raw: raw})
+	}
+}

@@ -37,6 +37,11 @@ const (
 	FieldUserID
 	FieldDeviceID
 	FieldUserAgent
+	FieldUserAgentName
+	FieldUserAgentVersion
+	FieldUserAgentOS
+	FieldUserAgentOSVersion
+	FieldUserAgentDevice
 	FieldHTTPMethod
 	FieldHTTPStatus
 	FieldHTTPVersion
@@ -163,6 +168,11 @@ var table = [numFields]Field{
 	FieldUserID:               {FieldUserID, "user.id", Keyword, false, Optional, "once known", "the account"},
 	FieldDeviceID:             {FieldDeviceID, "device.id", Keyword, false, Optional, "where the client says it", "the device"},
 	FieldUserAgent:            {FieldUserAgent, "user_agent.original", Keyword, false, Optional, "where the client says it", "the User-Agent header"},
+	FieldUserAgentName:        {FieldUserAgentName, "user_agent.name", Keyword, false, Optional, "where the shipper reads user agents", "browser, bot or library"},
+	FieldUserAgentVersion:     {FieldUserAgentVersion, "user_agent.version", Keyword, false, Optional, "where the shipper reads user agents", "its version"},
+	FieldUserAgentOS:          {FieldUserAgentOS, "user_agent.os.name", Keyword, false, Optional, "where the shipper reads user agents", "operating system"},
+	FieldUserAgentOSVersion:   {FieldUserAgentOSVersion, "user_agent.os.version", Keyword, false, Optional, "where the shipper reads user agents", "its version"},
+	FieldUserAgentDevice:      {FieldUserAgentDevice, "user_agent.device.name", Keyword, false, Optional, "where the shipper reads user agents", "device, where the client names one"},
 	FieldHTTPMethod:           {FieldHTTPMethod, "http.request.method", Keyword, false, Optional, "on the upgrade request and http_request", "the method"},
 	FieldHTTPStatus:           {FieldHTTPStatus, "http.response.status_code", Long, false, Optional, "on the upgrade request and http_request", "the answer's status"},
 	FieldHTTPVersion:          {FieldHTTPVersion, "http.version", Keyword, false, Optional, "on the upgrade request and http_request", "1.1, 2"},
