@@ -57,6 +57,14 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
+// AppendValue appends one field's value as JSON; null where the event lacks it.
+func (e *Event) AppendValue(dst []byte, id FieldID) []byte {
+	if p := e.at[id]; p != 0 {
+		return appendValue(dst, e.vals[p-1])
+	}
+	return append(dst, "null"...)
+}
+
 // MarshalJSON is AppendJSON for encoding/json.
 func (e *Event) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), nil }
 

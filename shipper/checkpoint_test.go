@@ -17,6 +17,8 @@ import (
 	"github.com/sirupsen/logrus"
 	"pgregory.net/rapid"
 
+	"imwatch/shipper/parse"
+	"imwatch/shipper/parse/mapping"
 	"imwatch/shipper/tail"
 )
 
@@ -142,13 +144,15 @@ func TestConfig(t *testing.T) {
 		t.Error(err)
 	}
 	for key, change := range map[string]func(*Config){
-		"sources":              func(c *Config) { c.Sources = nil },
-		"sources[0]: paths":    func(c *Config) { c.Sources[0].Paths = []string{"[a"} },
-		"sources[0]: format":   func(c *Config) { c.Sources[0].Format = "xml" },
-		"sources[0]: pattern":  func(c *Config) { c.Sources[0].Format, c.Sources[0].Pattern = FormatGrok, "%{IP:client.ip}" },
-		"pattern: format grok": func(c *Config) { c.Sources[0].Format = FormatGrok },
-		"pattern: contract":    func(c *Config) { c.Sources[0].Pattern = "x" },
-		"sources[0]: timezone": func(c *Config) { c.Sources[0].Format, c.Sources[0].Timezone = FormatGin, "Mars/Olympus" },
+		"sources":           func(c *Config) { c.Sources = nil },
+		"sources[0].paths":  func(c *Config) { c.Sources[0].Paths = []string{"[a"} },
+		"sources[0].format": func(c *Config) { c.Sources[0].Format = "xml" },
+		"sources[0].fields: nothing goes to timestamp": func(c *Config) {
+			c.Sources[0].Format, c.Sources[0].Pattern = parse.FormatGrok, mapping.Names{"%{IP:client.ip}"}
+		},
+		"pattern: format grok": func(c *Config) { c.Sources[0].Format = parse.FormatGrok },
+		"pattern: contract":    func(c *Config) { c.Sources[0].Pattern = mapping.Names{"x"} },
+		"sources[0].timezone":  func(c *Config) { c.Sources[0].Format, c.Sources[0].Timezone = "gin", "Mars/Olympus" },
 		"checkpoint":           func(c *Config) { c.Checkpoint = "" },
 		"watch":                func(c *Config) { c.Watch = "never" },
 		"batch_lines":          func(c *Config) { c.BatchLines = 0 },

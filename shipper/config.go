@@ -3,18 +3,8 @@ package shipper
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
+	"strings"
 	"time"
-
-	"imwatch/shipper/parse"
-)
-
-// The formats of lines.
-const (
-	FormatContract = "contract"
-	FormatGin      = "gin"
-	FormatNginx    = "nginx"
-	FormatGrok     = "grok"
 )
 
 // The ways to notice changes.
@@ -38,18 +28,6 @@ type Config struct {
 	ForgetAfter        time.Duration `yaml:"forget_after" doc:"how long positions of deleted files, and nodes that have no file any more, are remembered"`
 	ShutdownTimeout    time.Duration `yaml:"shutdown_timeout" doc:"how long a stop waits for the broker's acknowledgements; what is missing then is sent at the next start"`
 	ExitAtEnd          bool          `yaml:"exit_at_end" doc:"ship what is there and end, instead of following the files"`
-}
-
-// Source is a set of log files of one format.
-type Source struct {
-	Paths       []string `yaml:"paths" doc:"glob patterns of the files being written; what they were rotated to is found by itself"`
-	Format      string   `yaml:"format" doc:"contract (JSON lines of the event contract), gin, nginx (combined) or grok"`
-	Pattern     string   `yaml:"pattern" doc:"grok pattern whose names are fields of the contract, timestamp or request; for format grok, in place of the built-in one for gin and nginx"`
-	TimeLayout  string   `yaml:"time_layout" doc:"form of the timestamp in Go's notation; empty: the usual forms are tried"`
-	Timezone    string   `yaml:"timezone" doc:"IANA name of the zone of timestamps that have none; empty: UTC"`
-	Service     string   `yaml:"service" doc:"service.name of lines that do not say it"`
-	Environment string   `yaml:"environment" doc:"service.environment of lines that do not say it"`
-	Node        string   `yaml:"node" doc:"service.node.name of lines that do not say it; empty: the host's name"`
 }
 
 // DefaultConfig gives the defaults. Sources are the user's to name.
@@ -78,7 +56,9 @@ func (c Config) Validate() error {
 	}
 	for i, s := range c.Sources {
 		if err := s.validate(); err != nil {
-			bad("sources[%d]: %w", i, err)
+			for fault := range strings.SplitSeq(err.Error(), "\n") {
+				bad("sources[%d].%s", i, fault)
+			}
 		}
 	}
 	if c.Checkpoint == "" {
@@ -112,56 +92,4 @@ func (c Config) Validate() error {
 		bad("canary_interval: %s is neither 0 nor between 1s and 1h", c.CanaryInterval)
 	}
 	return errors.Join(errs...)
-}
-
-func (s Source) validate() error {
-	var errs []error
-	if len(s.Paths) == 0 {
-		errs = append(errs, errors.New("paths: at least one is needed"))
-	}
-	for _, p := range s.Paths {
-		if _, err := filepath.Match(p, ""); err != nil || p == "" {
-			errs = append(errs, fmt.Errorf("paths: %q is no glob pattern", p))
-		}
-	}
-	if s.Pattern != "" && s.Format == FormatContract {
-		errs = append(errs, errors.New("pattern: contract lines are JSON and have none"))
-	}
-	if _, err := s.parser(s.Node); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
-// parser makes what reads the source's lines.
-func (s Source) parser(node string) (parse.Parser, error) {
-	d := parse.Defaults{Service: s.Service, Environment: s.Environment, Node: node}
-	pattern := s.Pattern
-	switch s.Format {
-	case FormatContract:
-		return parse.NewContract(d), nil
-	case FormatGin:
-		if pattern == "" {
-			pattern = parse.GinPattern
-		}
-	case FormatNginx:
-		if pattern == "" {
-			pattern = parse.NginxPattern
-		}
-	case FormatGrok:
-		if pattern == "" {
-			return nil, errors.New("pattern: format grok needs one")
-		}
-	default:
-		return nil, fmt.Errorf("format: %q is none of %s, %s, %s, %s", s.Format, FormatContract, FormatGin, FormatNginx, FormatGrok)
-	}
-	zone, err := time.LoadLocation(s.Timezone)
-	if err != nil {
-		return nil, fmt.Errorf("timezone: %w", err)
-	}
-	p, err := parse.NewText(parse.TextOptions{Pattern: pattern, Layout: s.TimeLayout, Location: zone, Defaults: d})
-	if err != nil {
-		return nil, fmt.Errorf("pattern: %w", err)
-	}
-	return p, nil
 }

@@ -24,6 +24,7 @@ type metrics struct {
 	produce     prometheus.Histogram
 	failures    prometheus.Counter
 	canaries    prometheus.Counter
+	read        *prometheus.CounterVec
 	deadLetters *prometheus.CounterVec
 	checkpoints *prometheus.CounterVec
 	shown       map[string]bool // the file labels in use; owned by the reader
@@ -43,6 +44,7 @@ func newMetrics() *metrics {
 
 		deadLetters: counter("im_shipper_dead_letters_total", "Lines that became dead letters, by reason.", "reason"),
 		checkpoints: counter("im_shipper_checkpoints_total", "Checkpoints written, by result: ok, failed.", "result"),
+		read:        counter("im_shipper_read_lines_total", "Lines read and parsed, again after a restart too, by source and result: event, dead_letter, sampled, ignored, empty.", "source", "result"),
 		shown:       map[string]bool{},
 	}
 }
@@ -53,7 +55,7 @@ func (m *metrics) register(r prometheus.Registerer, more ...prometheus.Collector
 		return nil
 	}
 	var errs []error
-	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.deadLetters, m.checkpoints}
+	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.deadLetters, m.checkpoints, m.read}
 	for _, c := range append(all, more...) {
 		if err := r.Register(c); err != nil {
 			errs = append(errs, fmt.Errorf("registering a metric: %w", err))

@@ -2,6 +2,7 @@ package shipper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -46,6 +47,7 @@ type reader struct {
 type source struct {
 	parser parse.Parser
 	node   string // that all lines are of; "" where they say it themselves
+	read   readCounts
 }
 
 // pollFactor is how much rarer files are looked at while the system notifies us: then it is a safety net only.
@@ -99,6 +101,7 @@ func (r *reader) run(ctx context.Context) {
 		select {
 		case out <- r.batch:
 			r.batch = r.fresh()
+			r.count()
 		case <-wake:
 			if r.changed() && later == nil {
 				later = time.After(max(0, scanPause-r.now().Sub(r.scanned)))
@@ -126,6 +129,13 @@ const (
 	tell                    // the last watermark
 	done
 )
+
+// count shows what has become of the lines read since the last time.
+func (r *reader) count() {
+	for i := range r.sources {
+		r.sources[i].read.show()
+	}
+}
 
 func (r *reader) fresh() *batch {
 	select {
@@ -214,6 +224,7 @@ func (r *reader) take() bool {
 	r.taken += min(len(line)+1, len(rest))
 	if line == "" || line[0] <= ' ' && strings.TrimSpace(line) == "" {
 		r.batch.empty++
+		r.sources[r.chunk.Source].read.add(readEmpty)
 		return true
 	}
 	r.line(line)
@@ -221,18 +232,27 @@ func (r *reader) take() bool {
 }
 
 func (r *reader) line(line string) {
-	b, start := r.batch, len(r.batch.arena)
-	rec, err := r.sources[r.chunk.Source].parser.Parse(b.arena, &r.event, line, r.origin)
-	if err != nil {
+	b, start, src := r.batch, len(r.batch.arena), &r.sources[r.chunk.Source]
+	rec, err := src.parser.Parse(b.arena, &r.event, line, r.origin)
+	switch {
+	case err == nil:
+		b.arena = rec
+		b.add(start, r.event.Key())
+		src.read.add(readEvent)
+	case errors.Is(err, parse.ErrSampled): // it was an event: its node lives and has come so far
+		src.read.add(readSampled)
+	case errors.Is(err, parse.ErrIgnored):
+		src.read.add(readIgnored)
+		return
+	default:
 		f, ok := parse.FaultOf(err)
 		if !ok {
 			f = parse.LineError{Reason: "unknown", Detail: err.Error()}
 		}
+		src.read.add(readDeadLetter)
 		r.letter(f.Reason, f.Detail, line)
 		return
 	}
-	b.arena = rec
-	b.add(start, r.event.Key())
 	r.newest = max(r.newest, r.event.UnixNano())
 	if node := r.event.Node(); node != r.lastNode {
 		r.lastNode = node
@@ -244,6 +264,9 @@ func (r *reader) line(line string) {
 func (r *reader) odd(data string) {
 	c := &r.chunk
 	r.origin.Offset = c.Offset
+	if c.Kind == tail.Rest || c.Part == 0 {
+		r.sources[c.Source].read.add(readDeadLetter)
+	}
 	if c.Kind == tail.Rest {
 		r.letter("unterminated", "the file ended without a newline", data)
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"imwatch/internal/bus"
+	"imwatch/shipper/parse"
 	"imwatch/shipper/tail"
 )
 
@@ -142,11 +143,11 @@ func (s *Shipper) assemble() (*reader, *sender, error) {
 		if node == "" {
 			node = s.node
 		}
-		p, err := c.parser(node)
+		p, err := c.Parser(node, parse.Stages{}, s.deps.Now)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("reading sources[%d]: %w", i, err)
 		}
-		sources[i].parser = p
+		sources[i] = source{parser: p, read: s.metrics.readOf(c.Label())}
 		if c.Format != FormatContract {
 			sources[i].node = node
 		}

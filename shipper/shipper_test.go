@@ -171,7 +171,7 @@ func TestTextSource(t *testing.T) {
 	dir, b := t.TempDir(), newBus(t)
 	live := filepath.Join(dir, "access.log")
 	cfg := config(dir, live)
-	cfg.Sources = []Source{{Paths: []string{live}, Format: FormatNginx, Service: "edge", Node: "edge-1"}}
+	cfg.Sources = []Source{{Paths: []string{live}, Format: "nginx", Service: "edge", Node: "edge-1"}}
 	same := `192.0.2.1 - - [21/Nov/2026:10:00:00 +0000] "GET /ws/connect?token=x HTTP/1.1" 502 0 "-" "-"`
 	appendTo(t, live, same+"\n"+same+"\nnonsense\n")
 	once(t, cfg, b)

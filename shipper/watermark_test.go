@@ -99,7 +99,7 @@ func TestWatermarkOfAConfiguredNode(t *testing.T) {
 		}
 		cfg := config(dir, live)
 		cfg.Watch = WatchPoll
-		cfg.Sources = []Source{{Paths: []string{live}, Format: FormatGin, Node: "edge-1"}}
+		cfg.Sources = []Source{{Paths: []string{live}, Format: "gin", Node: "edge-1"}}
 		stop := start(t, cfg, b)
 		<-time.After(3 * time.Second)
 		stop()

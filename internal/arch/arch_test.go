@@ -36,9 +36,15 @@ var may = map[string][]string{
 	"im-server/cluster/redis":       {"im-server/cluster", "im-server/cluster/journal"},
 	"im-server/cluster/clustertest": {"im-server/cluster"},
 
-	"shipper":       {"event", "event/deadletter", "event/canary", "internal/bus", "shipper/"},
-	"shipper/parse": {"event"},
-	"shipper/tail":  nil,
+	"shipper":               {"event", "event/deadletter", "event/canary", "internal/bus", "shipper/"},
+	"shipper/parse":         {"event", "shipper/parse/"},
+	"shipper/tail":          nil,
+	"shipper/parse/fault":   nil,
+	"shipper/parse/date":    {"event", "shipper/parse/fault"},
+	"shipper/parse/dissect": nil,
+	"shipper/parse/grok":    {"event"},
+	"shipper/parse/mapping": {"event", "shipper/parse/date", "shipper/parse/fault"},
+
 	"shipper/index": {"event", "internal/bus", "internal/store", "event/deadletter"},
 
 	"detector":                    {"event", "event/filter", "event/canary", "internal/bus", "internal/store", "detector/"},
@@ -110,7 +116,7 @@ var owner = map[string][]string{
 	"github.com/twmb/franz-go":      {"internal/bus/embedded"},
 	"github.com/elastic/go-elast":   {"internal/store/elastic"},
 	"github.com/elastic/elastic-tr": {"internal/store/elastic"},
-	"github.com/elastic/go-grok":    {"shipper/parse"},
+	"github.com/elastic/go-grok":    {"shipper/parse/grok"},
 	"modernc.org/sqlite":            {"internal/store/sqlite"},
 	"github.com/gin-gonic/gin":      {"im-server", "bench/gateway/bare"},
 	"github.com/gorilla/websocket":  {"im-server", "client", "sim", "bench/gateway/bare"},

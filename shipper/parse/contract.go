@@ -4,11 +4,16 @@ import (
 	"strings"
 
 	"imwatch/event"
+	"imwatch/shipper/parse/fault"
 )
 
 // Contract passes lines of the event contract on: checked, byte by byte as they were written, with what they lack
 // added at the end.
-type Contract struct{ defaults Defaults }
+type Contract struct {
+	defaults Defaults
+	stages   Stages
+	had      []event.FieldID // what the stages add and the line lacks; kept for its memory
+}
 
 // NewContract makes a parser of contract lines.
 func NewContract(d Defaults) *Contract { return &Contract{defaults: d} }
@@ -22,11 +27,11 @@ func (p *Contract) Parse(dst []byte, e *event.Event, line string, at Origin) ([]
 	}
 	switch {
 	case !e.Has(event.FieldEventAction):
-		return dst, fault("missing", "event.action: an event needs one")
+		return dst, fault.New("missing", "event.action: an event needs one")
 	case e.IsWatermark():
-		return dst, fault("reserved", "event.dataset: %s is the pipeline's own", event.DatasetPipeline)
+		return dst, fault.New("reserved", "event.dataset: %s is the pipeline's own", event.DatasetPipeline)
 	case len(e.ID()) > MaxID:
-		return dst, fault("id", "event.id: %d bytes, at most %d are allowed", len(e.ID()), MaxID)
+		return dst, fault.New("id", "event.id: %d bytes, at most %d are allowed", len(e.ID()), MaxID)
 	}
 	body := strings.TrimRight(line, " \t\r\n")
 	x := extra{dst: append(dst, body[:len(body)-1]...)}
@@ -41,6 +46,13 @@ func (p *Contract) Parse(dst []byte, e *event.Event, line string, at Origin) ([]
 		x.text("event.id", e.ID())
 	}
 	p.missing(&x, e)
+	rewrite, kept := p.refine(&x, e, line)
+	switch {
+	case !kept:
+		return dst, ErrSampled
+	case rewrite:
+		return bounded(p.rewritten(dst, e, at), dst)
+	}
 	return bounded(append(x.dst, '}'), dst)
 }
 
@@ -63,4 +75,48 @@ func (p *Contract) missing(x *extra, e *event.Event) {
 			x.text(d.name, d.value)
 		}
 	}
+}
+
+// refine does what is configured for every event. What that adds goes to the end of the line; what it changes needs the
+// line to be written anew.
+func (p *Contract) refine(x *extra, e *event.Event, line string) (rewrite, kept bool) {
+	s := &p.stages
+	for _, enricher := range s.Enrich {
+		p.had = p.had[:0]
+		for _, id := range enricher.Adds() {
+			if !e.Has(id) {
+				p.had = append(p.had, id)
+			}
+		}
+		enricher.Enrich(e)
+		for _, id := range p.had {
+			x.field(e, id)
+		}
+	}
+	if s.Sample != nil {
+		had := e.Has(event.FieldSampleWeight)
+		before := e.Weight()
+		if !s.Sample.Keep(e) {
+			return false, false
+		}
+		if !had {
+			x.field(e, event.FieldSampleWeight)
+		}
+		rewrite = had && before != e.Weight()
+	}
+	if s.Redact != nil && s.Redact.Suspicious(line) && s.Redact.Event(e) {
+		rewrite = true
+	}
+	return rewrite, true
+}
+
+// rewritten appends the event as it is now.
+func (p *Contract) rewritten(dst []byte, e *event.Event, at Origin) []byte {
+	if !e.Has(event.FieldLogFilePath) {
+		e.SetText(event.FieldLogFilePath, at.File)
+	}
+	if !e.Has(event.FieldLogOffset) {
+		e.SetInt(event.FieldLogOffset, at.Offset)
+	}
+	return e.AppendJSON(dst)
 }

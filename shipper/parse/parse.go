@@ -5,25 +5,15 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
 	"imwatch/event"
+	"imwatch/shipper/parse/fault"
 )
 
 // LineError says why a line is no event. Trying again never helps.
-type LineError struct {
-	Reason string // class, for metrics: those of event.DecodeError, pattern, time, id, reserved
-	Detail string
-}
-
-// Error gives the detail.
-func (f *LineError) Error() string { return f.Detail }
-
-func fault(reason, format string, args ...any) error {
-	return &LineError{Reason: reason, Detail: fmt.Sprintf(format, args...)}
-}
+type LineError = fault.Error
 
 // FaultOf gives the fault that err is, of this package or of package event.
 func FaultOf(err error) (LineError, bool) {
@@ -46,7 +36,7 @@ type Origin struct {
 // Parser makes a record of a line.
 type Parser interface {
 	// Parse appends the record, one JSON object, to dst, and leaves in e what it says, which shares memory with line
-	// until the next call. The line is without its newline. Errors are for FaultOf.
+	// until the next call. The line is without its newline. Errors are ErrIgnored, ErrSampled, or for FaultOf.
 	Parse(dst []byte, e *event.Event, line string, at Origin) ([]byte, error)
 }
 
@@ -77,7 +67,7 @@ func MakeID(line string, at Origin, t time.Time) string {
 // bounded gives rec, what was appended to dst, unless the record became longer than those who read it allow.
 func bounded(rec, dst []byte) ([]byte, error) {
 	if n := len(rec) - len(dst); n > event.MaxLine {
-		return dst, fault("too_large", "%d bytes with what the shipper adds, at most %d are allowed", n, event.MaxLine)
+		return dst, fault.New("too_large", "%d bytes with what the shipper adds, at most %d are allowed", n, event.MaxLine)
 	}
 	return rec, nil
 }
@@ -100,4 +90,14 @@ func (x *extra) long(name string, n int64) {
 	x.dst = append(x.dst, name...)
 	x.dst = append(x.dst, `":`...)
 	x.dst = strconv.AppendInt(x.dst, n, 10)
+}
+
+// field adds one of the event's fields, if it has it.
+func (x *extra) field(e *event.Event, id event.FieldID) {
+	if e.Has(id) {
+		x.dst = append(x.dst, `,"`...)
+		x.dst = append(x.dst, event.FieldByID(id).Name...)
+		x.dst = append(x.dst, `":`...)
+		x.dst = e.AppendValue(x.dst, id)
+	}
 }

@@ -1,0 +1,77 @@
+package shipper
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"imwatch/shipper/parse"
+	"imwatch/shipper/parse/mapping"
+)
+
+// FormatContract is the format of lines of the event contract.
+const FormatContract = parse.FormatContract
+
+// Source is a set of log files of one format.
+type Source struct {
+	Name          string              `yaml:"name" doc:"what metrics and imwatch ship --test call it; empty: its first path"`
+	Paths         []string            `yaml:"paths" doc:"glob patterns of the files being written; what they were rotated to is found by itself"`
+	Format        string              `yaml:"format" doc:"contract, json, grok, dissect, auto, gin, gin-json, nginx, nginx-json, envoy, envoy-json or im-json"`
+	Pattern       mapping.Names       `yaml:"pattern" doc:"grok or dissect pattern, or a list of them of which the first counts that a line and its values fit; names are fields of the contract, timestamp, request, json, or what fields takes; in place of the built-in one for gin, nginx and envoy"`
+	Definitions   map[string]string   `yaml:"definitions" doc:"expressions by name, for grok patterns"`
+	TimeLayouts   mapping.Names       `yaml:"time_layouts" doc:"forms of the timestamp, tried in turn: Go's notation, rfc3339, epoch (by its digits), epoch_s, epoch_ms, epoch_us or epoch_ns; empty: the usual forms"`
+	Timezone      string              `yaml:"timezone" doc:"IANA name of the zone of timestamps that have none; empty: UTC"`
+	Fields        []mapping.Field     `yaml:"fields" doc:"what goes where, in front of what the format knows itself; per field the first entry that has a value counts"`
+	Rest          string              `yaml:"rest" doc:"what becomes of values of JSON that no entry takes: keep (below foreign, not to be searched for), labels or drop; empty: keep"`
+	Ignore        []mapping.Condition `yaml:"ignore" doc:"lines to leave out, by conditions as in fields[].when"`
+	WithoutAction string              `yaml:"without_action" doc:"what becomes of lines that do not say what has happened: dead_letter or ignore; empty: dead_letter"`
+	Service       string              `yaml:"service" doc:"service.name of lines that do not say it"`
+	Environment   string              `yaml:"environment" doc:"service.environment of lines that do not say it"`
+	Node          string              `yaml:"node" doc:"service.node.name of lines that do not say it; empty: the host's name"`
+}
+
+// Label names the source for people.
+func (s Source) Label() string {
+	switch {
+	case s.Name != "":
+		return s.Name
+	case len(s.Paths) > 0:
+		return s.Paths[0]
+	}
+	return s.Format
+}
+
+func (s Source) validate() error {
+	var errs []error
+	if len(s.Paths) == 0 {
+		errs = append(errs, errors.New("paths: at least one is needed"))
+	}
+	for _, p := range s.Paths {
+		if _, err := filepath.Match(p, ""); err != nil || p == "" {
+			errs = append(errs, fmt.Errorf("paths: %q is no glob pattern", p))
+		}
+	}
+	if _, err := s.Parser(s.Node, parse.Stages{}, time.Now); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Parser makes what reads the source's lines. node is service.node.name of lines that do not say it. The error joins
+// all faults; each begins with its key.
+func (s Source) Parser(node string, stages parse.Stages, now func() time.Time) (parse.Parser, error) {
+	zone, err := time.LoadLocation(s.Timezone)
+	if err != nil {
+		return nil, fmt.Errorf("timezone: %w", err)
+	}
+	p, err := parse.New(parse.Options{
+		Format: s.Format, Patterns: s.Pattern, Definitions: s.Definitions, Layouts: s.TimeLayouts, Location: zone,
+		Fields: s.Fields, Rest: s.Rest, Ignore: s.Ignore, WithoutAction: s.WithoutAction,
+		Defaults: parse.Defaults{Service: s.Service, Environment: s.Environment, Node: node}, Stages: stages, Now: now,
+	})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // each fault names its key already
+	}
+	return p, nil
+}
