@@ -8,12 +8,14 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"imwatch/event"
+	"imwatch/im-server/accept"
 )
 
 // access writes one http_request line for a request, and catches panics of its handler.
 func (s *Server) access(g *gin.Context) {
+	accept.Served(g.Request.Context())
 	began := s.now()
-	client := newClientInfo(g)
+	client := s.newClientInfo(g.Request)
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(&client, p)

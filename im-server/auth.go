@@ -3,9 +3,11 @@ package imserver
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"imwatch/event"
+	"imwatch/im-server/protocol"
+	"imwatch/im-server/token"
 )
 
 // Authenticator decides who a client is.
@@ -14,6 +16,13 @@ type Authenticator interface {
 	// wrap an *AuthError, whose reason is what the client and the log are told; any other error is taken for a failure
 	// of ours (internal), one of ctx for a dependency that does not answer.
 	Authenticate(ctx context.Context, c Credentials) (Identity, error)
+}
+
+// Revoker is an [Authenticator] that can take back what it gave. Its server looks at open connections again after
+// [Server.Revoked] was called.
+type Revoker interface {
+	// Revoked says whether an identity is good no longer. It must be fast, and safe for concurrent use.
+	Revoked(id Identity) bool
 }
 
 // Credentials is what a client brings to the handshake.
@@ -26,26 +35,15 @@ type Credentials struct {
 
 // Identity is who a client is.
 type Identity struct {
-	UserID string // at most 128 bytes, not empty
+	UserID       string    // at most 128 bytes, not empty
+	Expires      time.Time // when the connection ends (auth_expired) unless the client brings a new token; zero: never
+	TokenID      string    // what a Revoker knows the token by
+	IssuedAt     time.Time // zero: not said
+	SecondFactor bool      // one was checked where the token was issued: it is not asked for again
 }
 
 // AuthError is a refusal of credentials. Its text must not hold any part of a token.
-type AuthError struct {
-	Reason event.HandshakeReason
-	UserID string // the claimed account, where it could be read
-	Err    error  // may be nil
-}
-
-// Error prints reason and cause.
-func (e *AuthError) Error() string {
-	if e.Err == nil {
-		return e.Reason.Reason
-	}
-	return fmt.Sprintf("%s: %v", e.Reason.Reason, e.Err)
-}
-
-// Unwrap gives the cause.
-func (e *AuthError) Unwrap() error { return e.Err }
+type AuthError = token.Error
 
 // authFailure gives the reason of a failed authentication, the claimed account and what the log may be told.
 func authFailure(ctx context.Context, err error) (reason event.HandshakeReason, user string, cause error) {
@@ -57,3 +55,6 @@ func authFailure(ctx context.Context, err error) (reason event.HandshakeReason, 
 	}
 	return event.HandshakeInternal, "", err
 }
+
+// goodName says whether s may be a user's name.
+func goodName(s string) bool { return protocol.CheckName(s) == nil }

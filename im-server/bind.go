@@ -75,11 +75,12 @@ const maxEarly = 8
 func (c *conn) authenticate(p *protocol.Auth) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), c.s.conf().Timeouts.Handshake)
 	defer cancel()
-	r := c.s.identify(ctx, &c.client, p.Token)
+	r := c.s.letIn(ctx, &c.client, p.Token, p.SecondFactor)
 	if r == nil {
+		c.identity.Store(c.client.identity)
 		return true
 	}
-	c.endEarly(r.reason, event.CloseAuthRevoked, r.err)
+	c.endEarly(r.reason, closeFor(r.reason), r.err)
 	return false
 }
 
@@ -97,6 +98,7 @@ func handleAuth(c *conn, e protocol.Envelope) error {
 	case client.user != c.client.user:
 		return &protocol.DecodeError{Code: protocol.CodeDenied, Field: "payload.token", Detail: "it is another user's"}
 	}
+	c.renew(client.identity)
 	c.ack(e.ID)
 	return nil
 }

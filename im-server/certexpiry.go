@@ -18,9 +18,6 @@ type certReminder struct {
 	level   string
 }
 
-// certificateEnd gives when the certificate ends that clients are shown now; zero without TLS.
-func (s *Server) certificateEnd() time.Time { return s.certEnd }
-
 // certLevel gives the level of the line about a certificate that ends then; "" if nothing is to be said.
 func certLevel(end, now time.Time) string {
 	left := end.Sub(now)

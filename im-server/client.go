@@ -2,11 +2,8 @@ package imserver
 
 import (
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
-
-	"github.com/gin-gonic/gin"
 
 	"imwatch/event"
 	"imwatch/im-server/protocol"
@@ -18,6 +15,7 @@ type clientInfo struct {
 	port       int64
 	destPort   int64
 	user       string
+	identity   *Identity // nil until a token was checked
 	device     string
 	platform   string
 	appVersion string
@@ -31,8 +29,7 @@ const (
 	maxAgent = 256
 )
 
-func newClientInfo(g *gin.Context) clientInfo {
-	r := g.Request
+func (s *Server) newClientInfo(r *http.Request) clientInfo {
 	c := clientInfo{
 		device:     said(r, protocol.HeaderDevice, protocol.QueryDevice, protocol.MaxName),
 		platform:   said(r, protocol.HeaderPlatform, protocol.QueryPlatform, maxShort),
@@ -40,11 +37,8 @@ func newClientInfo(g *gin.Context) clientInfo {
 		agent:      clipText(r.UserAgent(), maxAgent),
 		trace:      continueTrace(r.Header.Get("traceparent")),
 	}
-	if addr, err := netip.ParseAddr(g.ClientIP()); err == nil {
-		c.ip = addr.Unmap().WithZone("").String()
-	}
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && peer.Addr().Unmap().WithZone("").String() == c.ip {
-		c.port = int64(peer.Port()) // a proxy's port says nothing of the client
+	if at := clientAddr(r, s.conf().ForwardedHeader, s.trusted); at.IsValid() {
+		c.ip, c.port = at.Addr().String(), int64(at.Port())
 	}
 	c.destPort = localPort(r)
 	return c
@@ -147,4 +141,9 @@ func bearer(r *http.Request) string {
 		}
 	}
 	return r.URL.Query().Get(protocol.QueryToken)
+}
+
+// secondFactor gives the code of a request, of the header or else of the query.
+func secondFactor(r *http.Request) string {
+	return said(r, protocol.HeaderFactor, protocol.QueryFactor, protocol.MaxName)
 }

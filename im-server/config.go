@@ -5,70 +5,57 @@ import (
 
 	"imwatch/im-server/cluster/redis"
 	"imwatch/im-server/eventlog"
+	"imwatch/im-server/token"
 )
 
 // Config says how a server listens, whom it lets in and where it writes. DefaultConfig gives the defaults.
 type Config struct {
-	Addr           string          `yaml:"addr" doc:"address that clients connect to"`
-	OpsAddr        string          `yaml:"ops_addr" doc:"address of /healthz, /readyz, /metrics, /debug/pprof and /-/; empty: none"`
-	OpsToken       string          `yaml:"ops_token" secret:"true" hot:"true" doc:"bearer token of /-/ on ops_addr, at least 16 bytes; empty: /-/ is switched off"`
-	OpsClosed      int             `yaml:"ops_closed" doc:"ended connections that /-/conns?state=closed remembers"`
-	Node           string          `yaml:"node" doc:"name of this node in events, unique in the fleet; empty: the host's name"`
-	Environment    string          `yaml:"environment" doc:"service.environment of events"`
-	Zone           string          `yaml:"zone" doc:"cloud.availability_zone of events; empty: not said"`
-	Origins        []string        `yaml:"origins" hot:"true" doc:"Origin headers let in, as https://app.example.org or https://*.example.org; * is any, empty: the same host only; requests without an Origin are let in"`
-	TrustedProxies []string        `yaml:"trusted_proxies" doc:"addresses or networks whose X-Forwarded-For is believed"`
-	TLS            TLSConfig       `yaml:"tls"`
-	JWT            JWTConfig       `yaml:"jwt"`
-	Limits         LimitsConfig    `yaml:"limits" hot:"true"`
-	Heartbeat      HeartbeatConfig `yaml:"heartbeat"`
-	Timeouts       TimeoutsConfig  `yaml:"timeouts"`
-	Drain          DrainConfig     `yaml:"drain" hot:"true"`
-	Sessions       SessionsConfig  `yaml:"sessions"`
-	Redis          redis.Config    `yaml:"redis"`
-	Log            eventlog.Config `yaml:"log" hot:"true"`
-}
-
-// TLSConfig names the certificate of the clients' listener. Both empty: no TLS.
-type TLSConfig struct {
-	CertFile string `yaml:"cert_file" doc:"PEM file of the certificate chain"`
-	KeyFile  string `yaml:"key_file" doc:"PEM file of the private key"`
-}
-
-// JWTConfig says which tokens are good.
-type JWTConfig struct {
-	Keys     []JWTKey      `yaml:"keys" doc:"keys that tokens are signed with"`
-	Issuer   string        `yaml:"issuer" doc:"iss that a token must have; empty: any"`
-	Audience string        `yaml:"audience" doc:"aud that a token must have; empty: any"`
-	Leeway   time.Duration `yaml:"leeway" doc:"how far clocks may differ when exp and nbf are checked"`
-}
-
-// JWTKey is one key with the one algorithm that it may be used with.
-type JWTKey struct {
-	ID        string `yaml:"id" doc:"kid of the tokens; may be empty if there is one key only"`
-	Algorithm string `yaml:"algorithm" doc:"HS256, RS256 or EdDSA"`
-	Secret    string `yaml:"secret" secret:"true" doc:"secret of HS256, at least 32 bytes"`
-	File      string `yaml:"file" doc:"PEM file of the public key of RS256 or EdDSA"`
+	Addr            string          `yaml:"addr" doc:"address that clients connect to"`
+	OpsAddr         string          `yaml:"ops_addr" doc:"address of /healthz, /readyz, /metrics, /debug/pprof and /-/; empty: none"`
+	OpsToken        string          `yaml:"ops_token" secret:"true" hot:"true" doc:"bearer token of /-/ on ops_addr, at least 16 bytes; empty: /-/ is switched off"`
+	OpsClosed       int             `yaml:"ops_closed" doc:"ended connections that /-/conns?state=closed remembers"`
+	Node            string          `yaml:"node" doc:"name of this node in events, unique in the fleet; empty: the host's name"`
+	Environment     string          `yaml:"environment" doc:"service.environment of events"`
+	Zone            string          `yaml:"zone" doc:"cloud.availability_zone of events; empty: not said"`
+	Origins         []string        `yaml:"origins" hot:"true" doc:"Origin headers let in, as https://app.example.org or https://*.example.org; * is any, empty: the same host only; requests without an Origin are let in"`
+	TrustedProxies  []string        `yaml:"trusted_proxies" doc:"addresses or networks of proxies, whose forwarded_header is believed"`
+	ForwardedHeader string          `yaml:"forwarded_header" doc:"header in which those proxies say where a client is: X-Forwarded-For, Forwarded (RFC 7239), or another that holds addresses; empty: none"`
+	ProxyProtocol   bool            `yaml:"proxy_protocol" doc:"connections of trusted_proxies begin with a PROXY protocol header, version 1 or 2"`
+	Addresses       AddressesConfig `yaml:"addresses"`
+	TLS             TLSConfig       `yaml:"tls"`
+	JWT             token.Config    `yaml:"jwt"`
+	SecondFactor    FactorConfig    `yaml:"second_factor"`
+	Limits          LimitsConfig    `yaml:"limits" hot:"true"`
+	Heartbeat       HeartbeatConfig `yaml:"heartbeat"`
+	Timeouts        TimeoutsConfig  `yaml:"timeouts"`
+	Drain           DrainConfig     `yaml:"drain" hot:"true"`
+	Sessions        SessionsConfig  `yaml:"sessions"`
+	Redis           redis.Config    `yaml:"redis"`
+	Log             eventlog.Config `yaml:"log" hot:"true"`
 }
 
 // LimitsConfig bounds what clients may use.
 type LimitsConfig struct {
-	Connections     int           `yaml:"connections" doc:"connections of this node"`
-	ConnectRate     float64       `yaml:"connect_rate" doc:"connects a second of one address (IPv6: one /64); 0: no limit"`
-	ConnectBurst    int           `yaml:"connect_burst" doc:"connects of one address at once"`
-	MessageBytes    int           `yaml:"message_bytes" doc:"size of one message from a client, in bytes"`
-	MessageFrames   int           `yaml:"message_frames" doc:"frames of one message from a client"`
-	ControlRate     float64       `yaml:"control_rate" doc:"pings, pongs and fragments with nothing in them a second of one connection; 0: no limit"`
-	ControlBurst    int           `yaml:"control_burst" doc:"and at once; over it the connection is closed"`
-	QueueBytes      int           `yaml:"queue_bytes" doc:"bytes waiting for one slow client before it is closed"`
-	QueueMessages   int           `yaml:"queue_messages" doc:"messages waiting for one slow client before it is closed"`
-	Rooms           int           `yaml:"rooms" doc:"rooms of one connection"`
-	Idle            time.Duration `yaml:"idle" doc:"time without a message from a client (answers to pings are none) after which it is closed; 0: no limit"`
-	MaxLifetime     time.Duration `yaml:"max_lifetime" doc:"age at which a connection is sent away to come back, less up to a tenth; 0: no limit"`
-	UserConnections int           `yaml:"user_connections" doc:"connections of one user; 0: no limit"`
-	MessageRate     float64       `yaml:"message_rate" doc:"messages a second of one connection; 0: no limit"`
-	MessageBurst    int           `yaml:"message_burst" doc:"messages of one connection at once"`
-	Errors          int           `yaml:"errors" doc:"messages of one connection that are refused before it is closed"`
+	Connections       int           `yaml:"connections" doc:"connections of this node"`
+	ConnectRate       float64       `yaml:"connect_rate" doc:"connects a second of one address (IPv6: one /64); 0: no limit"`
+	ConnectBurst      int           `yaml:"connect_burst" doc:"connects of one address at once"`
+	UserConnectRate   float64       `yaml:"user_connect_rate" doc:"connects a second of one user on this node; 0: no limit"`
+	UserConnectBurst  int           `yaml:"user_connect_burst" doc:"connects of one user at once"`
+	Handshakes        int           `yaml:"handshakes" doc:"connections that speak HTTP or nothing yet; further ones are closed at once. 0: no limit"`
+	AddressHandshakes int           `yaml:"address_handshakes" doc:"those of one address, trusted_proxies apart; 0: no limit"`
+	MessageBytes      int           `yaml:"message_bytes" doc:"size of one message from a client, in bytes"`
+	MessageFrames     int           `yaml:"message_frames" doc:"frames of one message from a client"`
+	ControlRate       float64       `yaml:"control_rate" doc:"pings, pongs and fragments with nothing in them a second of one connection; 0: no limit"`
+	ControlBurst      int           `yaml:"control_burst" doc:"and at once; over it the connection is closed"`
+	QueueBytes        int           `yaml:"queue_bytes" doc:"bytes waiting for one slow client before it is closed"`
+	QueueMessages     int           `yaml:"queue_messages" doc:"messages waiting for one slow client before it is closed"`
+	Rooms             int           `yaml:"rooms" doc:"rooms of one connection"`
+	Idle              time.Duration `yaml:"idle" doc:"time without a message from a client (answers to pings are none) after which it is closed; 0: no limit"`
+	MaxLifetime       time.Duration `yaml:"max_lifetime" doc:"age at which a connection is sent away to come back, less up to a tenth; 0: no limit"`
+	UserConnections   int           `yaml:"user_connections" doc:"connections of one user; 0: no limit"`
+	MessageRate       float64       `yaml:"message_rate" doc:"messages a second of one connection; 0: no limit"`
+	MessageBurst      int           `yaml:"message_burst" doc:"messages of one connection at once"`
+	Errors            int           `yaml:"errors" doc:"messages of one connection that are refused before it is closed"`
 }
 
 // TimeoutsConfig bounds how long peers may take.
@@ -93,13 +80,15 @@ type DrainConfig struct {
 // DefaultConfig gives the defaults. A key for tokens has none: Validate asks for it.
 func DefaultConfig() Config {
 	return Config{
-		Addr:        ":8080",
-		OpsAddr:     "127.0.0.1:8081",
-		OpsClosed:   1000,
-		Environment: "production",
-		JWT:         JWTConfig{Leeway: 30 * time.Second},
+		Addr:            ":8080",
+		OpsAddr:         "127.0.0.1:8081",
+		OpsClosed:       1000,
+		Environment:     "production",
+		ForwardedHeader: "X-Forwarded-For",
+		JWT:             token.DefaultConfig(),
+		SecondFactor:    FactorConfig{Timeout: 3 * time.Second},
 		Limits: LimitsConfig{
-			Connections: 50_000, ConnectRate: 10, ConnectBurst: 50, MessageBytes: 64 << 10, MessageFrames: 1024, ControlRate: 100, ControlBurst: 200, QueueBytes: 1 << 20,
+			Connections: 50_000, ConnectRate: 10, ConnectBurst: 50, UserConnectRate: 5, UserConnectBurst: 50, Handshakes: 10_000, AddressHandshakes: 5_000, MessageBytes: 64 << 10, MessageFrames: 1024, ControlRate: 100, ControlBurst: 200, QueueBytes: 1 << 20,
 			QueueMessages: 4096, Rooms: 100, MessageRate: 1000, MessageBurst: 2000, Errors: 100,
 		},
 		Heartbeat: defaultHeartbeat(),

@@ -32,8 +32,9 @@ type conn struct {
 
 	errors   int // refused messages; owned by the read goroutine
 	rate     sendBucket
-	spare    tokenBucket // of frames that are no messages; the read goroutine's
-	watching []string    // users; guarded by the watchers
+	spare    tokenBucket              // of frames that are no messages; the read goroutine's
+	watching []string                 // users; guarded by the watchers
+	identity atomic.Pointer[Identity] // who the last token says; nil: none was checked yet
 
 	lastRx     atomic.Int64 // clock when anything was received
 	lastSaid   atomic.Int64 // clock when a message was; 0: none was
@@ -59,6 +60,7 @@ type conn struct {
 func newConn(s *Server, ws *websocket.Conn, client clientInfo) *conn {
 	c := &conn{s: s, nc: ws.NetConn(), codec: s.codecNamed(ws.Subprotocol()), id: newID(), client: client}
 	c.in = framing.NewReader(socketReader{c}, s.pool, false)
+	c.identity.Store(client.identity)
 	c.lastRx.Store(s.clock())
 	return c
 }

@@ -18,6 +18,7 @@ import (
 	"imwatch/event"
 	"imwatch/im-server/eventlog"
 	"imwatch/im-server/protocol"
+	"imwatch/im-server/token"
 )
 
 // childEnv makes the test binary a server that can be killed: its value is the path of the log.
@@ -27,8 +28,8 @@ const childEnv = "IMSERVER_TEST_LOG"
 func runChild() int {
 	cfg := DefaultConfig()
 	cfg.Addr, cfg.OpsAddr, cfg.Node, cfg.Log.Path = "127.0.0.1:0", "", "im-test", os.Getenv(childEnv)
-	cfg.JWT.Keys = []JWTKey{{Algorithm: "HS256", Secret: secret}}
-	cfg.Limits.ConnectRate = 0
+	cfg.JWT.Keys = []token.Key{{Algorithm: "HS256", Secret: secret}}
+	cfg.Limits.ConnectRate, cfg.Limits.UserConnectRate = 0, 0
 	s, err := New(cfg, Deps{})
 	if err == nil {
 		_, _ = fmt.Fprintln(os.Stdout, s.Addr()) // the parent notices

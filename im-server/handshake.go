@@ -1,6 +1,7 @@
 package imserver
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -16,6 +17,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"imwatch/event"
+	"imwatch/im-server/accept"
 	"imwatch/im-server/protocol"
 )
 
@@ -32,7 +34,8 @@ type handshake struct {
 func (s *Server) connect(g *gin.Context) {
 	s.pending.Add(1)
 	defer s.pending.Add(-1)
-	h := &handshake{g: g, began: s.now(), client: newClientInfo(g)}
+	accept.Served(g.Request.Context())
+	h := &handshake{g: g, began: s.now(), client: s.newClientInfo(g.Request)}
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(&h.client, p)
@@ -43,7 +46,7 @@ func (s *Server) connect(g *gin.Context) {
 		s.refuse(h, *r)
 		return
 	}
-	ws, err := s.upgrader.Upgrade(g.Writer, g.Request, nil)
+	ws, err := s.upgrader.Upgrade(upgradeWriter{g.Writer}, g.Request, nil)
 	if err != nil {
 		s.refuse(h, refusal{reason: event.HandshakeBadUpgrade, err: err})
 		return
@@ -53,7 +56,7 @@ func (s *Server) connect(g *gin.Context) {
 
 // check runs the checks in the order of their cost; nil if all are passed.
 func (s *Server) check(h *handshake) *refusal {
-	for _, step := range []func(*handshake) *refusal{s.checkRate, s.checkCapacity, s.checkOrigin, s.checkUpgrade, s.checkToken} {
+	for _, step := range []func(*handshake) *refusal{s.checkRate, s.checkAddress, s.checkCapacity, s.checkOrigin, s.checkUpgrade, s.checkToken} {
 		if r := step(h); r != nil {
 			return r
 		}
@@ -65,7 +68,7 @@ func (s *Server) checkRate(h *handshake) *refusal {
 	if s.draining.Load() {
 		return &refusal{reason: event.HandshakeDraining, wait: s.conf().Drain.RetryMax}
 	}
-	if wait, ok := s.limiter.allow(h.client.ip, h.began); !ok {
+	if wait, ok := s.limiter.allow(limiterKey(h.client.ip), h.began); !ok {
 		return &refusal{reason: event.HandshakeRateLimitedIP, wait: wait}
 	}
 	return nil
@@ -95,6 +98,9 @@ func (s *Server) checkUpgrade(h *handshake) *refusal {
 	bad := func(why string) *refusal {
 		return &refusal{reason: event.HandshakeBadUpgrade, err: errors.New(why)}
 	}
+	if name := standsTwice(r.Header); name != "" {
+		return bad(name + " stands twice")
+	}
 	switch key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key")); {
 	case r.Method != http.MethodGet:
 		return bad("the method is not GET")
@@ -112,6 +118,27 @@ func (s *Server) checkUpgrade(h *handshake) *refusal {
 	return nil
 }
 
+// standsTwice names a header of which only one may be believed, and which would be a matter of luck.
+func standsTwice(h http.Header) string {
+	for _, name := range []string{"Authorization", "Origin", "Sec-Websocket-Key", "Sec-Websocket-Version", protocol.HeaderFactor} {
+		if len(h.Values(name)) > 1 {
+			return name
+		}
+	}
+	return ""
+}
+
+// upgradeWriter gives the upgrade the bare connection: what stands before it is of no use any more.
+type upgradeWriter struct{ gin.ResponseWriter }
+
+func (w upgradeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	nc, rw, err := w.ResponseWriter.Hijack()
+	if err != nil {
+		return nil, nil, fmt.Errorf("taking the connection over: %w", err)
+	}
+	return accept.Stream(nc), rw, nil
+}
+
 func headerHas(values []string, want string) bool {
 	return slices.ContainsFunc(values, func(v string) bool {
 		return slices.ContainsFunc(strings.Split(v, ","), func(part string) bool { return strings.TrimSpace(part) == want })
@@ -125,24 +152,7 @@ func (s *Server) checkToken(h *handshake) *refusal {
 	if token == "" && h.g.Request.URL.Query().Get(protocol.QueryWait) == "1" {
 		return nil // it comes with the first envelope
 	}
-	return s.identify(ctx, &h.client, token)
-}
-
-// identify checks a client's token, and notes who it is.
-func (s *Server) identify(ctx context.Context, client *clientInfo, token string) *refusal {
-	id, err := s.auth.Authenticate(ctx, Credentials{
-		Token: token, DeviceID: client.device, Platform: client.platform, ClientIP: client.ip,
-	})
-	if err != nil {
-		reason, user, cause := authFailure(ctx, err)
-		client.user = user
-		return &refusal{reason: reason, err: cause, wait: fullRetry}
-	}
-	if !goodName(id.UserID) {
-		return &refusal{reason: event.HandshakeInternal, err: fmt.Errorf("the authenticator gave a user id of %d bytes", len(id.UserID))}
-	}
-	client.user = id.UserID
-	return nil
+	return s.letIn(ctx, &h.client, token, secondFactor(h.g.Request))
 }
 
 // open makes a connection of a finished handshake. It gets its session at once, or with its first envelope.

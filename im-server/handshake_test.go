@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 
 	"imwatch/event"
 	"imwatch/im-server/protocol"
+	"imwatch/im-server/token"
 )
 
 // refused sends a request and gives the status and reason of its refusal.
@@ -65,6 +68,16 @@ func (f authFunc) Authenticate(ctx context.Context, c Credentials) (Identity, er
 	return f(ctx, c)
 }
 
+// writeFile makes a file for as long as the test lives.
+func writeFile(tb testing.TB, text string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
 // TestEveryHandshakeReason refuses a handshake for each reason and wants the status, the body and the one line of it.
 func TestEveryHandshakeReason(t *testing.T) {
 	t.Parallel()
@@ -77,7 +90,18 @@ func TestEveryHandshakeReason(t *testing.T) {
 	ago, ahead := time.Now().Add(-time.Hour).Unix(), time.Now().Add(time.Hour).Unix()
 	without := func(key string) func(http.Header) { return func(h http.Header) { h.Del(key) } }
 	with := func(key, value string) func(http.Header) { return func(h http.Header) { h.Set(key, value) } }
+	anybody := authFunc(func(context.Context, Credentials) (Identity, error) { return Identity{UserID: "u-1"}, nil })
+	one := func(f *fixture) { f.dial("u-1") }
 	auth := func(f authFunc) func(*Config, *Deps) { return func(_ *Config, d *Deps) { d.Authenticator = f } }
+	// The others come to no handler: TestRefusedEarly.
+	covered := map[string]bool{event.HandshakeTLS.Reason: true, event.HandshakeTimeout.Reason: true}
+	defer func() {
+		for _, r := range event.HandshakeReasons() {
+			if !covered[r.Reason] {
+				t.Errorf("%s is never refused", r.Reason)
+			}
+		}
+	}()
 	for _, tt := range []struct {
 		name   string
 		reason event.HandshakeReason
@@ -86,8 +110,29 @@ func TestEveryHandshakeReason(t *testing.T) {
 		query  string
 		change func(http.Header)
 		setup  func(*Config, *Deps)
+		before func(*fixture)
 		user   string
 	}{
+		{name: "address", reason: event.HandshakeIPDenied, token: good, setup: func(c *Config, _ *Deps) { c.Addresses.Deny = []string{"127.0.0.0/8"} }},
+		{name: "address of a list", reason: event.HandshakeIPDenied, token: good, setup: func(c *Config, _ *Deps) {
+			c.Addresses.DenyLists = []string{writeFile(t, "203.0.113.0/24 # bots\n127.0.0.1\n")}
+		}},
+		{name: "address of no list", reason: event.HandshakeIPDenied, token: good, setup: func(c *Config, _ *Deps) { c.Addresses.Allow = []string{"10.0.0.0/8"} }},
+		{name: "address's rate", reason: event.HandshakeRateLimitedIP, token: good, setup: func(c *Config, d *Deps) {
+			c.Limits.ConnectRate, c.Limits.ConnectBurst, d.Authenticator = 0.001, 1, anybody
+		}, before: one},
+		{name: "user's rate", reason: event.HandshakeRateLimitedUser, token: good, setup: func(c *Config, d *Deps) {
+			c.Limits.UserConnectRate, c.Limits.UserConnectBurst, d.Authenticator = 0.001, 1, anybody
+		}, before: one, user: "u-1"},
+		{name: "draining", reason: event.HandshakeDraining, token: good, before: func(f *fixture) { f.draining.Store(true) }},
+		{name: "revoked", reason: event.HandshakeTokenRevoked, token: claims(func(m jwt.MapClaims) { m["jti"] = "t-1" }), setup: func(c *Config, _ *Deps) {
+			c.JWT.Revoked = []string{writeFile(t, `{"tokens": ["t-1"]}`)}
+		}, user: "u-1"},
+		{name: "no code", reason: event.HandshakeSecondFactor, token: good, setup: func(c *Config, _ *Deps) {
+			c.SecondFactor.TOTPFile = writeFile(t, "u-1 "+strings.Repeat("A", 32)+"\n")
+		}, user: "u-1"},
+		{name: "second factor is away", reason: event.HandshakeDependency, token: good, setup: func(c *Config, _ *Deps) { c.SecondFactor.WebhookURL = "http://127.0.0.1:1/" }, user: "u-1"},
+		{name: "two tokens", reason: event.HandshakeBadUpgrade, token: good, change: func(h http.Header) { h.Add("Authorization", "Bearer x") }},
 		{name: "no upgrade", reason: event.HandshakeBadUpgrade, token: good, change: without("Upgrade")},
 		{name: "bad key", reason: event.HandshakeBadUpgrade, token: good, change: with("Sec-WebSocket-Key", "short")},
 		{name: "post", reason: event.HandshakeBadUpgrade, token: good, method: http.MethodPost},
@@ -95,9 +140,8 @@ func TestEveryHandshakeReason(t *testing.T) {
 		{name: "protocol version", reason: event.HandshakeUnsupportedVersion, token: good, query: "?v=2"},
 		{name: "origin", reason: event.HandshakeOriginDenied, token: good, change: with("Origin", "https://evil.example")},
 		{name: "full", reason: event.HandshakeNodeFull, setup: func(c *Config, d *Deps) {
-			c.Limits.Connections = 1
-			d.Authenticator = authFunc(func(context.Context, Credentials) (Identity, error) { return Identity{UserID: "u-1"}, nil })
-		}},
+			c.Limits.Connections, d.Authenticator = 1, anybody
+		}, before: one},
 		{name: "missing", reason: event.HandshakeTokenMissing},
 		{name: "other scheme", reason: event.HandshakeTokenMissing, change: with("Authorization", "Basic eDp5")},
 		{name: "malformed", reason: event.HandshakeTokenMalformed, token: "abc"},
@@ -120,6 +164,7 @@ func TestEveryHandshakeReason(t *testing.T) {
 		{name: "panic", reason: event.HandshakeInternal, setup: auth(func(context.Context, Credentials) (Identity, error) { panic("boom") })},
 		{name: "no identity", reason: event.HandshakeInternal, setup: auth(func(context.Context, Credentials) (Identity, error) { return Identity{}, nil })},
 	} {
+		covered[tt.reason.Reason] = true
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			cfg, deps := testConfig(t), Deps{}
@@ -128,8 +173,8 @@ func TestEveryHandshakeReason(t *testing.T) {
 				tt.setup(&cfg, &deps)
 			}
 			f := serve(t, cfg, deps)
-			if tt.reason.Reason == event.HandshakeNodeFull.Reason {
-				f.dial("u-1")
+			if tt.before != nil {
+				tt.before(f)
 			}
 			h := upgrade(tt.token)
 			if tt.change != nil {
@@ -296,11 +341,11 @@ func TestAccessLogAndOps(t *testing.T) {
 func TestConfigurationFaultsNameTheirKey(t *testing.T) {
 	t.Parallel()
 	c := DefaultConfig()
-	if err := c.Validate(); err == nil || err.Error() != "jwt.keys: at least one key is needed" {
+	if err := c.Validate(); err == nil || err.Error() != "jwt: at least one key under keys, or one of issuers, is needed" {
 		t.Errorf("the defaults have the fault %v", err)
 	}
 	c = Config{Addr: "x", Node: "a b", Origins: []string{"example.org"}, TrustedProxies: []string{"proxy"}, TLS: TLSConfig{CertFile: "c"}}
-	c.JWT = JWTConfig{Keys: []JWTKey{{Algorithm: "HS256", Secret: "short"}, {Algorithm: "none"}, {ID: "r", Algorithm: "RS256", Secret: "s"}}, Leeway: -1}
+	c.JWT = token.Config{Keys: []token.Key{{Algorithm: "HS256", Secret: "short"}, {Algorithm: "none"}, {ID: "r", Algorithm: "RS256", Secret: "s"}}, Leeway: -1}
 	err := c.Validate()
 	for _, key := range []string{
 		"addr:", "node:", "origins[0]:", "trusted_proxies[0]:", "tls:", "jwt.keys[0].secret:", "jwt.keys[0].id:", "jwt.keys[1].id:", "jwt.keys[1].algorithm:",
@@ -312,7 +357,7 @@ func TestConfigurationFaultsNameTheirKey(t *testing.T) {
 		}
 	}
 	good := testConfig(t)
-	good.JWT.Keys = []JWTKey{{Algorithm: "EdDSA", File: "/nowhere/key.pem"}}
+	good.JWT.Keys = []token.Key{{Algorithm: "EdDSA", File: "/nowhere/key.pem"}}
 	if _, err := New(good, Deps{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing key file gives %v", err)
 	}

@@ -21,6 +21,7 @@ import (
 	"imwatch/event"
 	"imwatch/im-server/cluster"
 	"imwatch/im-server/protocol"
+	"imwatch/im-server/token"
 )
 
 func TestMain(m *testing.M) {
@@ -40,8 +41,8 @@ func testConfig(tb testing.TB) Config {
 	tb.Helper()
 	c := DefaultConfig()
 	c.Addr, c.OpsAddr, c.Node = "127.0.0.1:0", "127.0.0.1:0", "im-test"
-	c.JWT.Keys = []JWTKey{{Algorithm: "HS256", Secret: secret}}
-	c.Limits.ConnectRate = 0
+	c.JWT.Keys = []token.Key{{Algorithm: "HS256", Secret: secret}}
+	c.Limits.ConnectRate, c.Limits.UserConnectRate = 0, 0
 	c.Drain.RetryMin, c.Drain.RetryMax = time.Millisecond, 10*time.Millisecond
 	c.Log.Path = filepath.Join(tb.TempDir(), "im-server.log")
 	c.Log.Stdout = true
@@ -245,7 +246,7 @@ func sign(tb testing.TB, method jwt.SigningMethod, key any, claims jwt.MapClaims
 
 func tokenFor(tb testing.TB, user string) string {
 	tb.Helper()
-	return sign(tb, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": user, "exp": time.Now().Add(time.Hour).Unix()})
+	return sign(tb, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": user, "exp": time.Now().Add(30 * 24 * time.Hour).Unix()})
 }
 
 // client is a bare WebSocket client: what a test wants to do wrong, a real client would not do.

@@ -24,7 +24,7 @@ func (s *Server) beginBeat(c *conn) {
 	c.beat.begin(&p, first)
 	c.turnState(beatNew)
 	c.mu.Unlock()
-	s.wheel.add(&c.place, c, first)
+	s.wheel.add(&c.place, c, earlier(first, s.expiry(c)))
 }
 
 // endBeat takes a connection from the wheel.

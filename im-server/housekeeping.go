@@ -28,6 +28,7 @@ func (s *Server) keepHouse(stop <-chan struct{}) {
 		select {
 		case <-second.C:
 			s.folder.flush(s.now(), false)
+			s.endRevoked()
 		case <-stats.C:
 			s.watch.look()
 			s.logStats()
@@ -35,12 +36,16 @@ func (s *Server) keepHouse(stop <-chan struct{}) {
 			s.watch.countSocketsAtEase()
 		case <-sweep.C:
 			s.limiter.sweep(s.now())
+			s.userLimiter.sweep(s.now())
+			s.passed.sweep(s.now())
 			s.remindOfCertificate(&certificate)
 		case <-s.deps.Reopen:
 			s.ReopenLog()
 			s.reloadConfig()
+			s.watchCertificates(true)
 		case <-config.C:
 			s.watchConfig()
+			s.watchCertificates(false)
 		case <-stop:
 			return
 		}

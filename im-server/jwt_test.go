@@ -23,6 +23,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"imwatch/event"
+	"imwatch/im-server/token"
 )
 
 func writePEM(t *testing.T, name, kind string, der []byte) string {
@@ -76,9 +77,9 @@ func TestJWTAttacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	rsaFile, edFile := writePublic(t, &rsaKey.PublicKey), writePublic(t, edPublic)
-	auth, err := NewJWT(JWTConfig{Keys: []JWTKey{
+	auth, err := NewJWT(token.Config{Keys: []token.Key{
 		{ID: "h", Algorithm: "HS256", Secret: secret}, {ID: "r", Algorithm: "RS256", File: rsaFile}, {ID: "e", Algorithm: "EdDSA", File: edFile},
-	}}, time.Now)
+	}}, JWTOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +139,7 @@ func TestJWTAttacks(t *testing.T) {
 func TestJWTClockAndLeeway(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
-	auth, err := NewJWT(JWTConfig{Keys: []JWTKey{{Algorithm: "HS256", Secret: secret}}, Leeway: 30 * time.Second}, func() time.Time { return now })
+	auth, err := NewJWT(token.Config{Keys: []token.Key{{Algorithm: "HS256", Secret: secret}}, Leeway: 30 * time.Second}, JWTOptions{Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func TestWeakRSAKeyIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = NewJWT(JWTConfig{Keys: []JWTKey{{Algorithm: "RS256", File: writePublic(t, &weak.PublicKey)}}}, time.Now)
+	_, err = NewJWT(token.Config{Keys: []token.Key{{Algorithm: "RS256", File: writePublic(t, &weak.PublicKey)}}}, JWTOptions{})
 	if err == nil || !strings.Contains(err.Error(), "1024 bits") {
 		t.Errorf("a key of 1024 bits gives %v", err)
 	}

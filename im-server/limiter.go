@@ -7,13 +7,12 @@ import (
 	"time"
 )
 
-// connectLimiter is a token bucket for each address. An IPv6 client has a whole /64 to call from, so that is what a
-// bucket stands for. Safe for concurrent use.
-type connectLimiter struct {
+// connectLimiter is a token bucket for each address or user. Safe for concurrent use.
+type connectLimiter[K comparable] struct {
 	mu      sync.Mutex // guards the fields below
 	rate    float64    // tokens a second; 0: no limit
 	burst   float64
-	buckets map[netip.Addr]bucket
+	buckets map[K]bucket
 }
 
 type bucket struct {
@@ -21,17 +20,16 @@ type bucket struct {
 	at     time.Time
 }
 
-// maxBuckets bounds the memory that an attack from many addresses takes, to some ten megabytes. Addresses beyond it
-// share one bucket until the full ones are swept away.
+// maxBuckets bounds the memory that an attack from many addresses takes, to some ten megabytes. Those beyond it share one
+// bucket until the full ones are swept away.
 const maxBuckets = 100_000
 
-func newConnectLimiter(rate float64, burst int) *connectLimiter {
-	return &connectLimiter{rate: rate, burst: float64(burst), buckets: map[netip.Addr]bucket{}}
+func newConnectLimiter[K comparable](rate float64, burst int) *connectLimiter[K] {
+	return &connectLimiter[K]{rate: rate, burst: float64(burst), buckets: map[K]bucket{}}
 }
 
-// allow takes a token of the address, or says after how long there is one.
-func (l *connectLimiter) allow(ip string, now time.Time) (wait time.Duration, ok bool) {
-	key := limiterKey(ip)
+// allow takes a token of a key, or says after how long there is one.
+func (l *connectLimiter[K]) allow(key K, now time.Time) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.rate == 0 {
@@ -39,7 +37,8 @@ func (l *connectLimiter) allow(ip string, now time.Time) (wait time.Duration, ok
 	}
 	b, known := l.buckets[key]
 	if !known && len(l.buckets) >= maxBuckets {
-		key = netip.Addr{}
+		var rest K
+		key = rest
 		b, known = l.buckets[key]
 	}
 	if !known {
@@ -56,15 +55,15 @@ func (l *connectLimiter) allow(ip string, now time.Time) (wait time.Duration, ok
 	return 0, true
 }
 
-// setRate changes the limits; addresses keep what they have used.
-func (l *connectLimiter) setRate(rate float64, burst int) {
+// setRate changes the limits; keys keep what they have used.
+func (l *connectLimiter[K]) setRate(rate float64, burst int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.rate, l.burst = rate, float64(burst)
 }
 
-// sweep forgets the addresses whose bucket is full again.
-func (l *connectLimiter) sweep(now time.Time) {
+// sweep forgets the keys whose bucket is full again.
+func (l *connectLimiter[K]) sweep(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for key, b := range l.buckets {
@@ -74,10 +73,11 @@ func (l *connectLimiter) sweep(now time.Time) {
 	}
 }
 
-func (l *connectLimiter) level(b bucket, now time.Time) float64 {
+func (l *connectLimiter[K]) level(b bucket, now time.Time) float64 {
 	return min(l.burst, b.tokens+max(0, now.Sub(b.at).Seconds())*l.rate)
 }
 
+// limiterKey gives what a bucket of an address stands for: an IPv6 client has a whole /64 to call from.
 func limiterKey(ip string) netip.Addr {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {

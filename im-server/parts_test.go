@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -82,7 +83,7 @@ func TestConnectLimiter(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		rate, burst := rapid.Float64Range(0.1, 100).Draw(t, "rate"), rapid.IntRange(1, 50).Draw(t, "burst")
-		l := newConnectLimiter(rate, burst)
+		l := newConnectLimiter[string](rate, burst)
 		start := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 		now, taken := start, 0
 		for _, gap := range rapid.SliceOfN(rapid.IntRange(0, 500), 1, 200).Draw(t, "gaps") {
@@ -104,15 +105,15 @@ func TestConnectLimiter(t *testing.T) {
 			}
 		}
 	})
-	l := newConnectLimiter(1, 1)
+	l := newConnectLimiter[netip.Addr](1, 1)
 	now := time.Now()
 	for ip, ok := range map[string]bool{"192.0.2.1": true, "2001:db8::1": true} {
-		if _, got := l.allow(ip, now); got != ok {
+		if _, got := l.allow(limiterKey(ip), now); got != ok {
 			t.Errorf("%s was let in: %v", ip, got)
 		}
 	}
 	for _, ip := range []string{"::ffff:192.0.2.1", "2001:db8::2"} { // the same clients
-		if _, ok := l.allow(ip, now); ok {
+		if _, ok := l.allow(limiterKey(ip), now); ok {
 			t.Errorf("%s has a bucket of its own", ip)
 		}
 	}

@@ -2,11 +2,8 @@ package imserver
 
 import (
 	"bytes"
-	"errors"
 	"math"
-	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"imwatch/event"
@@ -27,6 +24,7 @@ type refused struct {
 	duration time.Duration
 	status   int
 	request  requestInfo // zero where there was none
+	early    bool        // it came to no handler
 }
 
 // refuse answers a handshake that failed, gives its place back and writes the line.
@@ -52,12 +50,11 @@ func (s *Server) refuse(h *handshake, r refusal) {
 func (s *Server) noteRefusal(r refused) {
 	s.metrics.handshakes.WithLabelValues("failure", r.reason.Stage, r.reason.Reason).Inc()
 	now := s.now()
-	switch r.reason.Stage {
-	case event.StageRate, event.StageTLS:
+	if r.early || r.reason.Stage == event.StageRate {
 		s.folder.add(r, now)
-	default:
-		s.logRefusal(r, 1, now)
+		return
 	}
+	s.logRefusal(r, 1, now)
 }
 
 func (s *Server) logRefusal(r refused, weight int64, at time.Time) {
@@ -84,22 +81,10 @@ func (s *Server) logRefusal(r refused, weight int64, at time.Time) {
 // maxErrorText keeps a line below the contract's limit whatever an error says.
 const maxErrorText = 1024
 
-// tlsErrors takes net/http's error log: the only place where a failed TLS handshake is told. Other lines go to the
-// diagnostics.
-type tlsErrors struct{ s *Server }
+// diagnostics takes net/http's error log.
+type diagnostics struct{ s *Server }
 
-func (t tlsErrors) Write(line []byte) (int, error) {
-	text := string(bytes.TrimSpace(line))
-	rest, ok := strings.CutPrefix(text, "http: TLS handshake error from ")
-	if !ok {
-		t.s.deps.Log.Debug(text)
-		return len(line), nil
-	}
-	addr, cause, _ := strings.Cut(rest, ": ")
-	r := refused{refusal: refusal{reason: event.HandshakeTLS, err: errors.New(cause)}, client: clientInfo{trace: continueTrace("")}}
-	if peer, err := netip.ParseAddrPort(addr); err == nil {
-		r.client.ip, r.client.port = peer.Addr().Unmap().WithZone("").String(), int64(peer.Port())
-	}
-	t.s.noteRefusal(r)
+func (d diagnostics) Write(line []byte) (int, error) {
+	d.s.deps.Log.Debug(string(bytes.TrimSpace(line)))
 	return len(line), nil
 }

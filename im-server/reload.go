@@ -101,6 +101,10 @@ func (s *Server) reconfigured(old, now *Config) {
 	if old.Limits.ConnectRate != now.Limits.ConnectRate || old.Limits.ConnectBurst != now.Limits.ConnectBurst {
 		s.limiter.setRate(now.Limits.ConnectRate, now.Limits.ConnectBurst)
 	}
+	if old.Limits.UserConnectRate != now.Limits.UserConnectRate || old.Limits.UserConnectBurst != now.Limits.UserConnectBurst {
+		s.userLimiter.setRate(now.Limits.UserConnectRate, now.Limits.UserConnectBurst)
+	}
+	s.addresses.set(now.Addresses)
 	origins := newOriginList(now.Origins)
 	s.origins.Store(&origins)
 	s.log.Apply(now.Log)

@@ -17,6 +17,7 @@ import (
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"imwatch/event"
+	"imwatch/im-server/token"
 )
 
 // reloadable serves with a configuration that a test changes: hangup makes the server read what cfg and loadErr are then.
@@ -86,7 +87,7 @@ func TestHangupChangesLimits(t *testing.T) {
 
 	cfg.Limits.Rooms, cfg.Log.Level, cfg.Addr = 2, "debug", "127.0.0.1:1"
 	cfg.Limits.Connections = 1
-	cfg.JWT.Keys = []JWTKey{{Algorithm: "HS256", Secret: strings.Repeat("n3w", 20)}}
+	cfg.JWT.Keys = []token.Key{{Algorithm: "HS256", Secret: strings.Repeat("n3w", 20)}}
 	hangup()
 	ev := f.change("limits.rooms")
 	if label(ev, "from") != "1" || label(ev, "to") != "2" || label(ev, "applied") != "now" || !strings.HasPrefix(label(ev, "actor"), "file ") {
@@ -111,6 +112,7 @@ func TestHangupChangesLimits(t *testing.T) {
 		t.Errorf("%v keys wait for a restart", n)
 	}
 
+	f.change("log.level") // the last of them
 	said := len(f.log.all(event.ActionConfigChange))
 	hangup() // nothing new
 	hangup()

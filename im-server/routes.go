@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"imwatch/im-server/accept"
 	"imwatch/im-server/protocol"
 )
 
@@ -18,10 +19,7 @@ func (s *Server) routes() error {
 	gin.SetMode(gin.ReleaseMode) // gin's other modes print to standard output
 	public := gin.New()
 	public.RedirectTrailingSlash = false
-	public.RemoteIPHeaders = []string{"X-Forwarded-For"}
-	if err := public.SetTrustedProxies(s.conf().TrustedProxies); err != nil {
-		return fmt.Errorf("trusted_proxies: %w", err)
-	}
+	public.ForwardedByClientIP = false // clientAddr finds the client
 	public.Any(protocol.Path, s.connect)
 	public.Use(s.access) // of what is not an upgrade: routes above do not pass it
 	public.NoRoute(func(g *gin.Context) { g.String(http.StatusNotFound, "not found\n") })
@@ -43,7 +41,8 @@ func (s *Server) routes() error {
 	ops.Any("/-/*path", gin.WrapH(s.api))
 
 	s.public = s.httpServer(public)
-	s.public.ConnState = s.watch.state
+	s.public.ReadTimeout = 2 * s.conf().Timeouts.Handshake // a body that nobody reads
+	s.public.ConnState, s.public.ConnContext = s.accept.State, accept.Context
 	s.admin = s.httpServer(ops)
 	return nil
 }
@@ -54,7 +53,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: s.conf().Timeouts.Handshake, // against clients that send their headers for ever
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          log.New(tlsErrors{s}, "", 0),
+		ErrorLog:          log.New(diagnostics{s}, "", 0),
 	}
 }
 

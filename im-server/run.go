@@ -27,12 +27,13 @@ func (s *Server) Run(ctx context.Context) error {
 	sharing, stopSharing := context.WithCancel(context.WithoutCancel(ctx))
 	working.Go(func() { s.report("sharing with other nodes", s.cluster.Run(sharing)) })
 	s.background(s.keepSessions)
+	s.keepDocuments()
 	if s.shared {
 		s.background(s.keepLease)
 	}
 	failed := make(chan error, 2)
 	working.Go(func() {
-		s.serve(s.public, s.listener.Addr().String(), failed, func() error { return s.public.Serve(s.listener) })
+		s.serve(s.public, s.listener.Addr().String(), failed, func() error { return s.public.Serve(s.accept) })
 	})
 	if s.ops != nil {
 		working.Go(func() { s.serve(s.admin, s.ops.Addr().String(), failed, func() error { return s.admin.Serve(s.ops) }) })
@@ -72,8 +73,8 @@ func (s *Server) serve(srv *http.Server, addr string, failed chan<- error, run f
 func (s *Server) started() {
 	ev := s.nodeEvent(event.ActionServerStart)
 	ev.SetInt(event.FieldDestinationPort, port(s.listener.Addr()))
-	if !s.certEnd.IsZero() {
-		ev.SetTime(event.FieldTLSNotAfter, s.certEnd)
+	if end := s.certificateEnd(); !end.IsZero() {
+		ev.SetTime(event.FieldTLSNotAfter, end)
 	}
 	s.emit(ev)
 	s.ready.Store(true)

@@ -2,13 +2,14 @@ package imserver
 
 import (
 	"context"
-	"crypto/tls"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strconv"
 	"sync"
@@ -21,12 +22,15 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"imwatch/event"
+	"imwatch/im-server/accept"
 	"imwatch/im-server/cluster"
 	"imwatch/im-server/cluster/redis"
 	"imwatch/im-server/eventlog"
+	"imwatch/im-server/factor"
 	"imwatch/im-server/framing"
 	"imwatch/im-server/ops"
 	"imwatch/im-server/protocol"
+	"imwatch/im-server/source"
 )
 
 // Deps are the things a server is given. The zero Deps is usable.
@@ -36,6 +40,7 @@ type Deps struct {
 	Gatherer      prometheus.Gatherer   // what /metrics shows
 	Now           func() time.Time      // the clock of events, tokens and rates; nil: time.Now
 	Authenticator Authenticator         // nil: JWT by the configuration
+	SecondFactor  factor.Checker        // nil: by the configuration
 	// NewCluster makes what this node shares with others; the server binds and runs it. nil: the Redis of the configuration,
 	// and without one it stands alone.
 	NewCluster  func(cluster.Options) (cluster.Cluster, error)
@@ -50,22 +55,29 @@ type Deps struct {
 
 // Server is an IM server. Make it with New, and call Run once.
 type Server struct {
-	live     atomic.Pointer[Config] // read with conf
-	deps     Deps
-	now      func() time.Time
-	start    time.Time // clock zero of connections
-	node     string
-	boot     string
-	auth     Authenticator
-	origins  atomic.Pointer[originList]
-	upgrader websocket.Upgrader
-	handlers map[protocol.Type]handler
-	codecs   []protocol.Codec
-	take     func(c *conn, text bool, data []byte) // a message
+	live         atomic.Pointer[Config] // read with conf
+	deps         Deps
+	now          func() time.Time
+	start        time.Time // clock zero of connections
+	node         string
+	boot         string
+	auth         Authenticator
+	factor       factor.Checker // nil: none is asked for
+	passed       passed
+	revoked      atomic.Bool // lists of what was revoked have changed
+	addresses    *addresses
+	trusted      *networks     // proxies
+	certificates *certificates // nil: no TLS
+	documents    *documents
+	origins      atomic.Pointer[originList]
+	upgrader     websocket.Upgrader
+	handlers     map[protocol.Type]handler
+	codecs       []protocol.Codec
+	take         func(c *conn, text bool, data []byte) // a message
 
 	listener, ops net.Listener
 	public, admin *http.Server
-	certEnd       time.Time // when the certificate ends; zero without TLS
+	accept        *accept.Listener // before listener
 
 	cluster  cluster.Cluster
 	shared   bool     // with other nodes
@@ -75,13 +87,14 @@ type Server struct {
 	watchers *watchers
 	held     held
 
-	hub     *hub
-	wheel   *wheel
-	seed    maphash.Seed // of what clients must not guess, and of spreads
-	limiter *connectLimiter
-	folder  *folder
-	log     *eventlog.Log
-	metrics *metrics
+	hub         *hub
+	wheel       *wheel
+	seed        maphash.Seed // of what clients must not guess, and of spreads
+	limiter     *connectLimiter[netip.Addr]
+	userLimiter *connectLimiter[string]
+	folder      *folder
+	log         *eventlog.Log
+	metrics     *metrics
 
 	reloading *reloading
 	watch     *watch
@@ -174,6 +187,8 @@ func (s *Server) setDefaults() {
 		s.deps.Version = "dev"
 	}
 	s.failed = map[string]bool{}
+	s.passed.until = map[[sha256.Size]byte]time.Time{}
+	s.documents = newDocuments()
 	s.life, s.endLife = context.WithCancel(context.Background())
 	s.freed, s.pool, s.writers = make(chan struct{}, 1), framing.NewPool(), newWriters()
 	s.start = s.now()
@@ -187,17 +202,30 @@ func (s *Server) build() (err error) {
 		}
 	}
 	if s.auth == nil {
-		if s.auth, err = NewJWT(s.conf().JWT, s.now); err != nil {
-			return err
+		o := JWTOptions{Now: s.now, Looked: s.looked, Revoked: s.Revoked}
+		if s.auth, err = NewJWT(s.conf().JWT, o); err != nil {
+			return fmt.Errorf("jwt.%w", err)
 		}
 	}
+	if s.factor, err = s.newFactor(); err != nil {
+		return err
+	}
+	if s.addresses, err = newAddresses(s.conf().Addresses, source.Options{Now: s.now, Done: s.looked}); err != nil {
+		return err
+	}
+	if s.certificates, err = newCertificates(s.conf().TLS); err != nil {
+		return err
+	}
+	s.trusted = newNetworks(s.conf().TrustedProxies)
 	origins := newOriginList(s.conf().Origins)
 	s.origins.Store(&origins)
 	s.reloading = newReloading()
 	s.watch = newWatch(s)
 	s.api = ops.New(ops.Deps{Node: opsNode{s}, Token: func() string { return s.conf().OpsToken }, Log: s.deps.Log, Closed: s.conf().OpsClosed})
 	s.rememberConfig()
-	s.limiter = newConnectLimiter(s.conf().Limits.ConnectRate, s.conf().Limits.ConnectBurst)
+	limits := &s.conf().Limits
+	s.limiter = newConnectLimiter[netip.Addr](limits.ConnectRate, limits.ConnectBurst)
+	s.userLimiter = newConnectLimiter[string](limits.UserConnectRate, limits.UserConnectBurst)
 	s.folder = newFolder(s.logRefusal)
 	s.hub = newHub()
 	hb := s.conf().Heartbeat
@@ -241,15 +269,7 @@ func (s *Server) listen() error {
 			return fmt.Errorf("ops_addr: %w", err)
 		}
 	}
-	if s.conf().TLS.CertFile == "" {
-		return nil
-	}
-	cert, err := tls.LoadX509KeyPair(s.conf().TLS.CertFile, s.conf().TLS.KeyFile)
-	if err != nil {
-		return fmt.Errorf("tls: reading certificate: %w", err)
-	}
-	s.certEnd = cert.Leaf.NotAfter
-	s.listener = tls.NewListener(s.listener, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
+	s.takeConnections()
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -14,8 +13,8 @@ import (
 // Validate names every fault of the configuration by its key, joined.
 func (c Config) Validate() error {
 	err := c.validate()
-	if len(c.JWT.Keys) == 0 {
-		err = errors.Join(err, errors.New("jwt.keys: at least one key is needed"))
+	if c.JWT.Empty() {
+		err = errors.Join(err, errors.New("jwt: at least one key under keys, or one of issuers, is needed"))
 	}
 	return err
 }
@@ -36,13 +35,15 @@ func (c Config) validate() error {
 		v.check(o == "*" || err == nil && u.Scheme != "" && u.Host != "" && u.Path == "",
 			fmt.Sprintf("origins[%d]", i), "%q must be * or like https://app.example.org", o)
 	}
-	for i, p := range c.TrustedProxies {
-		_, errAddr := netip.ParseAddr(p)
-		_, errNet := netip.ParsePrefix(p)
-		v.check(errAddr == nil || errNet == nil, fmt.Sprintf("trusted_proxies[%d]", i), "%q must be an address or a network like 10.0.0.0/8", p)
+	v.networks("trusted_proxies", c.TrustedProxies)
+	v.header("forwarded_header", c.ForwardedHeader)
+	v.check(!c.ProxyProtocol || len(c.TrustedProxies) > 0, "proxy_protocol", "needs trusted_proxies: nobody else is believed")
+	c.Addresses.validate(&v)
+	c.TLS.validate(&v)
+	for _, err := range c.JWT.Validate() {
+		v = append(v, fmt.Errorf("jwt.%w", err))
 	}
-	v.check((c.TLS.CertFile == "") == (c.TLS.KeyFile == ""), "tls", "cert_file and key_file go together")
-	c.JWT.validate(&v)
+	c.SecondFactor.validate(&v)
 	c.Limits.validate(&v)
 	c.Heartbeat.validate(&v)
 	v.positive("timeouts.handshake", c.Timeouts.Handshake)
@@ -59,27 +60,6 @@ func (c Config) validate() error {
 	return errors.Join(append(v, c.Log.Validate("log."), c.Redis.Validate("redis."))...)
 }
 
-func (c JWTConfig) validate(v *faults) {
-	seen := map[string]bool{}
-	for i, k := range c.Keys {
-		at := fmt.Sprintf("jwt.keys[%d]", i)
-		v.check(!seen[k.ID], at+".id", "%q stands twice", k.ID)
-		seen[k.ID] = true
-		v.check(k.ID != "" || len(c.Keys) == 1, at+".id", "needed where there are several keys")
-		switch k.Algorithm {
-		case "HS256":
-			v.check(len(k.Secret) >= 32, at+".secret", "HS256 needs at least 32 bytes, not %d", len(k.Secret))
-			v.check(k.File == "", at+".file", "HS256 has a secret, not a file")
-		case "RS256", "EdDSA":
-			v.check(k.File != "", at+".file", "%s needs the PEM file of its public key", k.Algorithm)
-			v.check(k.Secret == "", at+".secret", "%s has a file, not a secret", k.Algorithm)
-		default:
-			v.check(false, at+".algorithm", "%q must be HS256, RS256 or EdDSA", k.Algorithm)
-		}
-	}
-	v.check(c.Leeway >= 0 && c.Leeway <= 10*time.Minute, "jwt.leeway", "%v must be from 0 to 10m", c.Leeway)
-}
-
 func (c LimitsConfig) validate(v *faults) {
 	v.check(c.Idle >= 0, "limits.idle", "%v must not be negative", c.Idle)
 	v.check(c.MaxLifetime >= 0, "limits.max_lifetime", "%v must not be negative", c.MaxLifetime)
@@ -87,12 +67,16 @@ func (c LimitsConfig) validate(v *faults) {
 	v.check(c.MessageRate >= 0, "limits.message_rate", "%v must not be negative", c.MessageRate)
 	v.check(c.ControlRate >= 0, "limits.control_rate", "%v must not be negative", c.ControlRate)
 	v.check(c.ConnectRate >= 0, "limits.connect_rate", "%v must not be negative", c.ConnectRate)
+	v.check(c.UserConnectRate >= 0, "limits.user_connect_rate", "%v must not be negative", c.UserConnectRate)
+	v.check(c.Handshakes >= 0, "limits.handshakes", "%d must not be negative", c.Handshakes)
+	v.check(c.AddressHandshakes >= 0, "limits.address_handshakes", "%d must not be negative", c.AddressHandshakes)
 	for _, n := range []struct {
 		key   string
 		value int
 	}{
 		{"connections", c.Connections},
 		{"connect_burst", c.ConnectBurst},
+		{"user_connect_burst", c.UserConnectBurst},
 		{"message_bytes", c.MessageBytes},
 		{"message_frames", c.MessageFrames},
 		{"control_burst", c.ControlBurst},
@@ -121,6 +105,12 @@ func (v *faults) positive(key string, d time.Duration) {
 func (v *faults) addr(key, s string) {
 	_, _, err := net.SplitHostPort(s)
 	v.check(err == nil, key, "%q must be HOST:PORT", s)
+}
+
+// header checks the name of a header.
+func (v *faults) header(key, s string) {
+	bad := strings.ContainsFunc(s, func(r rune) bool { return r != '-' && r != '_' && (r < '0' || r > '9') && (r|' ' < 'a' || r|' ' > 'z') })
+	v.check(!bad, key, "%q is no name of a header", s)
 }
 
 // word checks a name that stands in event ids and metrics.

@@ -3,7 +3,6 @@ package imserver
 import (
 	"math"
 	"net"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +20,6 @@ type watch struct {
 	// notBefore is when sockets may be counted again; owned by who keeps house.
 	notBefore time.Time
 
-	plain     atomic.Int64 // connections that speak HTTP and are no WebSocket (yet)
 	sockets   atomic.Int64 // of clients, that the system knows; unknown: -1
 	leaked    atomic.Int64 // sockets without a connection
 	queues    atomic.Int64 // connections that something waits for
@@ -69,7 +67,7 @@ func (w *watch) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		w.envelopes, w.sizes, w.writes,
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "closing"}, number(&w.closing)),
-		gauge("connections", "Connections by state.", prometheus.Labels{"state": "http"}, number(&w.plain)),
+		gauge("connections", "Connections by state.", prometheus.Labels{"state": "http"}, func() float64 { return float64(w.s.accept.Pending()) }),
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "early"}, func() float64 { return float64(len(w.s.hub.waiting())) }),
 		gauge("connection_imbalance", imbalance, by("count"), w.s.imbalance),
 		gauge("connection_imbalance", imbalance, by("fd"), known(&w.leaked)),
@@ -100,17 +98,6 @@ func (w *watch) received(t protocol.Type, size int) {
 func (w *watch) wrote(messages, bytes int) {
 	w.out[protocol.TypeMessage].Add(float64(messages))
 	w.writes.Observe(float64(bytes))
-}
-
-// state follows the connections of the clients' HTTP server until they are WebSockets or gone.
-func (w *watch) state(_ net.Conn, st http.ConnState) {
-	switch st {
-	case http.StateNew:
-		w.plain.Add(1)
-	case http.StateHijacked, http.StateClosed:
-		w.plain.Add(-1)
-	case http.StateActive, http.StateIdle:
-	}
 }
 
 // look goes through the connections.
@@ -153,5 +140,5 @@ func (w *watch) countSockets() {
 		return
 	}
 	w.sockets.Store(int64(n))
-	w.leaked.Store(int64(n) - w.plain.Load() - int64(w.s.hub.count()) - int64(len(w.s.hub.waiting())))
+	w.leaked.Store(int64(n) - int64(w.s.accept.Pending()) - int64(w.s.hub.count()) - int64(len(w.s.hub.waiting())))
 }

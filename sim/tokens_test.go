@@ -26,7 +26,7 @@ func tokens() sim.HS256 {
 // Each fault must be refused by the real authenticator for just that.
 func TestTokensAreRefusedAsAsked(t *testing.T) {
 	t.Parallel()
-	auth, err := imserver.NewJWT(jwtConfig(), time.Now)
+	auth, err := imserver.NewJWT(jwtConfig(), imserver.JWTOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -135,7 +135,7 @@ func configureOurs(dir string, port, ops int) (args []string, ready, pprof strin
   ops_addr: 127.0.0.1:%d
   node: bench
   jwt: {keys: [{id: "", algorithm: HS256, secret: %q}]}
-  limits: {connect_rate: 0%s}
+  limits: {connect_rate: 0, user_connect_rate: 0, handshakes: 0, address_handshakes: 0%s}
   log: {path: %q}
 `, port, ops, "file:"+key, extraLimits, filepath.Join(dir, "im-server.log"))
 	file := filepath.Join(dir, "imwatch.yaml")

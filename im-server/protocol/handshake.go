@@ -14,11 +14,13 @@ const (
 	HeaderDevice     = "X-Device-ID"
 	HeaderPlatform   = "X-Platform"
 	HeaderAppVersion = "X-App-Version"
+	HeaderFactor     = "X-Second-Factor"
 
 	QueryToken      = "token" // else Authorization: Bearer
 	QueryDevice     = "device_id"
 	QueryPlatform   = "platform"
 	QueryAppVersion = "app_version"
+	QueryFactor     = "second_factor"
 	QueryVersion    = "v"            // of the protocol
 	QueryAttempt    = "attempt"      // which try this is, from 1
 	QueryPrevReason = "prev_reason"  // close reason of the connection before

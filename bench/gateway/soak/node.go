@@ -99,7 +99,7 @@ func (b *bench) newNode(i int, redis string) (*node, error) {
 }
 
 // limits lets all clients come from one address.
-const limits = "{connect_rate: 0, message_rate: 0}"
+const limits = "{connect_rate: 0, user_connect_rate: 0, handshakes: 0, address_handshakes: 0, message_rate: 0}"
 
 // clusterConfig makes nodes one cluster.
 const clusterConfig = "  redis: {addrs: [%q], journal: %q}\n"
