@@ -94,3 +94,6 @@ func FieldByName(name string) (Field, bool) {
 	}
 	return Field{}, false
 }
+
+// NumFields is the number of fields in the table; their ids are below it.
+const NumFields = numFields

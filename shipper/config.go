@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"imwatch/shipper/parse/geo"
+	"imwatch/shipper/parse/redact"
+	"imwatch/shipper/sample"
 )
 
 // The ways to notice changes.
@@ -16,6 +20,10 @@ const (
 // Config says what is shipped and how. Start from DefaultConfig.
 type Config struct {
 	Sources            []Source      `yaml:"sources" doc:"the log files, each set with its format"`
+	Geo                geo.Config    `yaml:"geo" doc:"where clients are: client.geo.* and client.as.* from client.ip"`
+	UserAgents         bool          `yaml:"user_agents" doc:"add what user_agent.original names: program, system and device"`
+	Redact             redact.Config `yaml:"redact" doc:"what is taken out of events"`
+	Sampling           sample.Config `yaml:"sampling" doc:"which share of frequent lines is shipped; by default all"`
 	Checkpoint         string        `yaml:"checkpoint" doc:"file that remembers how far each log was shipped; it must survive restarts"`
 	Watch              string        `yaml:"watch" doc:"how changes are noticed: auto (by the system's notifications, else polling) or poll"`
 	PollInterval       time.Duration `yaml:"poll_interval" doc:"how often files are looked at when polling"`
@@ -33,6 +41,9 @@ type Config struct {
 // DefaultConfig gives the defaults. Sources are the user's to name.
 func DefaultConfig() Config {
 	return Config{
+		Geo:                geo.DefaultConfig(),
+		Redact:             redact.DefaultConfig(),
+		Sampling:           sample.DefaultConfig(),
 		Checkpoint:         "data/shipper/checkpoint.json",
 		Watch:              WatchAuto,
 		PollInterval:       250 * time.Millisecond,
@@ -61,6 +72,7 @@ func (c Config) Validate() error {
 			}
 		}
 	}
+	errs = append(errs, c.validateStages()...)
 	if c.Checkpoint == "" {
 		bad("checkpoint: a file is needed")
 	}

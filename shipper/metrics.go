@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"imwatch/shipper/parse/geo"
 )
 
 // The results of a line.
@@ -25,6 +27,8 @@ type metrics struct {
 	failures    prometheus.Counter
 	canaries    prometheus.Counter
 	read        *prometheus.CounterVec
+	redactions  *prometheus.CounterVec
+	lookups     *prometheus.CounterVec
 	deadLetters *prometheus.CounterVec
 	checkpoints *prometheus.CounterVec
 	shown       map[string]bool // the file labels in use; owned by the reader
@@ -45,7 +49,24 @@ func newMetrics() *metrics {
 		deadLetters: counter("im_shipper_dead_letters_total", "Lines that became dead letters, by reason.", "reason"),
 		checkpoints: counter("im_shipper_checkpoints_total", "Checkpoints written, by result: ok, failed.", "result"),
 		read:        counter("im_shipper_read_lines_total", "Lines read and parsed, again after a restart too, by source and result: event, dead_letter, sampled, ignored, empty.", "source", "result"),
+		redactions:  counter("im_shipper_redactions_total", "Values taken out of events and of the originals of dead letters, by what was done: mask, hash, drop.", "do"),
+		lookups:     counter("im_shipper_geo_lookups_total", "Addresses looked up in the databases, by result: found, missing, failed.", "result"),
 		shown:       map[string]bool{},
+	}
+}
+
+// stageCounts gives what the stages tell.
+func (m *metrics) stageCounts() stageCounts {
+	found := m.lookups.WithLabelValues(geo.Found) // one for each line: found once
+	return stageCounts{
+		redacted: func(do string) { m.redactions.WithLabelValues(do).Inc() },
+		looked: func(result string) {
+			if result == geo.Found {
+				found.Inc()
+				return
+			}
+			m.lookups.WithLabelValues(result).Inc()
+		},
 	}
 }
 
@@ -55,7 +76,7 @@ func (m *metrics) register(r prometheus.Registerer, more ...prometheus.Collector
 		return nil
 	}
 	var errs []error
-	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.deadLetters, m.checkpoints, m.read}
+	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.deadLetters, m.checkpoints, m.read, m.redactions, m.lookups}
 	for _, c := range append(all, more...) {
 		if err := r.Register(c); err != nil {
 			errs = append(errs, fmt.Errorf("registering a metric: %w", err))

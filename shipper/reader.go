@@ -23,6 +23,7 @@ type reader struct {
 	metrics *metrics
 	ledger  *ledger
 	sources []source
+	stages  *Stages
 	tail    *tail.Tail
 	node    string        // where the shipper itself runs
 	watcher *tail.Watcher // nil: polling
@@ -156,6 +157,9 @@ func (r *reader) scan() {
 		}
 	}
 	r.scanned = r.now()
+	if err := r.stages.refresh(r.scanned); err != nil {
+		r.log.WithError(err).Warn("a database of addresses cannot be opened; its former content counts until it can")
+	}
 	r.tail.Scan()
 	r.batch.forgotten = append(r.batch.forgotten, r.tail.Forgotten()...)
 }
@@ -276,8 +280,10 @@ func (r *reader) odd(data string) {
 }
 
 func (r *reader) letter(reason, detail, original string) {
+	id := parse.MakeID(original, r.origin, time.Unix(0, 0))
+	original, detail = r.stages.Original(original), r.stages.Original(detail)
 	r.batch.letters = append(r.batch.letters, deadletter.Letter{
-		At: r.now(), ID: parse.MakeID(original, r.origin, time.Unix(0, 0)), Stage: "shipper", Reason: reason, Detail: detail,
+		At: r.now(), ID: id, Stage: "shipper", Reason: reason, Detail: detail,
 		File: r.origin.File, Offset: r.origin.Offset, Original: []byte(original),
 	})
 	r.batch.original += len(original)

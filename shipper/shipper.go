@@ -13,7 +13,6 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"imwatch/internal/bus"
-	"imwatch/shipper/parse"
 	"imwatch/shipper/tail"
 )
 
@@ -94,6 +93,7 @@ func (s *Shipper) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer r.tail.Close()
+	defer func() { err = errors.Join(err, r.stages.Close()) }()
 	if r.watcher != nil {
 		defer func() { err = errors.Join(err, r.watcher.Close()) }()
 	}
@@ -137,15 +137,19 @@ func (s *Shipper) assemble() (*reader, *sender, error) {
 	opts := tail.Options{
 		CloseAfter: s.cfg.CloseAfter, ForgetAfter: s.cfg.ForgetAfter, Whole: s.cfg.ExitAtEnd, Log: s.deps.Log, Now: s.deps.Now,
 	}
+	stages, err := s.cfg.openStages(s.deps.Now(), s.metrics.stageCounts())
+	if err != nil {
+		return nil, nil, err
+	}
 	sources := make([]source, len(s.cfg.Sources))
 	for i, c := range s.cfg.Sources {
 		node := c.Node
 		if node == "" {
 			node = s.node
 		}
-		p, err := c.Parser(node, parse.Stages{}, s.deps.Now)
+		p, err := c.Parser(node, stages.Stages, s.deps.Now)
 		if err != nil {
-			return nil, nil, fmt.Errorf("reading sources[%d]: %w", i, err)
+			return nil, nil, errors.Join(fmt.Errorf("reading sources[%d]: %w", i, err), stages.Close())
 		}
 		sources[i] = source{parser: p, read: s.metrics.readOf(c.Label())}
 		if c.Format != FormatContract {
@@ -155,11 +159,11 @@ func (s *Shipper) assemble() (*reader, *sender, error) {
 	}
 	t, err := tail.New(opts, saved.Files)
 	if err != nil {
-		return nil, nil, fmt.Errorf("preparing the files: %w", err)
+		return nil, nil, errors.Join(fmt.Errorf("preparing the files: %w", err), stages.Close())
 	}
 	batches, free := make(chan *batch, inFlight), make(chan *batch, inFlight+2)
 	r := &reader{
-		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, metrics: s.metrics, ledger: l, sources: sources, tail: t, node: s.node,
+		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, metrics: s.metrics, ledger: l, sources: sources, stages: stages, tail: t, node: s.node,
 		watcher: s.watch(), out: batches, free: free, progress: newProgress(saved.Nodes),
 	}
 	snd := &sender{

@@ -48,6 +48,11 @@ var may = map[string][]string{
 	"shipper/parse/dissect": nil,
 	"shipper/parse/grok":    {"event"},
 	"shipper/parse/mapping": {"event", "shipper/parse/date", "shipper/parse/fault"},
+	"shipper/parse/geo":     {"event"},
+	"shipper/parse/agent":   {"event"},
+	"shipper/parse/redact":  {"event", "shipper/parse/mapping"},
+	"shipper/sample":        {"event"},
+	"shipper/shiptest":      {"event", "shipper/"},
 
 	"shipper/index": {"event", "internal/bus", "internal/store", "event/deadletter"},
 
@@ -121,6 +126,9 @@ var owner = map[string][]string{
 	"github.com/elastic/go-elast":    {"internal/store/elastic"},
 	"github.com/elastic/elastic-tr":  {"internal/store/elastic"},
 	"github.com/elastic/go-grok":     {"shipper/parse/grok"},
+	"github.com/oschwald":            {"shipper/parse/geo"},
+	"github.com/mileusna":            {"shipper/parse/agent"},
+	"github.com/maxmind":             nil, // tests make databases with it
 	"modernc.org/sqlite":             {"internal/store/sqlite"},
 	"github.com/gin-gonic/gin":       {"im-server", "bench/gateway/bare"},
 	"github.com/pires/go-proxyproto": {"im-server/accept"},

@@ -46,7 +46,7 @@ func (p *Contract) Parse(dst []byte, e *event.Event, line string, at Origin) ([]
 		x.text("event.id", e.ID())
 	}
 	p.missing(&x, e)
-	rewrite, kept := p.refine(&x, e, line)
+	rewrite, kept := p.refine(&x, e)
 	switch {
 	case !kept:
 		return dst, ErrSampled
@@ -79,7 +79,7 @@ func (p *Contract) missing(x *extra, e *event.Event) {
 
 // refine does what is configured for every event. What that adds goes to the end of the line; what it changes needs the
 // line to be written anew.
-func (p *Contract) refine(x *extra, e *event.Event, line string) (rewrite, kept bool) {
+func (p *Contract) refine(x *extra, e *event.Event) (rewrite, kept bool) {
 	s := &p.stages
 	for _, enricher := range s.Enrich {
 		p.had = p.had[:0]
@@ -104,10 +104,7 @@ func (p *Contract) refine(x *extra, e *event.Event, line string) (rewrite, kept 
 		}
 		rewrite = had && before != e.Weight()
 	}
-	if s.Redact != nil && s.Redact.Suspicious(line) && s.Redact.Event(e) {
-		rewrite = true
-	}
-	return rewrite, true
+	return s.redact(e) || rewrite, true
 }
 
 // rewritten appends the event as it is now.

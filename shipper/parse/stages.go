@@ -31,11 +31,7 @@ type Enricher interface {
 type Sampler interface{ Keep(*event.Event) bool }
 
 // Redactor takes out of an event what may not be told, and says whether there was anything.
-type Redactor interface {
-	// Suspicious says whether an event read from the line can hold anything to take out. False is certain.
-	Suspicious(line string) bool
-	Event(*event.Event) bool
-}
+type Redactor interface{ Event(*event.Event) bool }
 
 func (s *Stages) enrich(e *event.Event) {
 	for _, x := range s.Enrich {
