@@ -151,7 +151,8 @@ func TestDeadNodesConnectionsAreEnded(t *testing.T) {
 	go func() { done <- ghost.Run(ctx) }()
 	at := time.Now().Add(-time.Minute)
 	open := cluster.Open{ID: "c-1", At: at.UnixNano(), Session: "s-1", User: "bo", Device: "d-1", IP: "192.0.2.7", Port: 99, Trace: strings.Repeat("1", 32), Span: strings.Repeat("2", 16)}
-	if err := errors.Join(ghost.Renew(ctx, time.Millisecond), ghost.Opened(ctx, []cluster.Open{open})); err != nil {
+	_, err = ghost.Renew(ctx, time.Millisecond)
+	if err := errors.Join(err, ghost.Opened(ctx, []cluster.Open{open})); err != nil {
 		t.Fatal(err)
 	}
 	stop() // without having retired

@@ -30,6 +30,8 @@ type conn struct {
 	opened  time.Time
 	logged  bool // its connect line was taken by the log
 
+	held holding // guarded by the Server's held
+
 	errors   int // refused messages; owned by the read goroutine
 	rate     sendBucket
 	spare    tokenBucket              // of frames that are no messages; the read goroutine's
@@ -53,6 +55,7 @@ type conn struct {
 	sent       int64                 // envelopes written
 	beat       heartbeat
 	ending     ending
+	orphaned   int64 // others have written its end, as of then (nanoseconds since 1970); 0: nobody has
 
 	place wheelEntry // in the wheel, which guards it
 }
@@ -85,7 +88,7 @@ func (c *conn) event(a event.Action) *event.Event {
 func (c *conn) record() eventlog.Record {
 	return eventlog.Record{
 		ID: c.id, At: c.opened.UnixNano(), Session: c.sess.id, User: c.client.user, Device: c.client.device,
-		IP: c.client.ip, Port: int(c.client.port), Trace: c.client.trace.trace, Span: c.client.trace.span,
+		Owner: c, IP: c.client.ip, Port: int(c.client.port), Trace: c.client.trace.trace, Span: c.client.trace.span,
 	}
 }
 

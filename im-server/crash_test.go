@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/sirupsen/logrus"
 
 	"imwatch/event"
 	"imwatch/im-server/eventlog"
@@ -30,26 +33,43 @@ func runChild() int {
 	cfg.Addr, cfg.OpsAddr, cfg.Node, cfg.Log.Path = "127.0.0.1:0", "", "im-test", os.Getenv(childEnv)
 	cfg.JWT.Keys = []token.Key{{Algorithm: "HS256", Secret: secret}}
 	cfg.Limits.ConnectRate, cfg.Limits.UserConnectRate = 0, 0
-	s, err := New(cfg, Deps{})
+	cfg.Drain.RetryMin, cfg.Drain.RetryMax, cfg.Timeouts.Close = time.Millisecond, 10*time.Millisecond, 100*time.Millisecond
+	if more := strings.Split(os.Getenv(childSharesEnv), ","); len(more) == 3 {
+		cfg.Node, cfg.Redis.Addrs, cfg.Redis.Prefix = more[0], more[1:2], more[2]
+		cfg.Redis.Journal, cfg.Redis.Timeout, cfg.Redis.Lease = "", 2*time.Second, time.Second
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	diag := logrus.New()
+	diag.SetLevel(logrus.WarnLevel)
+	s, err := New(cfg, Deps{Log: diag})
 	if err == nil {
 		_, _ = fmt.Fprintln(os.Stdout, s.Addr()) // the parent notices
-		err = s.Run(context.Background())
+		err = s.Run(ctx)
+	}
+	if err == nil {
+		return 0
 	}
 	fmt.Fprintln(os.Stderr, err)
 	return 1
 }
+
+// childSharesEnv lets it share a Redis: the node's name, Redis' address and the prefix, with commas between.
+const childSharesEnv = "IMSERVER_TEST_SHARES"
 
 // child is a server in a process of its own.
 type child struct {
 	t    testing.TB
 	cmd  *exec.Cmd
 	addr string
+	kept []*websocket.Conn // else the collector would close them
 }
 
-func startChild(tb testing.TB, log string) *child {
+func startChild(tb testing.TB, log string, env ...string) *child {
 	tb.Helper()
 	c := &child{t: tb, cmd: exec.CommandContext(tb.Context(), os.Args[0], "-test.run=^$")}
 	c.cmd.Env = append(os.Environ(), childEnv+"="+log)
+	c.cmd.Env = append(c.cmd.Env, env...)
 	c.cmd.Stderr = os.Stderr
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {

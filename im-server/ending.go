@@ -147,6 +147,9 @@ func (c *conn) finish(err error) {
 	}
 	c.cut()
 	c.waitWriter(0)
+	if bound {
+		c.s.awaitTold(c) // still in the hub: it may turn out that others have ended it
+	}
 	c.s.hub.remove(c)
 	if bound {
 		c.s.endBeat(c)
@@ -214,7 +217,7 @@ func (c *conn) linger() {
 // logEnd writes the disconnect line, the one end of the connection.
 func (c *conn) logEnd() {
 	c.mu.Lock()
-	e, sent := c.ending, c.sent
+	e, sent, orphaned := c.ending, c.sent, c.orphaned
 	rtt := c.beat.rtt
 	c.mu.Unlock()
 	unacked := c.sess.unacked()
@@ -224,6 +227,12 @@ func (c *conn) logEnd() {
 	c.noteClosed()
 	if !c.logged {
 		return // its start was dropped: a half of a pair would be worse than none
+	}
+	if orphaned != 0 {
+		ev := c.s.log.Event()
+		c.s.describeOrphan(ev, c.s.node, c.s.boot, time.Unix(0, orphaned), c.record())
+		c.s.log.End(ev, c.id)
+		return
 	}
 	ev := c.event(event.ActionDisconnect)
 	ev.SetText(event.FieldLogLevel, e.reason.LevelFor(life))

@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"imwatch/event"
 	"imwatch/im-server/cluster"
-	"imwatch/im-server/eventlog"
 )
 
 // question is what one node asks another.
@@ -20,6 +17,7 @@ type question struct {
 	By      string `json:"by,omitempty"`      // who wants it, for the log
 	Session string `json:"session,omitempty"` // a session to hand over
 	Seq     int64  `json:"seq,omitempty"`     // that a client has up to this number
+	Device  string `json:"device,omitempty"`  // of that client
 }
 
 // reply answers it.
@@ -64,10 +62,10 @@ func (s *Server) ask(ctx context.Context, node string, q question) (reply, error
 
 // askHolder asks the node that holds a session for it. No session: that node is gone, or does not know it any more, and
 // the record is all there is.
-func (s *Server) askHolder(ctx context.Context, rec *cluster.Session, a ask) (given reply, reason string) {
+func (s *Server) askHolder(ctx context.Context, rec *cluster.Session, a ask, device string) (given reply, reason string) {
 	ctx, cancel := context.WithTimeout(ctx, s.conf().Timeouts.Ask)
 	defer cancel()
-	r, err := s.ask(ctx, rec.Node, question{Session: rec.ID, Seq: a.seq})
+	r, err := s.ask(ctx, rec.Node, question{Session: rec.ID, Seq: a.seq, Device: device})
 	switch {
 	case err == nil && r.Reason != "":
 		return reply{}, r.Reason
@@ -92,6 +90,9 @@ func (s *Server) handOver(q question) reply {
 		return reply{Reason: event.ResumeSeqAhead}
 	case q.Seq < rec.Acked:
 		return reply{Reason: event.ResumeSeqTooOld}
+	}
+	if c := x.connection(); c != nil && otherDevice(c.client.device, q.Device) {
+		return reply{Reason: event.ResumeStillAttached}
 	}
 	x.positions(rec, q.Seq)
 	x.mu.Lock()
@@ -146,108 +147,6 @@ func (s *Server) endFor(c *conn, reason event.CloseReason, by string) bool {
 	}
 	s.emit(ev)
 	return true
-}
-
-// held is what the cluster is still to be told of this node's connections. Safe for concurrent use.
-type held struct {
-	mu   sync.Mutex
-	open []cluster.Open
-	over []string
-}
-
-func (h *held) opened(c *conn) {
-	r := c.record()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.open = append(h.open, cluster.Open{
-		ID: r.ID, At: r.At, Session: r.Session, User: r.User, Device: r.Device, IP: r.IP, Port: r.Port, Trace: r.Trace, Span: r.Span,
-	})
-}
-
-func (h *held) closed(id string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.over = append(h.over, id)
-}
-
-func (h *held) take() (open []cluster.Open, over []string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	open, over = h.open, h.over
-	h.open, h.over = nil, nil
-	return open, over
-}
-
-const (
-	leaseTTL   = 10 * time.Second // a node that is not heard of for so long is dead
-	leaseEvery = 3 * time.Second
-	heldEvery  = 200 * time.Millisecond
-)
-
-// keepLease tells the cluster that this node lives and what it holds, and writes the ends of nodes that died, until ctx
-// ends.
-func (s *Server) keepLease(ctx context.Context) {
-	lease, tell := time.NewTicker(leaseEvery), time.NewTicker(heldEvery)
-	defer lease.Stop()
-	defer tell.Stop()
-	s.renew(ctx)
-	for {
-		select {
-		case <-tell.C:
-			s.tellHeld(ctx)
-		case <-lease.C:
-			s.renew(ctx)
-			s.reap(ctx)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (s *Server) tellHeld(ctx context.Context) {
-	open, over := s.held.take()
-	if len(open) > 0 {
-		s.report("telling the cluster of connections", s.cluster.Opened(ctx, open))
-	}
-	if len(over) > 0 {
-		s.report("telling the cluster of connections", s.cluster.Closed(ctx, over))
-	}
-}
-
-func (s *Server) renew(ctx context.Context) {
-	err := s.cluster.Renew(ctx, leaseTTL)
-	if errors.Is(err, cluster.ErrBuried) {
-		for _, c := range s.hub.all() { // others have written its end, and taken it out
-			s.enter(ctx, c)
-		}
-		err = nil
-	}
-	s.report("renewing the node's lease", err)
-}
-
-// reap writes the ends that nodes could not write because they died.
-func (s *Server) reap(ctx context.Context) {
-	dead, err := s.cluster.Reap(ctx)
-	s.report("looking for dead nodes", err)
-	for _, d := range dead {
-		for i := range d.Open {
-			s.logOrphan(&d, &d.Open[i])
-		}
-		s.deps.Log.WithField("node", d.Node).WithField("connections", len(d.Open)).Warn("a node died; its connections were ended in the log")
-		if err := s.cluster.Buried(ctx, d); err != nil && !errors.Is(err, cluster.ErrUnknown) {
-			s.report("forgetting a dead node", err)
-		}
-	}
-}
-
-// logOrphan writes the end of a connection of a node that died. Whoever writes it makes the same document.
-func (s *Server) logOrphan(d *cluster.Dead, o *cluster.Open) {
-	ev := s.log.Event()
-	eventlog.DescribeOrphan(ev, d.Node, d.Boot, d.Until, eventlog.Record{
-		ID: o.ID, At: o.At, Session: o.Session, User: o.User, Device: o.Device, IP: o.IP, Port: o.Port, Trace: o.Trace, Span: o.Span,
-	})
-	s.describe(ev, event.ActionOrphaned, ev.Time())
-	s.emit(ev)
 }
 
 // logDependency says that what the nodes share was lost, or is back.

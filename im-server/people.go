@@ -163,18 +163,12 @@ func (s *Server) enter(ctx context.Context, c *conn) {
 	s.report("entering presence", s.cluster.Enter(ctx, c.client.user, cluster.Device{
 		Device: c.client.device, Platform: c.client.platform, Connection: c.id, Session: c.sess.id, Node: s.node, Since: c.opened,
 	}))
-	if s.shared {
-		s.held.opened(c)
-	}
 }
 
 // leave tells it of the end.
 func (s *Server) leave(c *conn) {
 	s.watchers.drop(c)
 	s.report("leaving presence", s.cluster.Leave(s.life, c.client.user, c.id))
-	if s.shared {
-		s.held.closed(c.id)
-	}
 }
 
 // drop ends all watching of a connection.

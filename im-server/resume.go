@@ -62,11 +62,17 @@ func (s *Server) resumeHere(c *conn, x *session, a ask) resumed {
 		r.reason = event.ResumeSeqTooOld
 	case r.offline > s.conf().Sessions.Resume:
 		r.reason = event.ResumeExpired
+	case x.c != nil && otherDevice(x.c.client.device, c.client.device):
+		r.reason = event.ResumeStillAttached
 	default:
 		r.x, r.old = x, x.claim(c)
 	}
 	return r
 }
+
+// otherDevice says whether two connections are of devices that differ: a copy of what another device has stored must not
+// take that one's session, or they would do so in turns for ever.
+func otherDevice(a, b string) bool { return a != "" && b != "" && a != b }
 
 // resumeThere takes a session over that another node holds, or held.
 func (s *Server) resumeThere(ctx context.Context, c *conn, a ask) resumed {
@@ -95,7 +101,7 @@ func (s *Server) resumeThere(ctx context.Context, c *conn, a ask) resumed {
 	}
 	var gaps map[string]int64
 	if rec.Node != s.node || rec.Boot != s.boot {
-		given, reason := s.askHolder(ctx, rec, a)
+		given, reason := s.askHolder(ctx, rec, a, c.client.device)
 		if reason != "" {
 			r.reason = reason
 			return r
@@ -125,7 +131,7 @@ func (s *Server) resumeThere(ctx context.Context, c *conn, a ask) resumed {
 // one: should the node before live after all, its numbers are not taken for these.
 func (s *Server) restore(rec *cluster.Session, a ask) *session {
 	x := &session{
-		s: s, id: rec.ID, epoch: newID()[:8], prev: rec.Epoch, user: rec.User, device: rec.Device, seq: a.seq, rooms: rec.Rooms,
+		s: s, id: rec.ID, taking: true, epoch: newID()[:8], prev: rec.Epoch, user: rec.User, device: rec.Device, seq: a.seq, rooms: rec.Rooms,
 		ring: ring{base: a.seq}, catch: map[string]*catchUp{},
 	}
 	x.inbox = position{rec.Epochs[cluster.User+x.user], rec.Positions[cluster.User+x.user]}

@@ -16,20 +16,24 @@ import (
 // over. Every connection has its end in the log then, and the listeners and the log are closed. It returns an error if
 // it cannot serve. It may be called once.
 func (s *Server) Run(ctx context.Context) error {
-	if err := s.log.Recover(ctx, func(ev *event.Event) { s.describe(ev, event.ActionOrphaned, ev.Time()) }); err != nil {
-		return fmt.Errorf("im-server: %w", errors.Join(err, s.Close()))
-	}
 	stopLog, stopWork := make(chan struct{}), make(chan struct{})
 	var logging, working sync.WaitGroup
+	sharing, stopSharing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSharing()
+	working.Go(func() { s.report("sharing with other nodes", s.cluster.Run(sharing)) })
+	if err := s.recoverLog(ctx); err != nil {
+		stopSharing()
+		working.Wait()
+		return fmt.Errorf("im-server: %w", errors.Join(err, s.Close()))
+	}
 	logging.Go(func() { s.log.Run(stopLog) })
 	working.Go(func() { s.wheel.run(stopWork, s.clock, s.safeVisit) })
 	working.Go(func() { s.keepHouse(stopWork) })
-	sharing, stopSharing := context.WithCancel(context.WithoutCancel(ctx))
-	working.Go(func() { s.report("sharing with other nodes", s.cluster.Run(sharing)) })
 	s.background(s.keepSessions)
 	s.keepDocuments()
 	if s.shared {
 		s.background(s.keepLease)
+		s.background(s.keepReaping)
 	}
 	failed := make(chan error, 2)
 	working.Go(func() {

@@ -85,7 +85,7 @@ type Server struct {
 	topics   *topics
 	sessions *sessions
 	watchers *watchers
-	held     held
+	held     *held
 
 	hub         *hub
 	wheel       *wheel
@@ -232,11 +232,12 @@ func (s *Server) build() (err error) {
 	s.wheel, s.seed = newWheel(hb.tick(), hb.span(), s.clock()), maphash.MakeSeed()
 	s.handlers, s.codecs, s.take = handlers(), protocol.Codecs(), (*conn).dispatch
 	s.topics, s.sessions, s.watchers = newTopics(), newSessions(), &watchers{s: s, of: map[string][]*conn{}}
+	s.held = newHeld()
 	s.globals = s.conf().Sessions.GlobalTopics
 	if err := s.join(); err != nil {
 		return err
 	}
-	s.log, err = eventlog.Open(s.conf().Log, eventlog.Deps{Node: s.node, Boot: s.boot, Stdout: s.deps.Stdout, Diag: s.deps.Log, Now: s.now})
+	s.log, err = eventlog.Open(s.conf().Log, eventlog.Deps{Node: s.node, Boot: s.boot, Stdout: s.deps.Stdout, Diag: s.deps.Log, Now: s.now, Began: s.began})
 	if err != nil {
 		return err
 	}

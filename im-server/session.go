@@ -22,6 +22,8 @@ type session struct {
 
 	saving sync.Mutex // held while the record is written: another node's must not be written over. Comes before mu.
 
+	taking bool // from another node, whose record is still there; guarded by saving
+
 	mu    sync.Mutex // guards the fields below
 	c     *conn      // nil: its connection was lost
 	greet bool       // c has not had its hello, and is sent nothing before

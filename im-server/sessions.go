@@ -2,11 +2,14 @@ package imserver
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"imwatch/im-server/cluster"
 )
 
 // sessions knows the sessions of this node. Safe for concurrent use.
@@ -204,7 +207,23 @@ func (s *Server) saveSession(ctx context.Context, x *session) error {
 	if !s.shared || ended {
 		return nil
 	}
-	return s.writeRecord(ctx, x)
+	if err := s.writeRecord(ctx, x); !errors.Is(err, cluster.ErrTaken) {
+		return err
+	}
+	s.takenAway(x)
+	return nil
+}
+
+// takenAway ends a session here that another node has taken without asking: this one did not answer it.
+func (s *Server) takenAway(x *session) {
+	old := x.connection()
+	if !x.end(true) {
+		return
+	}
+	s.sessions.remove(x)
+	if old != nil {
+		s.replaced(old)
+	}
 }
 
 // writeRecord saves what another node must know, unless the session is no longer this node's.
@@ -214,7 +233,12 @@ func (s *Server) writeRecord(ctx context.Context, x *session) error {
 	if x.isEnded() {
 		return nil
 	}
-	return s.cluster.SaveSession(ctx, x.record(), sessionTTL)
+	if !x.taking {
+		return s.cluster.SaveSession(ctx, x.record(), sessionTTL)
+	}
+	err := s.cluster.TakeSession(ctx, x.record(), sessionTTL)
+	x.taking = err != nil
+	return err
 }
 
 func (x *session) isEnded() bool {

@@ -11,11 +11,9 @@ import (
 // Errors of a cluster. Others mean that what the nodes share cannot be reached: try again, or go on alone.
 var (
 	ErrUnknown = errors.New("it is not known") // a session or a node that is not there (any more)
+	ErrTaken   = errors.New("another node has it now")
 	ErrNoReply = errors.New("the node does not answer")
-	// Renew: the lease had run out, and another node has ended this one's connections in the log. The lease is held again,
-	// but presence and the list of open connections are empty: enter anew what goes on.
-	ErrBuried = errors.New("others took this node for dead")
-	ErrClosed = errors.New("the cluster is closed")
+	ErrClosed  = errors.New("the cluster is closed")
 )
 
 // Topics are named by their kind, a colon and a name.
@@ -98,8 +96,12 @@ type Session struct {
 
 // Sessions keeps sessions. Safe for concurrent use.
 type Sessions interface {
+	// TakeSession saves a session that s.Node holds from now on. SaveSession saves it again, and gives ErrTaken when another
+	// start of a node has taken it since.
+	TakeSession(ctx context.Context, s *Session, keep time.Duration) error
 	SaveSession(ctx context.Context, s *Session, keep time.Duration) error
 	LoadSession(ctx context.Context, id string) (*Session, error) // ErrUnknown
+	// DropSession forgets a session, unless another start of a node has it.
 	DropSession(ctx context.Context, id string) error
 	// Inbox gives the offset up to which a device has acknowledged its user's messages; for a device that was never seen,
 	// the furthest of the user's devices. SetInbox never goes back within an epoch.
@@ -148,18 +150,30 @@ type Dead struct {
 	Open       []Open
 }
 
+// Lease is what Renew has got.
+type Lease struct {
+	Until time.Time // its end, by the clock that all nodes share
+	// Buried is set where the lease had run out and another node has taken this one for dead. Presence and the list of open
+	// connections are empty: enter anew what goes on. The connections in Buried.Open do not: their ends are written, or will
+	// be. Others, that it was not told of, go on.
+	Buried *Dead
+}
+
 // Nodes knows which nodes are alive. Safe for concurrent use.
 type Nodes interface {
-	// Renew holds the lease of this node, which lasts ttl from now.
-	Renew(ctx context.Context, ttl time.Duration) error
+	// Renew holds the lease of this node, which lasts ttl from now. One goroutine at a time calls it.
+	Renew(ctx context.Context, ttl time.Duration) (Lease, error)
 	// Opened and Closed keep the list of this node's connections, for its reaper; they are made good as Enter is.
 	Opened(ctx context.Context, open []Open) error
 	Closed(ctx context.Context, ids []string) error
 	// Reap claims the nodes whose lease has run out, for one caller at a time: within ClaimTime no other caller is given
-	// them. Buried forgets one of them, with its presence, once its ends are written; without it another caller gets it
+	// them; what they held is not told to anybody else any more. Buried forgets one of them, with its presence, once its ends are written; without it another caller gets it
 	// later. Buried gives ErrUnknown when the node has come back meanwhile.
 	Reap(ctx context.Context) ([]Dead, error)
 	Buried(ctx context.Context, d Dead) error
+	// Succeed ends the lease of an earlier start of a node, whose process is no more, and claims it as Reap does. Where another
+	// was quicker, it gives the same end of the lease. ErrUnknown: nothing is known of it.
+	Succeed(ctx context.Context, node, boot string) (Dead, error)
 	// Call asks another node; ErrNoReply when it does not answer within ctx.
 	Call(ctx context.Context, node string, request []byte) (reply []byte, err error)
 	// Retire gives the lease up: the node ends in order, and has ended its connections itself.

@@ -20,7 +20,6 @@ type Memory struct {
 	space      *space
 	receiver   Receiver
 	closed     atomic.Bool
-	leased     atomic.Bool // it has taken a lease
 }
 
 // space is what the nodes of one process share.
@@ -47,7 +46,7 @@ func NewMemory(o Options) *Memory {
 		s.users[i].users = map[string]*user{}
 	}
 	s.sessions.sessions = map[string]keptSession{}
-	s.nodes.nodes = map[nodeKey]*nodeState{}
+	s.nodes.nodes, s.nodes.buried = map[nodeKey]*nodeState{}, map[nodeKey]Dead{}
 	return s.join(o.Node, o.Boot)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 type nodeTable struct {
 	mu      sync.Mutex
 	nodes   map[nodeKey]*nodeState
+	buried  map[nodeKey]Dead
 	members []*Memory
 }
 
@@ -21,6 +23,27 @@ type nodeState struct {
 	until   time.Time // of its lease
 	claimed time.Time // until when a reaper has it
 	open    map[string]Open
+	taken   map[string]Open // by a reaper
+}
+
+// take is what a reaper gets.
+func (st *nodeState) take(k nodeKey) Dead {
+	if st.taken == nil {
+		st.taken = map[string]Open{}
+	}
+	maps.Copy(st.taken, st.open)
+	clear(st.open)
+	return st.dead(k)
+}
+
+// dead is what a reaper has got.
+func (st *nodeState) dead(k nodeKey) Dead {
+	d := Dead{Node: k.node, Boot: k.boot, Until: st.until}
+	for _, o := range st.taken {
+		d.Open = append(d.Open, o)
+	}
+	SortOpen(d.Open)
+	return d
 }
 
 func (m *Memory) key() nodeKey { return nodeKey{m.node, m.boot} }
@@ -55,29 +78,60 @@ func (n *nodeTable) alive(k nodeKey, now time.Time) bool {
 }
 
 // Renew implements Nodes.
-func (m *Memory) Renew(ctx context.Context, ttl time.Duration) error {
+func (m *Memory) Renew(ctx context.Context, ttl time.Duration) (Lease, error) {
 	if err := m.enter(ctx); err != nil {
-		return err
+		return Lease{}, err
 	}
-	var err error
-	if m.space.nodes.lost(m.key()) && m.leased.Load() {
+	l := Lease{Buried: m.space.nodes.lost(m.key())}
+	if l.Buried != nil {
 		m.forgetNode(m.key())
-		err = ErrBuried
 	}
-	m.leased.Store(true)
 	n := &m.space.nodes
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.state(m.key()).until = m.space.now().Add(ttl)
-	return err
+	delete(n.buried, m.key())
+	l.Until = m.space.now().Add(ttl)
+	n.state(m.key()).until = l.Until
+	return l, nil
 }
 
-// lost says whether a reaper has, or had, this node.
-func (n *nodeTable) lost(k nodeKey) bool {
+// lost gives what a reaper has got, or had got, of this node; nil: none has.
+func (n *nodeTable) lost(k nodeKey) *Dead {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	d, ok := n.buried[k]
+	if st := n.nodes[k]; st != nil && !st.claimed.IsZero() {
+		d, ok = st.dead(k), true
+	}
+	if !ok {
+		return nil
+	}
+	return &d
+}
+
+// Succeed implements Nodes.
+func (m *Memory) Succeed(ctx context.Context, node, boot string) (Dead, error) {
+	if err := m.enter(ctx); err != nil {
+		return Dead{}, err
+	}
+	k, now := nodeKey{node, boot}, m.space.now()
+	n := &m.space.nodes
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if d, ok := n.buried[k]; ok {
+		return d, nil
+	}
 	st := n.nodes[k]
-	return st == nil || !st.claimed.IsZero()
+	if st == nil || st.until.IsZero() {
+		return Dead{}, ErrUnknown
+	}
+	if st.until.After(now) {
+		st.until = now
+	}
+	if !st.claimed.After(now) {
+		st.claimed = now.Add(ClaimTime)
+	}
+	return st.take(k), nil
 }
 
 // Opened implements Nodes.
@@ -125,12 +179,7 @@ func (m *Memory) Reap(ctx context.Context) ([]Dead, error) {
 			continue
 		}
 		st.claimed = now.Add(ClaimTime)
-		d := Dead{Node: k.node, Boot: k.boot, Until: st.until}
-		for _, o := range st.open {
-			d.Open = append(d.Open, o)
-		}
-		SortOpen(d.Open)
-		dead = append(dead, d)
+		dead = append(dead, st.take(k))
 	}
 	slices.SortFunc(dead, func(a, b Dead) int { return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Boot, b.Boot)) })
 	return dead, nil
@@ -149,10 +198,12 @@ func (m *Memory) Buried(ctx context.Context, d Dead) error {
 	k, now := nodeKey{d.Node, d.Boot}, m.space.now()
 	n := &m.space.nodes
 	n.mu.Lock()
-	if st := n.nodes[k]; st == nil || st.until.After(now) {
+	st := n.nodes[k]
+	if st == nil || st.until.After(now) {
 		n.mu.Unlock()
 		return ErrUnknown
 	}
+	n.buried[k] = st.dead(k)
 	n.mu.Unlock()
 	m.forgetNode(k)
 	return nil
@@ -163,7 +214,6 @@ func (m *Memory) Retire(ctx context.Context) error {
 	if err := m.enter(ctx); err != nil {
 		return err
 	}
-	m.leased.Store(false)
 	m.forgetNode(m.key())
 	return nil
 }

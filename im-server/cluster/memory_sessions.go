@@ -25,8 +25,8 @@ func (s *Session) Copy() *Session {
 	return &c
 }
 
-// SaveSession implements Sessions.
-func (m *Memory) SaveSession(ctx context.Context, s *Session, keep time.Duration) error {
+// TakeSession implements Sessions.
+func (m *Memory) TakeSession(ctx context.Context, s *Session, keep time.Duration) error {
 	if err := m.enter(ctx); err != nil {
 		return err
 	}
@@ -37,6 +37,25 @@ func (m *Memory) SaveSession(ctx context.Context, s *Session, keep time.Duration
 	st.sessions[s.ID] = kept
 	return nil
 }
+
+// SaveSession implements Sessions.
+func (m *Memory) SaveSession(ctx context.Context, s *Session, keep time.Duration) error {
+	if err := m.enter(ctx); err != nil {
+		return err
+	}
+	now := m.space.now()
+	kept := keptSession{s.Copy(), now.Add(keep)}
+	st := &m.space.sessions
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if old, ok := st.sessions[s.ID]; ok && old.until.After(now) && !old.session.heldBy(s.Node, s.Boot) {
+		return ErrTaken
+	}
+	st.sessions[s.ID] = kept
+	return nil
+}
+
+func (s *Session) heldBy(node, boot string) bool { return s.Node == node && s.Boot == boot }
 
 // LoadSession implements Sessions.
 func (m *Memory) LoadSession(ctx context.Context, id string) (*Session, error) {
@@ -62,7 +81,9 @@ func (m *Memory) DropSession(ctx context.Context, id string) error {
 	st := &m.space.sessions
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	delete(st.sessions, id)
+	if old, ok := st.sessions[id]; ok && old.session.heldBy(m.node, m.boot) {
+		delete(st.sessions, id)
+	}
 	return nil
 }
 

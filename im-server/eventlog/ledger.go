@@ -22,6 +22,7 @@ type Record struct {
 	Trace   string `json:"trace,omitempty"`
 	Span    string `json:"span,omitempty"`
 	Event   string `json:"event,omitempty"` // id of the connect line
+	Owner   any    `json:"-"`               // whatever Deps.Began wants to know it by
 }
 
 // ledgerLine is one line of the ledger: the start of a boot, a connection opened or closed, or a mark that the node is
@@ -33,6 +34,7 @@ type ledgerLine struct {
 	Close string `json:"close,omitempty"`
 	Alive int64  `json:"alive,omitempty"` // nanoseconds since 1970
 	Seq   uint64 `json:"seq,omitempty"`   // every end up to it is in the ledger too
+	Until int64  `json:"until,omitempty"` // end of the node's lease, nanoseconds since 1970
 }
 
 // ledgerState is what a ledger said when it was read: the connections that a node held when it died.
@@ -40,6 +42,7 @@ type ledgerState struct {
 	Node, Boot string
 	Begun      time.Time // of the boot
 	Alive      time.Time // the last mark; the boot's begin if there is none
+	Until      time.Time // end of its lease; zero: it had none
 	Seq        uint64
 	Open       map[string]Record
 	Bad        int // lines that could not be read
@@ -93,6 +96,7 @@ func parseLedger(b []byte) ledgerState {
 func (st *ledgerState) apply(l ledgerLine) {
 	switch {
 	case l.Boot != "":
+		st.Until = time.Time{}
 		st.Node, st.Boot, st.Begun, st.Alive = l.Node, l.Boot, time.Unix(0, l.Alive), time.Unix(0, l.Alive)
 	case l.ID != "":
 		st.Open[l.ID] = l.Record
@@ -101,13 +105,16 @@ func (st *ledgerState) apply(l ledgerLine) {
 	case l.Alive != 0:
 		st.Alive = time.Unix(0, l.Alive)
 	}
+	if l.Until != 0 {
+		st.Until = time.Unix(0, l.Until)
+	}
 	st.Seq = max(st.Seq, l.Seq)
 }
 
 // newLedger begins the ledger of a boot in place of the one before.
 func newLedger(path, node, boot string, at time.Time, sync bool) (*ledger, error) {
 	l := &ledger{path: path, head: ledgerLine{Boot: boot, Node: node, Alive: at.UnixNano()}, live: map[string][]byte{}, sync: sync}
-	return l, l.compact(at, 0)
+	return l, l.compact(at, 0, 0)
 }
 
 // opened writes that a connection is open; after flush it is there.
@@ -131,16 +138,25 @@ func (l *ledger) closed(id string) {
 	l.buf = append(l.buf, "\"}\n"...)
 }
 
-// alive writes that the node lives at this moment, and that all ends up to seq are in the ledger.
-func (l *ledger) alive(at time.Time, seq uint64) error {
-	l.buf = fmt.Appendf(l.buf, "{\"alive\":%d,\"seq\":%d}\n", at.UnixNano(), seq)
+// alive writes that the node lives at this moment, until when others know it (0: nobody does), and that all ends up to seq
+// are in the ledger.
+func (l *ledger) alive(at time.Time, seq uint64, until int64) error {
+	l.buf = appendMark(l.buf, at, seq, until)
 	if err := l.flush(); err != nil {
 		return err
 	}
 	if l.size > 2*l.kept+ledgerSlack {
-		return l.compact(at, seq)
+		return l.compact(at, seq, until)
 	}
 	return nil
+}
+
+func appendMark(dst []byte, at time.Time, seq uint64, until int64) []byte {
+	dst = fmt.Appendf(dst, `{"alive":%d,"seq":%d`, at.UnixNano(), seq)
+	if until != 0 {
+		dst = fmt.Appendf(dst, `,"until":%d`, until)
+	}
+	return append(dst, "}\n"...)
 }
 
 func (l *ledger) flush() error {
@@ -158,7 +174,7 @@ func (l *ledger) flush() error {
 }
 
 // compact writes the ledger anew with what is open, beside the old one, and puts it in its place.
-func (l *ledger) compact(at time.Time, seq uint64) error {
+func (l *ledger) compact(at time.Time, seq uint64, until int64) error {
 	head := l.head
 	head.Seq = seq
 	b, err := json.Marshal(head)
@@ -169,7 +185,7 @@ func (l *ledger) compact(at time.Time, seq uint64) error {
 	for _, line := range l.live {
 		b = append(b, line...)
 	}
-	b = fmt.Appendf(b, "{\"alive\":%d,\"seq\":%d}\n", at.UnixNano(), seq)
+	b = appendMark(b, at, seq, until)
 	f, err := os.OpenFile(l.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("writing ledger of connections: %w", err)

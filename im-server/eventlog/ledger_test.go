@@ -27,7 +27,7 @@ func TestLedgerIsMadeSmall(t *testing.T) {
 			l.closed(id)
 		}
 		if i%10 == 0 {
-			if err := l.alive(at.Add(time.Duration(i)*time.Second), uint64(i)); err != nil {
+			if err := l.alive(at.Add(time.Duration(i)*time.Second), uint64(i), int64(i)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -46,7 +46,7 @@ func TestLedgerIsMadeSmall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(st.Open) != 10 || st.Node != "im-test" || st.Boot != "b00t" || !st.Begun.Equal(at) || !st.Alive.Equal(at.Add(9990*time.Second)) || st.Seq != 9990 || st.Bad != 0 {
+	if len(st.Open) != 10 || st.Node != "im-test" || st.Boot != "b00t" || !st.Begun.Equal(at) || !st.Alive.Equal(at.Add(9990*time.Second)) || st.Until.UnixNano() != 9990 || st.Seq != 9990 || st.Bad != 0 {
 		t.Errorf("the ledger says %d open, %+v", len(st.Open), st)
 	}
 }

@@ -20,10 +20,11 @@ type Deps struct {
 	Stdout io.Writer          // where events go if Config.Stdout is set
 	Diag   logrus.FieldLogger // says what fails
 	Now    func() time.Time
+	Began  func(Record) // told of each connection whose start was written, by the log's goroutine; nil: nobody
 }
 
 // Log is the event log of a node. Make it with Open; run Recover, then Run; Close it after Run has returned. Event, Put,
-// Begin, End, Reopen, Seal and Dropped are safe for concurrent use.
+// Begin, End, Reopen, Lease, Seal and Dropped are safe for concurrent use.
 type Log struct {
 	cfg     atomic.Pointer[Config]
 	deps    Deps
@@ -31,6 +32,8 @@ type Log struct {
 	sampler *sampler
 	metrics *metrics
 	reopen  chan struct{} // asks for a new open of the file
+	leased  chan struct{} // asks for a mark in the ledger
+	lease   atomic.Int64  // its end, nanoseconds since 1970; 0: there is none
 	lock    io.Closer     // nil: none
 	writer
 }
@@ -39,6 +42,7 @@ type Log struct {
 func Open(c Config, d Deps) (*Log, error) {
 	l := &Log{
 		deps: d, queue: newQueue(d.Node+"-"+d.Boot+"-", c.Queue), sampler: newSampler(), metrics: newMetrics(), reopen: make(chan struct{}, 1),
+		leased: make(chan struct{}, 1),
 	}
 	l.cfg.Store(&c)
 	l.initWriter()
@@ -87,6 +91,16 @@ func (l *Log) Dropped() uint64 { return l.queue.drops() }
 func (l *Log) Reopen() {
 	select {
 	case l.reopen <- struct{}{}:
+	default:
+	}
+}
+
+// Lease notes until when other nodes know that this one lives: the end of its connections, should it die and nobody else be
+// asked. It returns at once.
+func (l *Log) Lease(until time.Time) {
+	l.lease.Store(until.UnixNano())
+	select {
+	case l.leased <- struct{}{}:
 	default:
 	}
 }

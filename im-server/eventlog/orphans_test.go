@@ -96,7 +96,7 @@ func pairOfFiles(t *testing.T) (ledgerText, logText string) {
 		line(seq, event.ActionConnect, id)
 	}
 	mark := func(seq uint64) {
-		if err := l.alive(at.Add(time.Duration(seq)*time.Second), seq); err != nil {
+		if err := l.alive(at.Add(time.Duration(seq)*time.Second), seq, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -128,7 +128,7 @@ func startAgain(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Recover(t.Context(), func(ev *event.Event) { ev.Begin(event.ActionOrphaned, ev.Time()) }); err != nil {
+	if err := l.Recover(t.Context(), func(ev *event.Event) { ev.Begin(event.ActionOrphaned, ev.Time()) }, nil); err != nil {
 		t.Fatal(err)
 	}
 	runUntilStopped(t, l)()

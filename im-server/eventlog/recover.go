@@ -3,14 +3,16 @@ package eventlog
 import (
 	"context"
 	"errors"
+	"time"
 
 	"imwatch/event"
 )
 
 // Recover writes the ends that the boot before owes, and then begins this boot's ledger in place of the old one: a crash
 // between the two does it again, and finds the ends in the log. It runs before Run does. describe sets on an event what
-// all lines of the node have in common; its action and time are set already.
-func (l *Log) Recover(ctx context.Context, describe func(*event.Event)) error {
+// all lines of the node have in common; its action and time are set already. ended asks the other nodes when the lease of
+// that boot ended, which is the ends' time; nil, or false: by what the ledger says.
+func (l *Log) Recover(ctx context.Context, describe func(*event.Event), ended func(node, boot string) (time.Time, bool)) error {
 	if l.file == nil {
 		return nil
 	}
@@ -27,10 +29,19 @@ func (l *Log) Recover(ctx context.Context, describe func(*event.Event)) error {
 	if err != nil {
 		return err
 	}
+	end := st.Alive
+	if !st.Until.IsZero() {
+		end = st.Until
+	}
+	if ended != nil && st.Boot != "" {
+		if at, ok := ended(st.Node, st.Boot); ok {
+			end = at
+		}
+	}
 	items := make([]queued, 0, len(list))
 	for _, r := range list {
 		ev := new(event.Event)
-		DescribeOrphan(ev, st.Node, st.Boot, st.Alive, r)
+		DescribeOrphan(ev, st.Node, st.Boot, end, r)
 		describe(ev)
 		items = append(items, queued{ev: ev})
 	}

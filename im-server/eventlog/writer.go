@@ -26,6 +26,7 @@ type writer struct {
 	carrier  carrier
 	buf      []byte          // lines of this batch, formatted
 	closes   []string        // connections whose end is in buf
+	opens    []*Record       // and whose start is
 	unforced bool            // something was written that may not be on the disk
 	force    *time.Timer     // until fsync, with FsyncInterval; stopped while there is nothing to force
 	lost     uint64          // lines given up at the end
@@ -66,6 +67,8 @@ func (l *Log) Run(stop <-chan struct{}) {
 		case <-l.queue.wake:
 		case <-tick.C:
 			ticked = true
+		case <-l.leased:
+			ticked = true
 		case <-l.reopen:
 			l.reopenFile()
 		case <-l.force.C:
@@ -93,9 +96,12 @@ func (l *Log) Run(stop <-chan struct{}) {
 func (l *Log) write(items []queued, stop <-chan struct{}) {
 	for i := range items {
 		it := &items[i]
-		if it.open != nil && l.ledger != nil {
+		if it.open != nil {
 			it.open.Event = it.ev.ID()
-			l.report("writing the ledger", l.ledger.opened(*it.open))
+			l.opens = append(l.opens, it.open)
+			if l.ledger != nil {
+				l.report("writing the ledger", l.ledger.opened(*it.open))
+			}
 		}
 		if it.close != "" {
 			l.closes = append(l.closes, it.close)
@@ -144,6 +150,18 @@ func (l *Log) flush(stop <-chan struct{}) {
 	}
 	clear(l.closes)
 	l.closes = l.closes[:0]
+	l.tellBegun()
+}
+
+// tellBegun tells of the connections whose start is written.
+func (l *Log) tellBegun() {
+	for _, r := range l.opens {
+		if l.deps.Began != nil {
+			l.deps.Began(*r)
+		}
+	}
+	clear(l.opens)
+	l.opens = l.opens[:0]
 }
 
 func (l *Log) flushLedger() {
@@ -155,7 +173,7 @@ func (l *Log) flushLedger() {
 // mark tells the ledger that the node lives and the log is written up to seq.
 func (l *Log) mark(seq uint64) {
 	if l.ledger != nil {
-		l.report("writing the ledger", l.ledger.alive(l.deps.Now(), seq))
+		l.report("writing the ledger", l.ledger.alive(l.deps.Now(), seq, l.lease.Load()))
 	}
 }
 

@@ -48,6 +48,7 @@ func Run(t *testing.T, f Factory) {
 		{"OneReaper", testOneReaper},
 		{"BuriedAlive", testBuriedAlive},
 		{"Retire", testRetire},
+		{"Succeed", testSucceed},
 		{"Calls", testCalls},
 		{"Closed", testClosed},
 	} {

@@ -22,7 +22,7 @@ func testPresence(t *testing.T, f Factory) {
 	t.Helper()
 	check(t, f, smallKeep, []string{"a", "b"}, func(t *rapid.T, p *party) {
 		for _, n := range p.nodes {
-			ok(t, n.Renew(context.Background(), 24*time.Hour))
+			renewed(t, n, 24*time.Hour)
 		}
 		there := map[string][]cluster.Device{} // by user
 		watched := map[*node]map[string][]bool{}
@@ -126,7 +126,7 @@ func (p *party) died(name string, ttl time.Duration) {
 	p.t.Helper()
 	n := p.start(name, "boot1")
 	ctx := context.Background()
-	ok(p.t, n.Renew(ctx, ttl))
+	renewed(p.t, n, ttl)
 	ok(p.t, n.Opened(ctx, someOpen))
 	ok(p.t, n.Closed(ctx, []string{"c2", "never there"}))
 	ok(p.t, n.Enter(ctx, "al", cluster.Device{Connection: "c1"}))
@@ -152,8 +152,8 @@ func testLeases(t *testing.T, f Factory) {
 	a, c := p.nodes[0], p.nodes[1]
 	renew := func() {
 		t.Helper()
-		ok(t, a.Renew(t.Context(), lease))
-		ok(t, c.Renew(t.Context(), lease))
+		renewed(t, a, lease)
+		renewed(t, c, lease)
 	}
 	renew()
 	ok(t, a.Watch(t.Context(), "al"))
@@ -240,23 +240,28 @@ func testBuriedAlive(t *testing.T, f Factory) {
 	for _, buried := range []bool{false, true} {
 		p := newParty(t, f, smallKeep, "a", "b")
 		a, b := p.nodes[0], p.nodes[1]
-		ok(t, a.Renew(t.Context(), lease))
-		ok(t, b.Renew(t.Context(), lease))
+		renewed(t, a, lease)
+		renewed(t, b, lease)
 		ok(t, b.Opened(t.Context(), someOpen))
 		ok(t, b.Enter(t.Context(), "al", cluster.Device{Connection: "c1"}))
 		p.Advance(lease + time.Second)
-		ok(t, a.Renew(t.Context(), lease))
+		renewed(t, a, lease)
 		dead := must[[]cluster.Dead](t)(a.Reap(t.Context()))
 		if len(dead) != 1 || len(dead[0].Open) != 3 {
 			t.Fatalf("dead are %+v", dead)
 		}
+		ok(t, b.Opened(t.Context(), []cluster.Open{{ID: "c4", At: 4}})) // of which the reaper knows nothing
 		if buried {
 			ok(t, a.Buried(t.Context(), dead[0]))
 		}
-		if err := b.Renew(t.Context(), lease); !errors.Is(err, cluster.ErrBuried) {
-			t.Fatalf("it renews its lease: %v", err)
+		l := must[cluster.Lease](t)(b.Renew(t.Context(), lease))
+		if l.Buried == nil {
+			t.Fatal("it is not told that it was taken for dead")
 		}
-		ok(t, b.Renew(t.Context(), lease))
+		if diff := cmp.Diff(&dead[0], l.Buried); diff != "" {
+			t.Errorf("it is told (-reaper +node):\n%s", diff)
+		}
+		renewed(t, b, lease)
 		if err := a.Buried(t.Context(), dead[0]); !errors.Is(err, cluster.ErrUnknown) {
 			t.Errorf("one that has come back was buried: %v", err)
 		}
@@ -276,9 +281,9 @@ func testRetire(t *testing.T, f Factory) {
 	p := newParty(t, f, smallKeep, "a", "b")
 	defer p.end()
 	a, b := p.nodes[0], p.nodes[1]
-	ok(t, a.Renew(t.Context(), time.Hour))
+	renewed(t, a, time.Hour)
 	ok(t, a.Watch(t.Context(), "al"))
-	ok(t, b.Renew(t.Context(), lease))
+	renewed(t, b, lease)
 	ok(t, b.Opened(t.Context(), someOpen))
 	ok(t, b.Enter(t.Context(), "al", cluster.Device{Connection: "c1"}))
 	ok(t, b.Retire(t.Context()))
@@ -288,10 +293,54 @@ func testRetire(t *testing.T, f Factory) {
 	}
 	if p.Advance != nil {
 		p.Advance(lease + time.Second)
-		ok(t, a.Renew(t.Context(), lease))
+		renewed(t, a, lease)
 		if dead := must[[]cluster.Dead](t)(a.Reap(t.Context())); len(dead) != 0 {
 			t.Errorf("the retired is dead: %+v", dead)
 		}
 	}
-	ok(t, b.Renew(t.Context(), lease)) // it changes its mind
+	renewed(t, b, lease) // it changes its mind
+}
+
+// renewed holds a lease of a node that nobody took for dead.
+func renewed(t tb, n *node, ttl time.Duration) {
+	t.Helper()
+	l, err := n.Renew(context.Background(), ttl)
+	ok(t, err)
+	if l.Buried != nil {
+		t.Fatalf("%s was taken for dead: %+v", n.name, *l.Buried)
+	}
+}
+
+// testSucceed lets a node start again before its lease has run out, and after.
+func testSucceed(t *testing.T, f Factory) {
+	t.Helper()
+	p := newParty(t, f, smallKeep, "a")
+	defer p.end()
+	a := p.nodes[0]
+	renewed(t, a, time.Hour)
+	if _, err := a.Succeed(t.Context(), "b", "boot1"); !errors.Is(err, cluster.ErrUnknown) {
+		t.Errorf("a start that never was: %v", err)
+	}
+	before := p.now().Truncate(time.Millisecond)
+	p.died("b", time.Hour)
+	b := p.start("b", "boot2")
+	d := wantDead(t, []cluster.Dead{must[cluster.Dead](t)(b.Succeed(t.Context(), "b", "boot1"))})
+	if d.Until.Before(before) || d.Until.After(p.now().Add(time.Second)) {
+		t.Errorf("its lease ended at %v, it is %v", d.Until, p.now())
+	}
+	if dead := must[[]cluster.Dead](t)(a.Reap(t.Context())); len(dead) != 0 {
+		t.Errorf("another reaper got %+v", dead)
+	}
+	// A second try, and one after it was buried, give the same end.
+	for _, bury := range []bool{true, false} {
+		if again := must[cluster.Dead](t)(b.Succeed(t.Context(), "b", "boot1")); !again.Until.Equal(d.Until) {
+			t.Errorf("its lease ended at %v and %v", d.Until, again.Until)
+		}
+		if bury {
+			ok(t, b.Buried(t.Context(), d))
+		}
+	}
+	if d := must[[]cluster.Device](t)(a.Devices(t.Context(), "al")); len(d) != 0 {
+		t.Errorf("of the buried there is still %+v", d)
+	}
 }

@@ -22,7 +22,7 @@ func testSessions(t *testing.T, f Factory) {
 		t.Errorf("a session that never was: %v", err)
 	}
 	s := &cluster.Session{
-		ID: "s1", Epoch: "e", User: "al", Device: "phone", Node: "a", Boot: "1", Seq: 7, Acked: 5,
+		ID: "s1", Epoch: "e", User: "al", Device: "phone", Node: "a", Boot: "boot1", Seq: 7, Acked: 5,
 		Positions: map[string]int64{"u:al": 3}, Epochs: map[string]string{"u:al": "x"}, Rooms: []string{"1"},
 		Detached: time.Date(2026, 11, 28, 1, 2, 3, 4000, time.UTC),
 	}
@@ -33,13 +33,21 @@ func testSessions(t *testing.T, f Factory) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("loaded (-want +got):\n%s", diff)
 	}
-	got.Positions["u:al"] = 10
+	got.Positions["u:al"], got.Node = 10, "b"
+	if err := b.SaveSession(t.Context(), got, time.Minute); !errors.Is(err, cluster.ErrTaken) {
+		t.Errorf("b saved what a holds: %v", err)
+	}
+	ok(t, b.TakeSession(t.Context(), got, time.Minute))
 	ok(t, b.SaveSession(t.Context(), got, time.Minute))
+	if err := a.SaveSession(t.Context(), want, time.Minute); !errors.Is(err, cluster.ErrTaken) {
+		t.Errorf("a saved what b has taken: %v", err)
+	}
+	ok(t, a.DropSession(t.Context(), "s1"))
 	if again := must[*cluster.Session](t)(a.LoadSession(t.Context(), "s1")); again.Positions["u:al"] != 10 {
 		t.Errorf("saved anew: %+v", again)
 	}
 	for range 2 {
-		ok(t, a.DropSession(t.Context(), "s1"))
+		ok(t, b.DropSession(t.Context(), "s1"))
 	}
 	if _, err := b.LoadSession(t.Context(), "s1"); !errors.Is(err, cluster.ErrUnknown) {
 		t.Errorf("a session that was dropped: %v", err)
@@ -103,7 +111,7 @@ func testCalls(t *testing.T, f Factory) {
 	p := newParty(t, f, smallKeep, "a", "b")
 	defer p.end()
 	a, b := p.nodes[0], p.nodes[1]
-	ok(t, b.Renew(t.Context(), time.Hour)) // it is there
+	renewed(t, b, time.Hour) // it is there
 	b.ask = func(r []byte) ([]byte, error) {
 		if string(r) == "no" {
 			return nil, errTest
@@ -142,7 +150,7 @@ func testClosed(t *testing.T, f Factory) {
 		"Publish": func() error { _, err := a.Publish(t.Context(), cluster.Message{Topic: "r:1"}); return err },
 		"Read":    func() error { _, err := a.Read(t.Context(), "r:1", 0, 1); return err },
 		"Follow":  func() error { return a.Follow(t.Context(), "r:2") },
-		"Renew":   func() error { return a.Renew(t.Context(), time.Second) },
+		"Renew":   func() error { _, err := a.Renew(t.Context(), time.Second); return err },
 		"Enter":   func() error { return a.Enter(t.Context(), "al", cluster.Device{}) },
 	} {
 		if err := call(); !errors.Is(err, cluster.ErrClosed) {

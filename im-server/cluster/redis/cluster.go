@@ -42,6 +42,7 @@ type Cluster struct {
 	metrics  *metrics
 	leased   atomic.Bool
 	leaseTTL atomic.Int64
+	buried   *cluster.Dead // others have taken this node for dead, and Renew has not said so yet; Renew's alone
 
 	slots      chan struct{} // holds one for each call that is being made
 	looked     chan struct{} // closed when Redis was looked for once

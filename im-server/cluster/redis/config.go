@@ -30,6 +30,7 @@ type Config struct {
 	Connections      int           `yaml:"connections" doc:"calls that are made at a time, each on a connection of its own to each server"`
 	Failures         int           `yaml:"failures" doc:"calls in a row that fail until Redis counts as lost"`
 	Ping             time.Duration `yaml:"ping" doc:"time between two checks whether Redis is there"`
+	Lease            time.Duration `yaml:"lease" doc:"time after which a node that Redis has not heard of is dead to the others"`
 	Journal          string        `yaml:"journal" doc:"file that published messages wait in while Redis is lost; empty: they are refused then"`
 	JournalBytes     int64         `yaml:"journal_bytes" doc:"size of the journal at which further messages are refused"`
 }
@@ -46,7 +47,7 @@ type TLSConfig struct {
 // DefaultConfig gives the defaults: no Redis.
 func DefaultConfig() Config {
 	return Config{
-		Prefix: "im:", Timeout: 500 * time.Millisecond, Connections: 32, Failures: 3, Ping: time.Second,
+		Prefix: "im:", Timeout: 500 * time.Millisecond, Connections: 32, Failures: 3, Ping: time.Second, Lease: 10 * time.Second,
 		Journal: "im-server.journal", JournalBytes: 256 << 20,
 	}
 }
@@ -71,6 +72,7 @@ func (c Config) Validate(prefix string) error {
 	check(c.Connections >= 1, "connections", "%d must be at least 1", c.Connections)
 	check(c.Failures >= 1, "failures", "%d must be at least 1", c.Failures)
 	check(c.Ping >= 10*time.Millisecond, "ping", "%v must be at least 10ms", c.Ping)
+	check(c.Lease >= time.Second, "lease", "%v must be at least 1s", c.Lease)
 	check(c.JournalBytes >= 1<<20, "journal_bytes", "%d must be at least 1048576", c.JournalBytes)
 	check(c.TLS.Enabled || c.TLS == TLSConfig{}, "tls.enabled", "false, but other keys of tls are set")
 	check((c.TLS.CertFile == "") == (c.TLS.KeyFile == ""), "tls", "cert_file and key_file go together")

@@ -100,7 +100,7 @@ func TestRedisByTLSWithAnAccount(t *testing.T) {
 	w.cfg.Password = "wrong"
 	b := w.start("b", "1")
 	b.awaitUp(false)
-	if err := b.Renew(t.Context(), time.Second); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
+	if _, err := b.Renew(t.Context(), time.Second); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
 		t.Errorf("with a wrong password: %v", err)
 	}
 	w.cfg.TLS.CAFile = keyFile

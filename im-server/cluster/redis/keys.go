@@ -16,8 +16,10 @@ func (k keys) present(user string) string { return k.prefix + "{u:" + user + "}:
 func (k keys) session(id string) string   { return k.prefix + "s:" + id }
 func (k keys) leases() string             { return k.prefix + "{nodes}:l" }            // sorted set node → end of its lease, ms
 func (k keys) claims() string             { return k.prefix + "{nodes}:c" }            // hash node → until when a reaper has it, ms
-func (k keys) buried() string             { return k.prefix + "{nodes}:b" }            // and a node: it was buried
+func (k keys) buried() string             { return k.prefix + "{nodes}:b" }            // and a node: it was buried, its lease ended then, ms
 func (k keys) open(member string) string  { return k.prefix + "{n:" + member + "}:o" } // hash connection → Open
+func (k keys) taken(member string) string { return k.prefix + "{n:" + member + "}:t" } // the same, of a reaper
+func (k keys) back(member string) string  { return k.prefix + "{n:" + member + "}:b" } // when the node came back, ms
 func (k keys) holds(member string) string { return k.prefix + "{n:" + member + "}:p" } // set of user NUL connection
 func (k keys) probe() string              { return k.prefix + "probe" }
 

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -290,7 +291,7 @@ func TestPresenceIsMadeGood(t *testing.T) {
 	a, b := w.start("a", "1"), w.start("b", "1")
 	ctx := context.Background()
 	for _, n := range []*testNode{a, b} {
-		if err := n.Renew(ctx, time.Minute); err != nil {
+		if err := renewed(n); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -303,7 +304,7 @@ func TestPresenceIsMadeGood(t *testing.T) {
 	a.awaitUp(false)
 	b.awaitUp(false)
 	for _, err := range []error{
-		enter("c3"), a.Leave(ctx, "al", "c1"), a.Closed(ctx, []string{"c1"}), a.Opened(ctx, []cluster.Open{{ID: "c3"}}), a.Renew(ctx, time.Minute),
+		enter("c3"), a.Leave(ctx, "al", "c1"), a.Closed(ctx, []string{"c1"}), a.Opened(ctx, []cluster.Open{{ID: "c3"}}), renewed(a),
 	} {
 		if !errors.Is(err, ErrLost) {
 			t.Errorf("while Redis is lost: %v", err)
@@ -318,7 +319,7 @@ func TestPresenceIsMadeGood(t *testing.T) {
 	if dead, err := b.Reap(ctx); err != nil || len(dead) != 0 {
 		t.Errorf("taken for dead, before it could renew its lease: %+v, %v", dead, err)
 	}
-	if err := a.Renew(ctx, time.Minute); err != nil {
+	if err := renewed(a); err != nil {
 		t.Error(err)
 	}
 	await(t, "c2 and c3 are there", func() bool {
@@ -331,11 +332,20 @@ func TestPresenceIsMadeGood(t *testing.T) {
 		return err == nil && slices.Equal(ids, []string{"c2", "c3"})
 	})
 	server.FlushAll() // it comes back with nothing
-	if err := errors.Join(b.Renew(ctx, time.Minute), a.Renew(ctx, time.Minute)); err != nil {
+	if err := errors.Join(renewed(b), renewed(a)); err != nil {
 		t.Errorf("a Redis that forgot all has buried nobody: %v", err)
 	}
 	await(t, "c2 and c3 are there again", func() bool {
 		devices, err := b.Devices(ctx, "al")
 		return err == nil && len(devices) == 2
 	})
+}
+
+// renewed holds a lease of a node that nobody took for dead.
+func renewed(n *testNode) error {
+	l, err := n.Renew(context.Background(), time.Minute)
+	if err == nil && l.Buried != nil {
+		err = fmt.Errorf("%s was taken for dead: %+v", n.opts.Node, *l.Buried)
+	}
+	return err
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"imwatch/im-server/cluster"
 )
 
@@ -15,31 +17,77 @@ import (
 const markTime = 24 * time.Hour
 
 // Renew implements cluster.Nodes.
-func (c *Cluster) Renew(ctx context.Context, ttl time.Duration) error {
-	var was int64
-	err := c.do(ctx, "renewing the lease", func(ctx context.Context) error {
-		var err error
-		was, err = c.eval(ctx, c.scripts.renew, []string{c.keys.leases(), c.keys.claims(), c.keys.buried() + c.member}, c.member, ttl.Milliseconds()).Int64()
+func (c *Cluster) Renew(ctx context.Context, ttl time.Duration) (cluster.Lease, error) {
+	var got []string
+	var l cluster.Lease
+	err := c.do(ctx, "renewing the lease", func(ctx context.Context) (err error) {
+		got, err = c.eval(ctx, c.scripts.renew, c.lifeKeys(c.member), c.member, ttl.Milliseconds()).StringSlice()
+		if err == nil && len(got) != 3 {
+			err = fmt.Errorf("%q is no lease: %w", got, errWire)
+		}
+		if err == nil {
+			l.Until, err = score(got[1])
+		}
 		return err
 	})
 	if err != nil {
-		return err
+		return l, err
 	}
 	c.leaseTTL.Store(int64(ttl))
-	if was == 2 {
-		return errors.Join(cluster.ErrBuried, c.beginAnew(ctx))
-	}
-	if was == 0 && c.leased.Load() {
+	switch {
+	case got[0] == "2":
+		if l.Buried, err = c.comeBack(ctx, got[2]); err != nil {
+			return l, err
+		}
+	case got[0] == "0" && c.leased.Load():
 		c.own.spoil() // Redis has forgotten this node, and more
 	}
 	c.leased.Store(true)
-	return nil
+	return l, nil
 }
 
-// beginAnew forgets this node's connections here and there.
-func (c *Cluster) beginAnew(ctx context.Context) error {
+// lifeKeys are those that say whether a node lives.
+func (c *Cluster) lifeKeys(member string) []string {
+	return []string{c.keys.leases(), c.keys.claims(), c.keys.buried() + member}
+}
+
+// comeBack forgets this node's connections here and there, and gives those that a reaper has.
+func (c *Cluster) comeBack(ctx context.Context, until string) (*cluster.Dead, error) {
+	if c.buried == nil { // else it is known, and something behind failed
+		d := &cluster.Dead{Node: c.opts.Node, Boot: c.opts.Boot}
+		err := c.do(ctx, "coming back", func(ctx context.Context) (err error) {
+			if d.Until, err = score(until); err != nil {
+				return err
+			}
+			if err := c.eval(ctx, c.scripts.back, []string{c.keys.open(c.member), c.keys.back(c.member)}, markTime.Milliseconds()).Err(); err != nil {
+				return err
+			}
+			d.Open, err = c.taken(ctx, c.member)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.buried = d
+	}
 	c.own.clear()
-	return c.keepTrying(c.forget(ctx, c.member))
+	if err := c.keepTrying(c.forget(ctx, c.member)); err != nil {
+		return nil, err
+	}
+	err := c.do(ctx, "coming back", func(ctx context.Context) error {
+		pipe := c.client.Pipeline()
+		pipe.Del(ctx, c.keys.taken(c.member))
+		pipe.HDel(ctx, c.keys.claims(), c.member)
+		pipe.Del(ctx, c.keys.buried()+c.member)
+		_, err := pipe.Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	d := c.buried
+	c.buried = nil
+	return d, nil
 }
 
 // forget takes a node's presence and connections out.
@@ -129,26 +177,55 @@ func (c *Cluster) dead(ctx context.Context, member, until string) (cluster.Dead,
 	if d.Until, err = score(until); err != nil {
 		return cluster.Dead{}, err
 	}
-	// A piece at a time, since a node may have had many.
+	n, err := c.eval(ctx, c.scripts.take, []string{c.keys.open(member), c.keys.taken(member), c.keys.back(member)}, until).Int()
+	if err != nil || n == 0 { // it has come back, and its connections go on
+		return d, err
+	}
+	d.Open, err = c.taken(ctx, member)
+	return d, err
+}
+
+// taken reads what a reaper has of a node, a piece at a time, since there may be much.
+func (c *Cluster) taken(ctx context.Context, member string) (list []cluster.Open, err error) {
+	seen := map[string]bool{} // a scan may give one twice
 	for cursor := uint64(0); ; {
 		var values []string
-		values, cursor, err = c.client.HScan(ctx, c.keys.open(member), cursor, "", 512).Result()
+		values, cursor, err = c.client.HScan(ctx, c.keys.taken(member), cursor, "", 512).Result()
 		if err != nil {
-			return cluster.Dead{}, err
+			return nil, err
 		}
 		for i := 1; i < len(values); i += 2 {
 			var o cluster.Open
 			if err := json.Unmarshal([]byte(values[i]), &o); err != nil {
-				return cluster.Dead{}, fmt.Errorf("%w: %w", errWire, err)
+				return nil, fmt.Errorf("%w: %w", errWire, err)
 			}
-			d.Open = append(d.Open, o)
+			if !seen[o.ID] {
+				seen[o.ID] = true
+				list = append(list, o)
+			}
 		}
 		if cursor == 0 {
 			break
 		}
 	}
-	cluster.SortOpen(d.Open)
-	return d, nil
+	cluster.SortOpen(list)
+	return list, nil
+}
+
+// Succeed implements cluster.Nodes.
+func (c *Cluster) Succeed(ctx context.Context, node, boot string) (d cluster.Dead, err error) {
+	m := member(node, boot)
+	err = c.do(ctx, "following on an earlier start", func(ctx context.Context) error {
+		until, err := c.eval(ctx, c.scripts.succeed, c.lifeKeys(m), m, cluster.ClaimTime.Milliseconds()).Text()
+		if errors.Is(err, goredis.Nil) {
+			return cluster.ErrUnknown
+		}
+		if err == nil {
+			d, err = c.dead(ctx, m, until)
+		}
+		return err
+	})
+	return d, err
 }
 
 // Buried implements cluster.Nodes.
@@ -160,13 +237,19 @@ func (c *Cluster) Buried(ctx context.Context, d cluster.Dead) error {
 	if err := c.forget(ctx, m); err != nil {
 		return err
 	}
+	err := c.do(ctx, "burying a node", func(ctx context.Context) error { // should it come back, it is told
+		return c.client.PExpire(ctx, c.keys.taken(m), markTime).Err()
+	})
+	if err != nil {
+		return err
+	}
 	return c.bury(ctx, m, markTime)
 }
 
 // bury takes a node's lease out when it has run out, or only asks whether it has.
 func (c *Cluster) bury(ctx context.Context, member string, mark time.Duration) error {
 	return c.do(ctx, "burying a node", func(ctx context.Context) error {
-		n, err := c.eval(ctx, c.scripts.bury, []string{c.keys.leases(), c.keys.claims(), c.keys.buried() + member}, member, mark.Milliseconds()).Int()
+		n, err := c.eval(ctx, c.scripts.bury, c.lifeKeys(member), member, mark.Milliseconds()).Int()
 		if err == nil && n == 0 {
 			return cluster.ErrUnknown
 		}
@@ -177,7 +260,8 @@ func (c *Cluster) bury(ctx context.Context, member string, mark time.Duration) e
 // Retire implements cluster.Nodes.
 func (c *Cluster) Retire(ctx context.Context) error {
 	c.leased.Store(false)
-	if err := c.beginAnew(ctx); err != nil {
+	c.own.clear()
+	if err := c.keepTrying(c.forget(ctx, c.member)); err != nil {
 		return err
 	}
 	return c.do(ctx, "giving the lease up", func(ctx context.Context) error {

@@ -16,7 +16,7 @@ var luaFiles embed.FS
 // scripts are what Redis does in one step. What they decide by time they decide by Redis' clock, the only one that all
 // nodes share.
 type scripts struct {
-	publish, read, check, renumber, enter, leave, inbox, renew, reap, bury *goredis.Script
+	publish, read, check, renumber, enter, leave, inbox, renew, reap, bury, succeed, take, back, save, drop *goredis.Script
 }
 
 func loadScripts() (*scripts, error) {
@@ -34,6 +34,7 @@ func (s *scripts) all() map[string]**goredis.Script {
 	return map[string]**goredis.Script{
 		"publish": &s.publish, "read": &s.read, "check": &s.check, "renumber": &s.renumber, "enter": &s.enter, "leave": &s.leave,
 		"inbox": &s.inbox, "renew": &s.renew, "reap": &s.reap, "bury": &s.bury,
+		"succeed": &s.succeed, "take": &s.take, "back": &s.back, "save": &s.save, "drop": &s.drop,
 	}
 }
 

@@ -14,6 +14,17 @@ import (
 	"imwatch/im-server/cluster"
 )
 
+// TakeSession implements cluster.Sessions.
+func (c *Cluster) TakeSession(ctx context.Context, s *cluster.Session, keep time.Duration) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("taking a session: %w", err)
+	}
+	return c.do(ctx, "taking a session", func(ctx context.Context) error {
+		return c.client.Set(ctx, c.keys.session(s.ID), b, keep).Err()
+	})
+}
+
 // SaveSession implements cluster.Sessions.
 func (c *Cluster) SaveSession(ctx context.Context, s *cluster.Session, keep time.Duration) error {
 	b, err := json.Marshal(s)
@@ -21,7 +32,11 @@ func (c *Cluster) SaveSession(ctx context.Context, s *cluster.Session, keep time
 		return fmt.Errorf("saving a session: %w", err)
 	}
 	return c.do(ctx, "saving a session", func(ctx context.Context) error {
-		return c.client.Set(ctx, c.keys.session(s.ID), b, keep).Err()
+		n, err := c.eval(ctx, c.scripts.save, []string{c.keys.session(s.ID)}, b, keep.Milliseconds(), s.Node, s.Boot).Int()
+		if err == nil && n == 0 {
+			err = cluster.ErrTaken
+		}
+		return err
 	})
 }
 
@@ -50,7 +65,7 @@ func (c *Cluster) LoadSession(ctx context.Context, id string) (*cluster.Session,
 // DropSession implements cluster.Sessions.
 func (c *Cluster) DropSession(ctx context.Context, id string) error {
 	return c.do(ctx, "dropping a session", func(ctx context.Context) error {
-		return c.client.Del(ctx, c.keys.session(id)).Err()
+		return c.eval(ctx, c.scripts.drop, []string{c.keys.session(id)}, c.opts.Node, c.opts.Boot).Err()
 	})
 }
 

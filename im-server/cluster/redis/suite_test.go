@@ -50,7 +50,8 @@ func TestMiniredis(t *testing.T) {
 		server.FlushAll()
 		cfg := testConfig(server.Addr())
 		return clustertest.Space{
-			Now: now,
+			Late: true,
+			Now:  now,
 			Advance: func(d time.Duration) {
 				at.Add(int64(d))
 				server.SetTime(now())
@@ -73,7 +74,7 @@ func TestRedis(t *testing.T) {
 	clustertest.Run(t, func(keep cluster.Keep) clustertest.Space {
 		cfg := testConfig(addr)
 		t.Cleanup(func() { wipe(t, cfg) })
-		return clustertest.Space{Node: func(node, boot string) (cluster.Cluster, error) {
+		return clustertest.Space{Late: true, Node: func(node, boot string) (cluster.Cluster, error) {
 			cfg := cfg
 			cfg.Journal = filepath.Join(dir, cfg.Prefix+node+boot)
 			return New(cfg, cluster.Options{Node: node, Boot: boot, Keep: keep}, nil)

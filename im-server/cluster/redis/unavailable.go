@@ -21,7 +21,7 @@ var down = []string{
 func unavailable(err error) bool {
 	var answer goredis.Error
 	switch {
-	case err == nil, errors.Is(err, goredis.Nil), errors.Is(err, cluster.ErrUnknown), errors.Is(err, cluster.ErrNoReply), errors.Is(err, errWire):
+	case err == nil, errors.Is(err, goredis.Nil), errors.Is(err, cluster.ErrUnknown), errors.Is(err, cluster.ErrTaken), errors.Is(err, cluster.ErrNoReply), errors.Is(err, errWire):
 		return false
 	case errors.As(err, &answer):
 		text := answer.Error()

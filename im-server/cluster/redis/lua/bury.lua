@@ -6,6 +6,6 @@ if not till or tonumber(till) > now then return 0 end
 if ARGV[2] ~= '0' then
   redis.call('ZREM', KEYS[1], ARGV[1])
   redis.call('HDEL', KEYS[2], ARGV[1])
-  redis.call('SET', KEYS[3], '1', 'PX', ARGV[2])
+  redis.call('SET', KEYS[3], till, 'PX', ARGV[2])
 end
 return 1
