@@ -41,7 +41,9 @@ func (m *Mapping) JSON(path []byte, raw string) {
 	}
 	if i, ok := m.slots[string(path)]; ok {
 		m.values[i] = m.values[i].or(raw, true)
-		return
+		if m.taken[i] {
+			return
+		}
 	}
 	if m.rest != Drop {
 		m.others = append(m.others, other{string(path), raw})
