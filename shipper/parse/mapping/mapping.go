@@ -52,9 +52,10 @@ type entry struct {
 
 // slot is where a value that an entry takes stands.
 type slot struct {
-	there bool
-	json  bool
-	text  string
+	there  bool
+	json   bool
+	text   string
+	folded string // text without case, once it was asked for
 }
 
 // other is a value that no entry takes.

@@ -63,6 +63,15 @@ func (m *Mapping) value(slot int) (string, bool) {
 	return s.text, s.there && s.text != ""
 }
 
+// folded gives what stands at a place, without case. Many conditions look at the same value.
+func (m *Mapping) folded(slot int) string {
+	s := &m.values[slot]
+	if s.folded == "" {
+		s.folded = fold(s.text)
+	}
+	return s.folded
+}
+
 // maxRest is how many values that no entry takes are kept of one line.
 const maxRest = 256
 
