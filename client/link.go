@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,7 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// readLimit bounds what is received in one message, in bytes.
+// readLimit bounds what is received in one message, as sent and unpacked, in bytes.
 const readLimit = 1 << 20
 
 // link is one connection that is up. Only the client's run goroutine reads from it.
@@ -90,7 +91,7 @@ func (l *link) ping(data string) error {
 // read gives the next envelope. What can't be decoded is told to the log and passed over: a newer server may say more.
 func (l *link) read() (protocol.Envelope, error) {
 	for {
-		kind, data, err := l.ws.ReadMessage()
+		kind, data, err := l.message()
 		if err != nil {
 			return protocol.Envelope{}, err
 		}
@@ -104,6 +105,22 @@ func (l *link) read() (protocol.Envelope, error) {
 		l.opts.Log.WithError(err).Warn("passing over an envelope of the server")
 	}
 }
+
+// message gives the next message. What is longer is an error; unpacked, it is nothing that gorilla bounds.
+func (l *link) message() (kind int, data []byte, err error) {
+	kind, r, err := l.ws.NextReader()
+	if err != nil {
+		return 0, nil, err
+	}
+	data, err = io.ReadAll(io.LimitReader(r, readLimit+1))
+	if err == nil && len(data) > readLimit {
+		err = websocket.ErrReadLimit
+	}
+	return kind, data, err
+}
+
+// packFrom is the size of the smallest envelope that is packed, in bytes, where the server has agreed to it.
+const packFrom = 1 << 10
 
 // send writes one envelope. It blocks at most for the write timeout; after an error that is not ErrTooBig the connection
 // is as good as gone.
@@ -121,6 +138,7 @@ func (l *link) send(e protocol.Envelope) error {
 	if l.opts.Codec.Binary() {
 		kind = websocket.BinaryMessage
 	}
+	l.ws.EnableWriteCompression(len(l.buf) >= packFrom)
 	if err := l.ws.WriteMessage(kind, l.buf); err != nil {
 		return fmt.Errorf("sending %s: %w", e.Type, err)
 	}

@@ -45,7 +45,7 @@ type Options struct {
 	Pipeline int
 
 	Codec    protocol.Codec // nil: JSON
-	Compress bool           // offers permessage-deflate
+	Compress bool           // offers permessage-deflate, and packs envelopes of 1 KiB and more where the server agrees
 
 	HandshakeTimeout time.Duration // from dialing to the server's hello; default 10s
 	WriteTimeout     time.Duration // after which a send gives the connection up; default 10s

@@ -20,6 +20,7 @@ import (
 	"imwatch/im-server/protocol"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 )
 
@@ -33,7 +34,8 @@ func (trusting) Authenticate(_ context.Context, c imserver.Credentials) (imserve
 // site is a real server that is reached by pipes, and can be reached no more.
 type site struct {
 	*pipes
-	stop func()
+	stop    func()
+	metrics *prometheus.Registry // of the server
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -44,10 +46,11 @@ func realServer(t *testing.T) *site {
 	t.Helper()
 	cfg := imserver.DefaultConfig()
 	cfg.OpsAddr, cfg.Node, cfg.Limits.ConnectRate = "", "im-test", 0
+	cfg.Compression = imserver.CompressionConfig{Enabled: true, MinBytes: 1}
 	cfg.JWT.Keys = []imserver.JWTKey{{Algorithm: "HS256", Secret: strings.Repeat("s", 32)}}
 	cfg.Log.Path = filepath.Join(t.TempDir(), "im.log")
-	s := &site{pipes: newPipes()}
-	srv, err := imserver.New(cfg, imserver.Deps{Listener: s.pipes, Authenticator: trusting{}, Stdout: io.Discard})
+	s := &site{pipes: newPipes(), metrics: prometheus.NewRegistry()}
+	srv, err := imserver.New(cfg, imserver.Deps{Listener: s.pipes, Authenticator: trusting{}, Stdout: io.Discard, Registerer: s.metrics, Gatherer: s.metrics})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +65,31 @@ func realServer(t *testing.T) *site {
 	})
 	t.Cleanup(s.stop)
 	return s
+}
+
+// counter gives a counter of the server by the values of its labels.
+func (s *site) counter(t *testing.T, name string, values ...string) float64 {
+	t.Helper()
+	families, err := s.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			var has []string
+			for _, l := range m.GetLabel() {
+				has = append(has, l.GetValue())
+			}
+			if slices.Equal(has, values) {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	t.Fatalf("there is no %s %q", name, values)
+	return 0
 }
 
 func (s *site) dial(ctx context.Context, network, address string) (net.Conn, error) {

@@ -135,13 +135,13 @@ func (d *decoder) member(n *node, prefix, key string, depth int) error {
 	if next != nil && next.field != NoField {
 		return d.field(next.field)
 	}
-	if next == nil {
-		if prefix != "" {
-			key = prefix + "." + key
-		}
-		return d.unknown(key, depth)
+	name := key
+	if prefix != "" {
+		name = prefix + "." + key
 	}
-	name := next.name // not made of prefix and key, which would have to be allocated
+	if next == nil {
+		return d.unknown(name, depth)
+	}
 	switch d.peek() {
 	case '{':
 		return d.object(next, name, depth+1)

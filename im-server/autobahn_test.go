@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"imwatch/im-server/protocol"
@@ -49,8 +50,12 @@ func TestAutobahn(t *testing.T) {
 	count := map[string]int{}
 	for name, c := range agents["im-server"] {
 		count[c.Behavior]++
-		if bad := []string{c.Behavior, c.BehaviorClose}; !slices.Contains([]string{"OK", "INFORMATIONAL"}, bad[0]) || !slices.Contains([]string{"OK", "INFORMATIONAL"}, bad[1]) {
-			t.Errorf("case %s: %q", name, bad)
+		good := []string{"OK", "INFORMATIONAL"}
+		if strings.HasPrefix(name, "13.3.") || strings.HasPrefix(name, "13.5.") {
+			good = append(good, "UNIMPLEMENTED") // offers of nothing but a small window of the server, which are passed over
+		}
+		if !slices.Contains(good, c.Behavior) || !slices.Contains(good, c.BehaviorClose) {
+			t.Errorf("case %s: %s, %s", name, c.Behavior, c.BehaviorClose)
 		}
 	}
 	if len(agents["im-server"]) < 500 {

@@ -10,28 +10,29 @@ import (
 
 // Config says how a server listens, whom it lets in and where it writes. DefaultConfig gives the defaults.
 type Config struct {
-	Addr            string          `yaml:"addr" doc:"address that clients connect to"`
-	OpsAddr         string          `yaml:"ops_addr" doc:"address of /healthz, /readyz, /metrics, /debug/pprof and /-/; empty: none"`
-	OpsToken        string          `yaml:"ops_token" secret:"true" hot:"true" doc:"bearer token of /-/ on ops_addr, at least 16 bytes; empty: /-/ is switched off"`
-	OpsClosed       int             `yaml:"ops_closed" doc:"ended connections that /-/conns?state=closed remembers"`
-	Node            string          `yaml:"node" doc:"name of this node in events, unique in the fleet; empty: the host's name"`
-	Environment     string          `yaml:"environment" doc:"service.environment of events"`
-	Zone            string          `yaml:"zone" doc:"cloud.availability_zone of events; empty: not said"`
-	Origins         []string        `yaml:"origins" hot:"true" doc:"Origin headers let in, as https://app.example.org or https://*.example.org; * is any, empty: the same host only; requests without an Origin are let in"`
-	TrustedProxies  []string        `yaml:"trusted_proxies" doc:"addresses or networks of proxies, whose forwarded_header is believed"`
-	ForwardedHeader string          `yaml:"forwarded_header" doc:"header in which those proxies say where a client is: X-Forwarded-For, Forwarded (RFC 7239), or another that holds addresses; empty: none"`
-	ProxyProtocol   bool            `yaml:"proxy_protocol" doc:"connections of trusted_proxies begin with a PROXY protocol header, version 1 or 2"`
-	Addresses       AddressesConfig `yaml:"addresses"`
-	TLS             TLSConfig       `yaml:"tls"`
-	JWT             token.Config    `yaml:"jwt"`
-	SecondFactor    FactorConfig    `yaml:"second_factor"`
-	Limits          LimitsConfig    `yaml:"limits" hot:"true"`
-	Heartbeat       HeartbeatConfig `yaml:"heartbeat"`
-	Timeouts        TimeoutsConfig  `yaml:"timeouts"`
-	Drain           DrainConfig     `yaml:"drain" hot:"true"`
-	Sessions        SessionsConfig  `yaml:"sessions"`
-	Redis           redis.Config    `yaml:"redis"`
-	Log             eventlog.Config `yaml:"log" hot:"true"`
+	Addr            string            `yaml:"addr" doc:"address that clients connect to"`
+	OpsAddr         string            `yaml:"ops_addr" doc:"address of /healthz, /readyz, /metrics, /debug/pprof and /-/; empty: none"`
+	OpsToken        string            `yaml:"ops_token" secret:"true" hot:"true" doc:"bearer token of /-/ on ops_addr, at least 16 bytes; empty: /-/ is switched off"`
+	OpsClosed       int               `yaml:"ops_closed" doc:"ended connections that /-/conns?state=closed remembers"`
+	Node            string            `yaml:"node" doc:"name of this node in events, unique in the fleet; empty: the host's name"`
+	Environment     string            `yaml:"environment" doc:"service.environment of events"`
+	Zone            string            `yaml:"zone" doc:"cloud.availability_zone of events; empty: not said"`
+	Origins         []string          `yaml:"origins" hot:"true" doc:"Origin headers let in, as https://app.example.org or https://*.example.org; * is any, empty: the same host only; requests without an Origin are let in"`
+	TrustedProxies  []string          `yaml:"trusted_proxies" doc:"addresses or networks of proxies, whose forwarded_header is believed"`
+	ForwardedHeader string            `yaml:"forwarded_header" doc:"header in which those proxies say where a client is: X-Forwarded-For, Forwarded (RFC 7239), or another that holds addresses; empty: none"`
+	ProxyProtocol   bool              `yaml:"proxy_protocol" doc:"connections of trusted_proxies begin with a PROXY protocol header, version 1 or 2"`
+	Addresses       AddressesConfig   `yaml:"addresses"`
+	TLS             TLSConfig         `yaml:"tls"`
+	JWT             token.Config      `yaml:"jwt"`
+	SecondFactor    FactorConfig      `yaml:"second_factor"`
+	Limits          LimitsConfig      `yaml:"limits" hot:"true"`
+	Heartbeat       HeartbeatConfig   `yaml:"heartbeat"`
+	Timeouts        TimeoutsConfig    `yaml:"timeouts"`
+	Compression     CompressionConfig `yaml:"compression" hot:"true"`
+	Drain           DrainConfig       `yaml:"drain" hot:"true"`
+	Sessions        SessionsConfig    `yaml:"sessions"`
+	Redis           redis.Config      `yaml:"redis"`
+	Log             eventlog.Config   `yaml:"log" hot:"true"`
 }
 
 // LimitsConfig bounds what clients may use.
@@ -91,11 +92,12 @@ func DefaultConfig() Config {
 			Connections: 50_000, ConnectRate: 10, ConnectBurst: 50, UserConnectRate: 5, UserConnectBurst: 50, Handshakes: 10_000, AddressHandshakes: 5_000, MessageBytes: 64 << 10, MessageFrames: 1024, ControlRate: 100, ControlBurst: 200, QueueBytes: 1 << 20,
 			QueueMessages: 4096, Rooms: 100, MessageRate: 1000, MessageBurst: 2000, Errors: 100,
 		},
-		Heartbeat: defaultHeartbeat(),
-		Timeouts:  TimeoutsConfig{Handshake: 5 * time.Second, Message: 30 * time.Second, Write: 10 * time.Second, Publish: 3 * time.Second, Ask: 2 * time.Second, Close: 2 * time.Second},
-		Drain:     DrainConfig{Timeout: 30 * time.Second, Rate: 500, RetryMin: 500 * time.Millisecond, RetryMax: 3 * time.Second},
-		Sessions:  defaultSessions(),
-		Redis:     redis.DefaultConfig(),
-		Log:       eventlog.DefaultConfig(),
+		Heartbeat:   defaultHeartbeat(),
+		Timeouts:    TimeoutsConfig{Handshake: 5 * time.Second, Message: 30 * time.Second, Write: 10 * time.Second, Publish: 3 * time.Second, Ask: 2 * time.Second, Close: 2 * time.Second},
+		Compression: CompressionConfig{MinBytes: 1024},
+		Drain:       DrainConfig{Timeout: 30 * time.Second, Rate: 500, RetryMin: 500 * time.Millisecond, RetryMax: 3 * time.Second},
+		Sessions:    defaultSessions(),
+		Redis:       redis.DefaultConfig(),
+		Log:         eventlog.DefaultConfig(),
 	}
 }

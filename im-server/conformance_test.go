@@ -22,6 +22,12 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	cfg := echoConfig(t)
 	f := echoes(t, cfg)
+	for _, c := range packedMessages() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f.conforms(t, c, echoQuery, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits")
+		})
+	}
 	for _, group := range [][]conform{framesAndSizes(), pingsAndPongs(), reservedBits(), opcodes(), fragments(), texts(), closes()} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
@@ -226,5 +232,40 @@ func closes() (list []conform) {
 		conform{"7 closes/a message after it", [][]byte{append(bye, masked(fin|1, "late")...)}, []string{byeBye}},
 		conform{"7 closes/twice", [][]byte{append(bye, bye...)}, []string{byeBye}},
 		conform{"7 closes/in single bytes", chopped(1, closing(1000, "bye")), []string{byeBye}},
+	)
+}
+
+// packedMessages are those of Autobahn's groups 12 and 13.
+func packedMessages() (list []conform) {
+	for _, n := range []int{16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072} {
+		text := strings.Repeat("Hello, Ünicode. ", n/16)
+		for op, name := range map[byte]string{1: "text", 2: "binary"} {
+			want := []string{"packed " + name + " " + text}
+			if n == 16 {
+				want = []string{name + " " + text} // it is not worth it
+			}
+			list = append(list,
+				conform{fmt.Sprintf("12 packed/%s of %d bytes", name, n), [][]byte{masked(fin|rsv1|op, packed(text))}, want},
+				conform{fmt.Sprintf("12 packed/%s of %d bytes in writes of 7", name, n), chopped(7, masked(fin|rsv1|op, packed(text))), want},
+				conform{fmt.Sprintf("12 packed/%s of %d bytes in fragments of 9", name, n), pieces(rsv1|op, 9, packed(text)), want},
+				conform{fmt.Sprintf("13 not packed/%s of %d bytes, though it may be", name, n), [][]byte{masked(fin|op, text)}, want},
+			)
+		}
+	}
+	// The examples of RFC 7692, section 7.2.3.
+	hello := "text Hello"
+	return append(
+		list,
+		conform{"13 RFC 7692/one block", [][]byte{masked(fin|rsv1|1, "\xf2\x48\xcd\xc9\xc9\x07\x00")}, []string{hello}},
+		conform{"13 RFC 7692/in fragments", [][]byte{masked(rsv1|1, "\xf2\x48\xcd"), masked(fin, "\xc9\xc9\x07\x00")}, []string{hello}},
+		conform{"13 RFC 7692/not compressed", [][]byte{masked(fin|rsv1|1, "\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00")}, []string{hello}},
+		conform{"13 RFC 7692/with a last block", [][]byte{masked(fin|rsv1|1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00")}, []string{hello}},
+		conform{"13 RFC 7692/two blocks", [][]byte{masked(fin|rsv1|1, "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00")}, []string{hello}},
+		conform{"13 packed/nothing", [][]byte{masked(fin|rsv1|1, "\x00")}, []string{"text "}},
+		conform{"13 packed/a ping between", [][]byte{masked(rsv1|1, "\xf2\x48\xcd"), masked(fin|9, "p"), masked(fin, "\xc9\xc9\x07\x00")}, []string{"pong p", hello}},
+		conform{"13 packed/a ping", [][]byte{masked(fin|rsv1|9, "p")}, []string{"close 1002"}},
+		conform{"13 packed/a continuation", [][]byte{masked(rsv1|1, "\xf2\x48\xcd"), masked(fin|rsv1, "\xc9\xc9\x07\x00")}, []string{"close 1002"}},
+		conform{"13 packed/rubbish", [][]byte{masked(fin|rsv1|1, "\xff\xff\xff\xff")}, []string{"close 1007"}},
+		conform{"13 packed/text that is none", [][]byte{masked(fin|rsv1|1, packed("abc\xffabc"))}, []string{"close 1007"}},
 	)
 }

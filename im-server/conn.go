@@ -60,10 +60,13 @@ type conn struct {
 	place wheelEntry // in the wheel, which guards it
 }
 
-func newConn(s *Server, ws *websocket.Conn, client clientInfo) *conn {
+func newConn(s *Server, ws *websocket.Conn, client clientInfo, packs bool) *conn {
 	c := &conn{s: s, nc: ws.NetConn(), codec: s.codecNamed(ws.Subprotocol()), id: newID(), client: client}
-	c.in = framing.NewReader(socketReader{c}, s.pool, false)
 	c.identity.Store(client.identity)
+	c.in = framing.NewReader(socketReader{c}, s.pool, packs)
+	if packs {
+		c.codec.packs = s.packing
+	}
 	c.lastRx.Store(s.clock())
 	return c
 }
@@ -98,7 +101,7 @@ func (c *conn) reply(t protocol.Type, id string, payload protocol.Payload) {
 	data := c.codec.Append(nil, &e)
 	c.s.watch.out[t].Inc()
 	c.follow(ops.DirOut, string(t), len(data))
-	c.send(frame{op: c.op(), data: data})
+	c.send(c.codec.packs.frame(frame{op: c.op(), data: data}))
 }
 
 // alive notes a sign of life.

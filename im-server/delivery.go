@@ -11,17 +11,27 @@ import (
 // codec that one of them speaks. Safe for concurrent use.
 type delivery struct {
 	*cluster.Message
-	parts [codecCount]atomic.Pointer[protocol.Parts]
+	parts [2 * codecCount]atomic.Pointer[encoded] // the second half: packed, if that is worth it
 }
 
-// wire gives the encoded message.
-func (d *delivery) wire(c codec) *protocol.Parts {
-	if p := d.parts[c.index].Load(); p != nil {
-		return p
+// wire gives the encoded message, packed for a connection that takes it so.
+func (d *delivery) wire(c codec) *encoded {
+	at := &d.parts[c.index]
+	if c.packs != nil {
+		at = &d.parts[codecCount+c.index]
 	}
-	p := c.Split(&protocol.Envelope{Type: protocol.TypeMessage, ID: d.ID, TS: d.At, Payload: d.payload()})
-	d.parts[c.index].CompareAndSwap(nil, &p) // another may have been as quick: the same bytes
-	return d.parts[c.index].Load()
+	if e := at.Load(); e != nil {
+		return e
+	}
+	var e *encoded
+	if c.packs == nil {
+		e = &encoded{Parts: c.Split(&protocol.Envelope{Type: protocol.TypeMessage, ID: d.ID, TS: d.At, Payload: d.payload()})}
+	} else {
+		plain := d.wire(codec{c.Codec, c.index, nil})
+		e = c.packs.parts(plain)
+	}
+	at.CompareAndSwap(nil, e) // another may have been as quick: the same bytes
+	return at.Load()
 }
 
 func (d *delivery) payload() *protocol.Message {
@@ -54,6 +64,7 @@ func split(topic string) (to, room, global string) {
 type codec struct {
 	protocol.Codec
 	index int
+	packs *packing // nil: messages are not packed
 }
 
 // codecCount is how many there are.
@@ -63,10 +74,10 @@ const codecCount = 3
 func (s *Server) codecNamed(subprotocol string) codec {
 	for i, c := range s.codecs {
 		if c.Name() == subprotocol {
-			return codec{c, i}
+			return codec{c, i, nil}
 		}
 	}
-	return codec{s.codecs[0], 0}
+	return codec{s.codecs[0], 0, nil}
 }
 
 func subprotocols(codecs []protocol.Codec) (names []string) {

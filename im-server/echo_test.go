@@ -19,7 +19,7 @@ func echoes(tb testing.TB, cfg Config) *fixture {
 			if text {
 				op = websocket.TextMessage
 			}
-			c.send(frame{op: op, data: slices.Clone(data)})
+			c.send(c.codec.packs.frame(frame{op: op, data: slices.Clone(data)}))
 		}
 	})
 }
@@ -32,5 +32,6 @@ func echoConfig(tb testing.TB) Config {
 	tb.Helper()
 	cfg := testConfig(tb)
 	cfg.Limits.MessageBytes, cfg.Limits.QueueBytes, cfg.Limits.MessageFrames, cfg.Limits.ControlRate = 32<<20, 256<<20, 1<<20, 0
+	cfg.Compression = CompressionConfig{Enabled: true, MinBytes: 1}
 	return cfg
 }

@@ -6,8 +6,11 @@ import (
 	"imwatch/im-server/protocol"
 )
 
-// appendFrame appends a whole frame of a server, RFC 6455 section 5.2: final, unmasked, without extensions. It gives the
-// size of the payload too.
+// packedBit is the bit of a frame that says that its message is packed: RSV1, beside the opcode.
+const packedBit = 0x40
+
+// appendFrame appends a whole frame of a server, RFC 6455 section 5.2: final, unmasked, packed if its message is. It gives
+// the size of the payload too.
 func appendFrame(dst []byte, f *frame, codec protocol.Codec) ([]byte, int) {
 	if f.msg == nil {
 		return append(appendHeader(dst, f.op, len(f.data)), f.data...), len(f.data)
@@ -16,10 +19,15 @@ func appendFrame(dst []byte, f *frame, codec protocol.Codec) ([]byte, int) {
 	const longest = 10
 	at := len(dst)
 	dst = append(dst, make([]byte, longest)...)
-	dst = codec.AppendNumbered(dst, *f.msg, f.seq)
+	op := f.op
+	if f.msg.packed {
+		dst, op = f.msg.appendPacked(dst, codec, f.seq), op|packedBit
+	} else {
+		dst = codec.AppendNumbered(dst, f.msg.Parts, f.seq)
+	}
 	size := len(dst) - at - longest
 	var header [longest]byte
-	h := appendHeader(header[:0], f.op, size)
+	h := appendHeader(header[:0], op, size)
 	copy(dst[at:], h)
 	if len(h) < longest {
 		dst = append(dst[:at+len(h)], dst[at+longest:]...)

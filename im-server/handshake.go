@@ -46,12 +46,13 @@ func (s *Server) connect(g *gin.Context) {
 		s.refuse(h, *r)
 		return
 	}
-	ws, err := s.upgrader.Upgrade(upgradeWriter{g.Writer}, g.Request, nil)
+	extensions, packs := s.packing.agree(g.Request)
+	ws, err := s.upgrader.Upgrade(upgradeWriter{g.Writer}, g.Request, extensions)
 	if err != nil {
 		s.refuse(h, refusal{reason: event.HandshakeBadUpgrade, err: err})
 		return
 	}
-	s.open(h, ws)
+	s.open(h, ws, packs)
 }
 
 // check runs the checks in the order of their cost; nil if all are passed.
@@ -156,9 +157,9 @@ func (s *Server) checkToken(h *handshake) *refusal {
 }
 
 // open makes a connection of a finished handshake. It gets its session at once, or with its first envelope.
-func (s *Server) open(h *handshake, ws *websocket.Conn) {
+func (s *Server) open(h *handshake, ws *websocket.Conn, packs bool) {
 	h.slot = false // it is the connection's now
-	c := newConn(s, ws, h.client)
+	c := newConn(s, ws, h.client, packs)
 	c.opened = h.began
 	c.arrival = newArrival(h)
 	if !c.arrival.waits {

@@ -51,7 +51,7 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		gauge("send_queue_bytes", "Bytes waiting to be sent to all clients.", nil, func() float64 { return float64(s.queuedBytes.Load()) }),
 	}
 	var errs []error
-	for _, c := range slices.Concat(collectors, m.beat.make(s), m.delivery.collectors(), s.log.Collectors(), s.reloading.collectors(), s.watch.collectors(), s.documents.collectors(s)) {
+	for _, c := range slices.Concat(collectors, m.beat.make(s), m.delivery.collectors(), s.log.Collectors(), s.reloading.collectors(), s.watch.collectors(), s.documents.collectors(s), s.packing.collectors()) {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)

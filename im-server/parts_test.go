@@ -211,9 +211,9 @@ func TestFrames(t *testing.T) {
 		parts := codec.Split(&e)
 		e.Seq = 12345
 		frames := []frame{
-			{op: websocket.TextMessage, msg: &parts, seq: e.Seq},
+			{op: websocket.TextMessage, msg: &encoded{Parts: parts}, seq: e.Seq},
 			{op: websocket.BinaryMessage, data: body},
-			{op: websocket.TextMessage, msg: &parts, seq: e.Seq},
+			{op: websocket.TextMessage, msg: &encoded{Parts: parts}, seq: e.Seq},
 		}
 		var wire []byte
 		want := []string{string(codec.Append(nil, &e)), string(body), string(codec.Append(nil, &e))}

@@ -2,6 +2,8 @@ package imserver
 
 import (
 	"bufio"
+	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -99,20 +101,27 @@ func (w *raw) frame() (first byte, payload []byte, err error) {
 	return first, payload, err
 }
 
-// next says what comes next: "text hello", "pong", "close 1002", "packed text …", "end".
+// next says what comes next: "text hello", "pong", "close 1002", "packed text …", "end". Pings are passed over.
 func (w *raw) next() string {
 	first, payload, err := w.frame()
+	for err == nil && first == fin|9 {
+		first, payload, err = w.frame()
+	}
 	if err == io.EOF {
 		return "end"
 	}
 	if err != nil {
 		return err.Error()
 	}
-	name := map[byte]string{1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}[first&0xf]
+	name := map[byte]string{1: "text", 2: "binary", 8: "close", 10: "pong"}[first&0xf]
 	switch first >> 4 {
 	case 0x8:
 	case 0xc:
 		name = "packed " + name
+		payload, err = io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(payload), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))))
+		if err != nil {
+			return err.Error()
+		}
 	default:
 		name = fmt.Sprintf("%#x %s", first>>4, name)
 	}
@@ -148,6 +157,18 @@ func masked(first byte, payload string) []byte {
 		b = append(b, payload[i]^key[i&3])
 	}
 	return b
+}
+
+// packed packs a message as a client does.
+func packed(text string) string {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.DefaultCompression)
+	if err != nil {
+		panic(err) // the level is one
+	}
+	_, _ = w.Write([]byte(text)) // a buffer takes all
+	_ = w.Flush()
+	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
 }
 
 // chopped cuts bytes into writes of n.

@@ -58,6 +58,9 @@ func (c *conn) message(got *framing.Received) {
 	c.lastSaid.Store(c.s.clock())
 	c.messagesIn.Add(1)
 	c.bytesIn.Add(int64(got.Wire))
+	if got.Packed {
+		c.s.packing.received(got)
+	}
 	c.s.counts.in.Add(1)
 	c.s.metrics.in.Inc()
 	c.handle(got.Op == framing.Text, got.Data)

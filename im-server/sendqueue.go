@@ -4,8 +4,6 @@ import (
 	"slices"
 
 	"github.com/gorilla/websocket"
-
-	"imwatch/im-server/protocol"
 )
 
 // frame is one WebSocket frame to be written: bytes, or a message that many get and that has a number of its own for
@@ -13,9 +11,9 @@ import (
 type frame struct {
 	op   int // websocket.TextMessage, BinaryMessage, PingMessage, PongMessage, CloseMessage
 	data []byte
-	msg  *protocol.Parts // nil: data is it
-	seq  int64           // of msg
-	at   int64           // clock when it was queued
+	msg  *encoded // nil: data is it
+	seq  int64    // of msg
+	at   int64    // clock when it was queued
 }
 
 // size is about what the frame takes of the socket, in bytes.
@@ -31,7 +29,8 @@ const numberSize = 24
 
 // isMessage says whether the frame carries an envelope.
 func (f *frame) isMessage() bool {
-	return f.op == websocket.TextMessage || f.op == websocket.BinaryMessage
+	op := f.op &^ packedBit
+	return op == websocket.TextMessage || op == websocket.BinaryMessage
 }
 
 // isBeat says whether the frame is a ping or a pong.

@@ -110,8 +110,9 @@ type Server struct {
 	counts   traffic
 	// queuedBytes is what waits for all clients together.
 	queuedBytes atomic.Int64
-	pool        *framing.Pool // of messages being read
-	writers     *sync.Pool    // *writer
+	pool        *framing.Pool // of messages being read and packed
+	packing     *packing
+	writers     *sync.Pool // *writer
 	tasks       sync.WaitGroup
 	life        context.Context // ends with the server
 	endLife     context.CancelFunc
@@ -221,6 +222,7 @@ func (s *Server) build() (err error) {
 	s.origins.Store(&origins)
 	s.reloading = newReloading()
 	s.watch = newWatch(s)
+	s.packing = newPacking(s)
 	s.api = ops.New(ops.Deps{Node: opsNode{s}, Token: func() string { return s.conf().OpsToken }, Log: s.deps.Log, Closed: s.conf().OpsClosed})
 	s.rememberConfig()
 	limits := &s.conf().Limits

@@ -50,6 +50,7 @@ func (c Config) validate() error {
 	v.positive("timeouts.message", c.Timeouts.Message)
 	v.positive("timeouts.write", c.Timeouts.Write)
 	v.positive("timeouts.close", c.Timeouts.Close)
+	v.check(c.Compression.MinBytes >= 1, "compression.min_bytes", "%d must be at least 1", c.Compression.MinBytes)
 	v.check(c.Drain.Delay >= 0, "drain.delay", "%v must not be negative", c.Drain.Delay)
 	v.positive("timeouts.publish", c.Timeouts.Publish)
 	v.positive("timeouts.ask", c.Timeouts.Ask)

@@ -111,7 +111,7 @@ func (r *Reader) whole(l Limits) (Received, error) {
 	got := Received{Op: r.op, Wire: r.wire}
 	r.given = r.msg
 	r.msg, r.op, r.begun = nil, 0, false
-	if r.packed {
+	if got.Packed = r.packed; r.packed {
 		plain := r.pool.buffer()
 		bad := r.pool.unpack(plain, r.given, l.Bytes)
 		r.release()

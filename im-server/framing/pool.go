@@ -95,8 +95,7 @@ func (p *packer) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Pack appends src to dst, packed by itself, so that it may stand behind something else that is: at its end a packed
-// message is whole with its last four bytes left out. It holds no memory between two calls.
+// Pack appends src to dst, packed by itself, so that it may stand behind something else that is, and PackLast behind it. It holds no memory between two calls.
 func (p *Pool) Pack(dst, src []byte) []byte {
 	w, _ := p.packers.Get().(*packer)
 	w.b = dst
@@ -112,5 +111,8 @@ func AppendStored(dst, b []byte) []byte {
 	return append(append(dst, 0, byte(n), byte(n>>8), byte(^n), byte(^n>>8)), b...)
 }
 
-// TailSize is how many bytes are left out at the end of a packed message.
-const TailSize = len(tail)
+// PackLast is Pack of what is the last of a message.
+func (p *Pool) PackLast(dst, src []byte) []byte {
+	dst = p.Pack(dst, src)
+	return dst[:len(dst)-len(tail)]
+}

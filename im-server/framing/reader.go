@@ -13,10 +13,11 @@ type Limits struct {
 // Received is a message, a control frame, or (Continuation) a fragment with nothing in it, which is of no use and which a
 // caller may want to count.
 type Received struct {
-	Op   Op
-	Data []byte // until the next Read; the text of a close frame
-	Code int    // of a close frame; 1005: it has none
-	Wire int    // bytes of payload as they were sent
+	Op     Op
+	Data   []byte // until the next Read; the text of a close frame
+	Code   int    // of a close frame; 1005: it has none
+	Wire   int    // bytes of payload as they were sent
+	Packed bool
 }
 
 // Reader reads what one client sends. An idle one holds nothing but its buffer. Not safe for concurrent use.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -243,4 +244,62 @@ func FuzzReader(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkPack packs chat-like text of 1, 8 and 64 KiB, and unpacks it.
+func BenchmarkPack(b *testing.B) {
+	pool := NewPool()
+	var text []byte
+	for i := 0; len(text) < 64<<10; i++ {
+		text = fmt.Appendf(text, `{"user":"u-%d","text":"message number %d of this room","at":%d},`, i%17, i, 1763719200123+i*977)
+	}
+	for _, size := range []int{1 << 10, 8 << 10, 64 << 10} {
+		plain := text[:size]
+		packed := pool.PackLast(nil, plain)
+		b.Run(fmt.Sprintf("pack %d", size), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			b.ReportMetric(float64(size)/float64(len(packed)), "ratio")
+			b.ReportAllocs()
+			buf := make([]byte, 0, size)
+			for b.Loop() {
+				buf = pool.PackLast(buf[:0], plain)
+			}
+		})
+		b.Run(fmt.Sprintf("unpack %d", size), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			src, dst := new(buffer), new(buffer)
+			for b.Loop() {
+				src.b, dst.b = append(src.b[:0], packed...), dst.b[:0]
+				if bad := pool.unpack(dst, src, size); bad != nil {
+					b.Fatal(bad)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkRead reads masked messages of 128 bytes.
+func BenchmarkRead(b *testing.B) {
+	frame := appendFrame(nil, 0x81, 0x01020304, bytes.Repeat([]byte("x"), 128))
+	src := &loop{b: bytes.Repeat(frame, 7)}
+	r := NewReader(src, NewPool(), false)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := r.Read(Limits{1 << 16, 1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// loop gives the same bytes again and again.
+type loop struct {
+	b  []byte
+	at int
+}
+
+func (l *loop) Read(p []byte) (int, error) {
+	n := copy(p, l.b[l.at:])
+	l.at = (l.at + n) % len(l.b)
+	return n, nil
 }

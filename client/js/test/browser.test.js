@@ -168,3 +168,28 @@ test("the example chats", async () => {
   await ann.waitForFunction(() => !document.querySelector("#log .waiting"), null, patient);
   await context.close();
 });
+
+test("messages are packed where the server agrees", async () => {
+  const page = await site.page();
+  await page.evaluate(([ann, bob]) => {
+    const Plain = globalThis.WebSocket;
+    globalThis.agreed = [];
+    globalThis.WebSocket = class extends Plain {
+      constructor(...args) {
+        super(...args);
+        this.addEventListener("open", () => globalThis.agreed.push(this.extensions));
+      }
+    };
+    globalThis.ann = make(ann);
+    globalThis.bob = make(bob);
+  }, [token("ann-9"), token("bob-9")]);
+  await page.waitForFunction(() => globalThis.ann.connected && globalThis.bob.connected, null, patient);
+  const text = "packed ".repeat(5000);
+  await page.evaluate((text) => globalThis.bob.publish({ to: "ann-9", body: text }), text);
+  await page.waitForFunction(() => globalThis.ann.got.length === 1, null, patient);
+  const { got, agreed } = await page.evaluate(() => ({ got: globalThis.ann.got, agreed: globalThis.agreed }));
+  assert.equal(got[0], text);
+  assert.ok(agreed.length >= 2 && agreed.every((e) => e.startsWith("permessage-deflate")), JSON.stringify(agreed));
+  await page.evaluate(() => Promise.all([globalThis.ann.close(), globalThis.bob.close()]));
+  await page.close();
+});

@@ -41,7 +41,7 @@ class Server {
     await writeFile(this.config, JSON.stringify({
       im_server: {
         addr: `127.0.0.1:${this.port}`, ops_addr: "", node: "im-1", origins: ["*"], log: { path: path.join(dir, "im.log") },
-        jwt: { keys: [{ algorithm: "HS256", secret: "${IM_SECRET}" }] }, limits: { connect_rate: 0, user_connect_rate: 0 },
+        jwt: { keys: [{ algorithm: "HS256", secret: "${IM_SECRET}" }] }, limits: { connect_rate: 0, user_connect_rate: 0 }, compression: { enabled: true },
       },
     }));
   }
