@@ -135,13 +135,13 @@ func (d *decoder) member(n *node, prefix, key string, depth int) error {
 	if next != nil && next.field != NoField {
 		return d.field(next.field)
 	}
-	name := key
-	if prefix != "" {
-		name = prefix + "." + key
-	}
 	if next == nil {
-		return d.unknown(name, depth)
+		if prefix != "" {
+			key = prefix + "." + key
+		}
+		return d.unknown(key, depth)
 	}
+	name := next.name // not made of prefix and key, which would have to be allocated
 	switch d.peek() {
 	case '{':
 		return d.object(next, name, depth+1)

@@ -6,6 +6,7 @@ import "strings"
 // decoding needs no map and no joined names.
 type node struct {
 	segment  string
+	name     string  // dotted, from the root
 	field    FieldID // NoField for an object
 	free     bool    // labels: everything below is free
 	children []*node
@@ -31,7 +32,10 @@ func (n *node) makeChild(seg string) *node {
 	if c := n.child(seg); c != nil {
 		return c
 	}
-	c := &node{segment: seg, field: NoField}
+	c := &node{segment: seg, name: seg, field: NoField}
+	if n.name != "" {
+		c.name = n.name + "." + seg
+	}
 	n.children = append(n.children, c)
 	return c
 }

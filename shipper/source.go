@@ -3,9 +3,13 @@ package shipper
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
+	"imwatch/event"
 	"imwatch/shipper/parse"
 	"imwatch/shipper/parse/mapping"
 )
@@ -29,6 +33,16 @@ type Source struct {
 	Service       string              `yaml:"service" doc:"service.name of lines that do not say it"`
 	Environment   string              `yaml:"environment" doc:"service.environment of lines that do not say it"`
 	Node          string              `yaml:"node" doc:"service.node.name of lines that do not say it; empty: the host's name"`
+	Tests         []Test              `yaml:"tests" doc:"lines and what they must become, for imwatch ship --test"`
+}
+
+// Test is a line and what it must become: exactly one of Expect, DeadLetter and Ignored.
+type Test struct {
+	Name       string            `yaml:"name" doc:"what is tested"`
+	Line       string            `yaml:"line" doc:"the line, without its newline"`
+	Expect     map[string]string `yaml:"expect" doc:"values of the event by field, labels.NAME or foreign.NAME; of lists with commas between; empty: the event lacks it"`
+	DeadLetter string            `yaml:"dead_letter" doc:"reason for which it becomes a dead letter"`
+	Ignored    bool              `yaml:"ignored" doc:"it is left out"`
 }
 
 // Label names the source for people.
@@ -52,8 +66,36 @@ func (s Source) validate() error {
 			errs = append(errs, fmt.Errorf("paths: %q is no glob pattern", p))
 		}
 	}
+	for i, t := range s.Tests {
+		for _, err := range each(t.validate()) {
+			errs = append(errs, fmt.Errorf("tests[%d].%w", i, err))
+		}
+	}
 	if _, err := s.Parser(s.Node, parse.Stages{}, time.Now); err != nil {
 		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (t Test) validate() error {
+	var errs []error
+	ways := 0
+	for _, given := range []bool{len(t.Expect) > 0, t.DeadLetter != "", t.Ignored} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		errs = append(errs, errors.New("expect: exactly one of expect, dead_letter and ignored is needed"))
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Expect)) {
+		if _, ok := event.FieldByName(name); ok || strings.HasPrefix(name, mapping.Foreign+".") {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("expect: %q is no field of the contract, nor labels.NAME or %s.NAME; the nearest is %q", name, mapping.Foreign, event.NearestField(name)))
+	}
+	if reasons := parse.Reasons(); t.DeadLetter != "" && !slices.Contains(reasons, t.DeadLetter) {
+		errs = append(errs, fmt.Errorf("dead_letter: found %q, allowed are %s", t.DeadLetter, strings.Join(reasons, ", ")))
 	}
 	return errors.Join(errs...)
 }

@@ -64,11 +64,16 @@ func roleCommand(role string) func(*flag.FlagSet, environment) func(context.Cont
 	return func(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
 		load := configFlag(fs, e)
 		once := new(bool)
+		tested := func() (bool, error) { return false, nil }
 		if role == "ship" {
 			once = fs.Bool("once", false, "read the files to their end, ship all and exit")
+			tested = shipTestFlags(fs, e)
 		}
 		return func(ctx context.Context, args []string) error {
 			if err := noArgs(args); err != nil {
+				return err
+			}
+			if done, err := tested(); done || err != nil {
 				return err
 			}
 			cfg, err := load(app.ConfigKeys(role)...)
@@ -77,6 +82,31 @@ func roleCommand(role string) func(*flag.FlagSet, environment) func(context.Cont
 			}
 			return app.RunRole(ctx, role, cfg, app.RoleOptions{Once: *once}, app.Streams{Out: e.out, Err: e.err})
 		}
+	}
+}
+
+// shipTestFlags declares the flags of ship --test and gives what runs it, if it is asked for.
+func shipTestFlags(fs *flag.FlagSet, e environment) func() (done bool, err error) {
+	var o app.ShipTestOptions
+	file := fs.String("test", "", "show what the sources of this configuration `file` make of --in, run the tests in it, and exit; ships nothing")
+	fs.StringVar(&o.In, "in", "", "with --test: the `sample` of a log, - for standard input")
+	fs.StringVar(&o.Source, "source", "", "with --test: the `name` of the source that reads the sample; without it the one that fits")
+	fs.StringVar(&o.Output, "output", "text", "with --test: `text` or json")
+	return func() (bool, error) {
+		if *file == "" {
+			if o.In != "" || o.Source != "" || o.Output != "text" {
+				return true, app.Usagef("--in, --source and --output go with --test FILE")
+			}
+			return false, nil
+		}
+		if o.Output != "text" && o.Output != "json" {
+			return true, app.Usagef("--output %s: allowed are text and json", o.Output)
+		}
+		cfg, err := app.LoadConfig(*file, e.vars, "shipper")
+		if err != nil {
+			return true, err
+		}
+		return true, app.ShipTest(cfg, o, app.Streams{In: e.in, Out: e.out, Err: e.err})
 	}
 }
 

@@ -10,9 +10,10 @@ import (
 type Config struct {
 	Group           string        `yaml:"group" doc:"consumer group; indexers with the same one share the work"`
 	BatchDocs       int           `yaml:"batch_docs" doc:"most documents put at once"`
-	BatchBytes      int           `yaml:"batch_bytes" doc:"most bytes put at once"`
+	BatchBytes      int           `yaml:"batch_bytes" doc:"most bytes put at once; how many of them, and how many batches at once, follows what the store takes"`
 	BatchDelay      time.Duration `yaml:"batch_delay" doc:"how long the first event of a batch waits for more"`
-	InFlight        int           `yaml:"in_flight" doc:"batches on their way to the store at once"`
+	InFlight        int           `yaml:"in_flight" doc:"most batches on their way to the store at once"`
+	LatencyTarget   time.Duration `yaml:"latency_target" doc:"a call of the store that takes longer makes less be sent at once"`
 	RetryMin        time.Duration `yaml:"retry_min" doc:"wait before the first repetition of what the store could not take; it doubles each time"`
 	RetryMax        time.Duration `yaml:"retry_max" doc:"longest wait between repetitions"`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" doc:"how long a stop waits for the store; what is missing then is indexed at the next start"`
@@ -21,8 +22,8 @@ type Config struct {
 // DefaultConfig gives the defaults.
 func DefaultConfig() Config {
 	return Config{
-		Group: "imwatch-indexer", BatchDocs: 5000, BatchBytes: 5 << 20, BatchDelay: 200 * time.Millisecond, InFlight: 2,
-		RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second, ShutdownTimeout: 10 * time.Second,
+		Group: "imwatch-indexer", BatchDocs: 5000, BatchBytes: 5 << 20, BatchDelay: 200 * time.Millisecond, InFlight: 4,
+		LatencyTarget: 2 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second, ShutdownTimeout: 10 * time.Second,
 	}
 }
 
@@ -48,7 +49,7 @@ func (c Config) Validate() error {
 		key string
 		d   time.Duration
 	}{
-		{"batch_delay", c.BatchDelay}, {"retry_min", c.RetryMin}, {"retry_max", c.RetryMax}, {"shutdown_timeout", c.ShutdownTimeout},
+		{"batch_delay", c.BatchDelay}, {"latency_target", c.LatencyTarget}, {"retry_min", c.RetryMin}, {"retry_max", c.RetryMax}, {"shutdown_timeout", c.ShutdownTimeout},
 	} {
 		if d.d <= 0 {
 			bad("%s: %s is not above 0", d.key, d.d)

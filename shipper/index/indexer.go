@@ -52,7 +52,7 @@ func New(cfg Config, deps Deps) (*Indexer, error) {
 	if err := m.register(deps.Registerer); err != nil {
 		return nil, err
 	}
-	p := &putter{cfg: cfg, log: deps.Log, now: deps.Now, store: deps.Store, metrics: m}
+	p := &putter{cfg: cfg, log: deps.Log, now: deps.Now, store: deps.Store, pace: newPace(cfg), metrics: m}
 	return &Indexer{cfg: cfg, deps: deps, metrics: m, putter: p}, nil
 }
 
@@ -170,7 +170,7 @@ func (l *loop) fetch(ctx, hard context.Context) error {
 			l.batch.since = l.now()
 		}
 		l.preparer.prepare(l.batch, m)
-		if len(l.batch.arena) >= l.cfg.BatchBytes {
+		if len(l.batch.arena) >= l.putter.pace.size() {
 			if err := l.launch(hard); err != nil {
 				return err
 			}
@@ -187,10 +187,12 @@ func (l *loop) due() bool {
 
 // launch sends the batch at hand, as soon as there is room for it.
 func (l *loop) launch(hard context.Context) error {
-	if err := l.land(hard, len(l.flying)-l.cfg.InFlight+1); err != nil {
-		return err
-	}
 	b := l.batch
+	for !l.putter.pace.room(len(b.arena), l.bytes(), len(l.flying)) {
+		if err := l.land(hard, 1); err != nil {
+			return err
+		}
+	}
 	l.flying = append(l.flying, b)
 	l.metrics.inFlight.Set(float64(len(l.flying)))
 	l.working.Go(func() {
@@ -199,6 +201,14 @@ func (l *loop) launch(hard context.Context) error {
 	})
 	l.batch = l.fresh()
 	return nil
+}
+
+// bytes is how much is on its way.
+func (l *loop) bytes() (n int) {
+	for _, b := range l.flying {
+		n += len(b.arena)
+	}
+	return n
 }
 
 // land commits the batches that are done, in order, and waits for the first n of them.

@@ -283,7 +283,7 @@ func TestConfig(t *testing.T) {
 		t.Error(err)
 	}
 	err := Config{}.Validate()
-	for _, key := range []string{"group", "batch_docs", "batch_bytes", "batch_delay", "in_flight", "retry_min", "retry_max", "shutdown_timeout"} {
+	for _, key := range []string{"group", "batch_docs", "batch_bytes", "batch_delay", "in_flight", "latency_target", "retry_min", "retry_max", "shutdown_timeout"} {
 		if err == nil || !strings.Contains(err.Error(), key+":") {
 			t.Errorf("%s is not named in %v", key, err)
 		}

@@ -24,6 +24,8 @@ type metrics struct {
 	retries  prometheus.Counter
 	failures prometheus.Counter
 	inFlight prometheus.Gauge
+	window   prometheus.Gauge
+	request  prometheus.Histogram
 }
 
 func newMetrics() *metrics {
@@ -35,6 +37,8 @@ func newMetrics() *metrics {
 		retries:  prometheus.NewCounter(prometheus.CounterOpts{Name: "im_index_retries_total", Help: "Documents put again because the store could not take them at the moment."}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_index_put_failures_total", Help: "Calls of the store that failed as a whole and were repeated."}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "im_index_batches_in_flight", Help: "Batches on their way to the store."}),
+		window:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "im_index_window_bytes", Help: "Bytes that may be on their way to the store at once: it follows what the store takes."}),
+		request:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "im_index_request_seconds", Help: "Time of one call of the store that was answered.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 15)}),
 	}
 }
 
@@ -44,7 +48,7 @@ func (m *metrics) register(r prometheus.Registerer) error {
 		return nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.events, m.letters, m.batch, m.lag, m.retries, m.failures, m.inFlight} {
+	for _, c := range []prometheus.Collector{m.events, m.letters, m.batch, m.lag, m.retries, m.failures, m.inFlight, m.window, m.request} {
 		if err := r.Register(c); err != nil {
 			errs = append(errs, fmt.Errorf("registering a metric: %w", err))
 		}

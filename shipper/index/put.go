@@ -21,6 +21,7 @@ type putter struct {
 	log     logrus.FieldLogger
 	now     func() time.Time
 	store   store.Writer
+	pace    *pace
 	metrics *metrics
 	warned  atomic.Int64 // Unix ns of the last warning
 }
@@ -82,30 +83,28 @@ func (p *putter) lament(r refusal) (item, bool) {
 	return item{doc: doc, from: m, letter: true}, true
 }
 
-// insist puts the items until the store has taken or refused each; only what it could not take is put again.
+// insist puts the items until the store has taken or refused each; only what it could not take is put again, in calls
+// as large as the pace allows by then.
 func (p *putter) insist(ctx context.Context, items []item) ([]refusal, error) {
 	var refused []refusal
-	for wait := p.cfg.RetryMin; len(items) > 0; wait = min(2*wait, p.cfg.RetryMax) {
-		docs := make([]store.Doc, len(items))
-		for i := range items {
-			docs[i] = items[i].doc
+	wait := p.cfg.RetryMin
+	for len(items) > 0 {
+		n, bytes := p.fit(items)
+		again, more, err := p.call(ctx, items[:n], bytes)
+		refused = append(refused, more...)
+		rest := items[n:]
+		if len(again) == 0 && err == nil {
+			items, wait = rest, p.cfg.RetryMin
+			continue
 		}
-		results, err := p.store.Put(ctx, docs...)
-		if err == nil && len(results) != len(items) {
-			err = fmt.Errorf("%d results for %d documents", len(results), len(items))
+		if len(again) < n {
+			wait = p.cfg.RetryMin // some were taken: the store works
 		}
-		if err != nil {
-			p.metrics.failures.Inc()
-			p.warn(err, len(items))
-		} else {
-			items, refused = p.sort(items, results, refused)
-		}
-		if len(items) == 0 {
-			break
-		}
-		p.metrics.retries.Add(float64(len(items)))
+		items = append(again[:len(again):len(again)], rest...)
+		p.metrics.retries.Add(float64(len(again)))
 		select {
 		case <-time.After(wait/2 + rand.N(wait)): // spreads attempts, keeps no secret
+			wait = min(2*wait, p.cfg.RetryMax)
 		case <-ctx.Done():
 			return nil, fmt.Errorf("putting %d documents: %w", len(items), errors.Join(context.Cause(ctx), err))
 		}
@@ -113,9 +112,47 @@ func (p *putter) insist(ctx context.Context, items []item) ([]refusal, error) {
 	return refused, nil
 }
 
+// fit gives how many of the items go in one call, and their bytes.
+func (p *putter) fit(items []item) (n, bytes int) {
+	most := p.pace.size() * 5 / 4
+	for n < len(items) && (n == 0 || bytes+len(items[n].doc.Body) <= most) {
+		bytes += len(items[n].doc.Body)
+		n++
+	}
+	return n, bytes
+}
+
+// call puts items once. It gives what is to be put again, and what was refused.
+func (p *putter) call(ctx context.Context, items []item, bytes int) (again []item, refused []refusal, err error) {
+	docs := make([]store.Doc, len(items))
+	for i := range items {
+		docs[i] = items[i].doc
+	}
+	cuts, start := p.pace.begin(), p.now()
+	results, err := p.store.Put(ctx, docs...)
+	took := p.now().Sub(start)
+	if err == nil && len(results) != len(items) {
+		err = fmt.Errorf("%d results for %d documents", len(results), len(items))
+	}
+	if err == nil {
+		p.metrics.request.Observe(took.Seconds())
+		again, refused = p.sort(items, results)
+	} else {
+		p.metrics.failures.Inc()
+		p.warn(err, len(items))
+		again = items
+	}
+	if len(again) > 0 {
+		p.pace.refused(cuts)
+	} else {
+		p.pace.taken(cuts, bytes, took)
+	}
+	p.metrics.window.Set(p.pace.bytes())
+	return again, refused, err
+}
+
 // sort counts what is done and gives what is to be put again and what was refused.
-func (p *putter) sort(items []item, results []store.Result, refused []refusal) ([]item, []refusal) {
-	var again []item
+func (p *putter) sort(items []item, results []store.Result) (again []item, refused []refusal) {
 	var stored, existed, letters int
 	for i, r := range results {
 		switch r.Outcome {

@@ -15,6 +15,11 @@ import (
 // LineError says why a line is no event. Trying again never helps.
 type LineError = fault.Error
 
+// Reasons gives the classes of faults that a line of a file can have.
+func Reasons() []string {
+	return []string{"json", "utf8", "duplicate", "type", "missing", "too_large", "pattern", "time", "action", "id", "reserved"}
+}
+
 // FaultOf gives the fault that err is, of this package or of package event.
 func FaultOf(err error) (LineError, bool) {
 	if f, ok := errors.AsType[*LineError](err); ok {

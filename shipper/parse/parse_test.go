@@ -255,6 +255,18 @@ func BenchmarkNginx(b *testing.B) {
 	bench(b, made(b, "nginx"), `192.0.2.1 - - [21/Nov/2026:10:00:00 +0800] "GET /ws/connect?token=secret HTTP/1.1" 101 0 "-" "Mozilla/5.0 (X11; Linux x86_64)" 0.123`)
 }
 
+func BenchmarkEnvoy(b *testing.B) {
+	bench(b, made(b, "envoy"), `[2026-11-21T10:00:00.000Z] "GET /ws/connect?token=secret HTTP/1.1" 101 - 0 19 45 - "192.0.2.1, 10.0.0.1" "okhttp/4.12" "0af76519-16cd-43dd-8448-eb211c80319c" "im.example.org" "10.0.0.3:80"`)
+}
+
+func BenchmarkIMJSON(b *testing.B) {
+	bench(b, made(b, "im-json"), `{"level":"info","time":"2026-11-21T10:00:00.123Z","caller":"gateway/server.go:88","msg":"registerClient","client_ip":"192.0.2.33","status":101,"latency":0.01234,"method":"GET","path":"/ws/connect","connId":"c-123","userId":"u-456","deviceId":"d-1","platformID":2,"operationID":"0af7651916cd43dd8448eb211c80319c","extra":{"shard":3,"retry":false}}`)
+}
+
+func BenchmarkAutoContract(b *testing.B) {
+	bench(b, made(b, "auto"), `{"@timestamp":"2026-11-21T10:00:00.123Z","event":{"id":"im-1-6aa0b2c4-0000000012","action":"disconnect"},"user":{"id":"u-123456"}}`)
+}
+
 func bench(b *testing.B, p Parser, line string) {
 	b.Helper()
 	var e event.Event

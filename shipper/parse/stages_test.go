@@ -125,6 +125,35 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
+// A field under an alias would make a document that no index takes.
+func TestAliasesInContractLines(t *testing.T) {
+	t.Parallel()
+	p := NewContract(Defaults{})
+	const head, tail = `{"@timestamp":"2026-11-21T10:00:00Z","event":{"id":"a","dataset":"im.http","kind":"event","action":"http_request"},"ecs":{"version":"8.17.0"}`, `,"log.file.path":"f","log.offset":1}`
+	const begin = `{"@timestamp":"2026-11-21T10:00:00Z","ecs":{"version":"8.17.0"},"event":{"id":"a","dataset":"im.http","kind":"event","action":"http_request"},"log":{`
+	const end = `"file":{"path":"f"},"offset":1}`
+	for in, want := range map[string]string{
+		`,"status":500,"level":"ERROR","path":"/ws","client_ip":"192.0.2.1"`: begin + `"level":"error",` + end + `,"client":{"ip":"192.0.2.1"},"http":{"response":{"status_code":500}},"url":{"path":"/ws"}}`,
+		`,"log":{"level":"warn"},"level":"error","status":"bad","other":1`:   begin + `"level":"warn",` + end + `,"other":1,"foreign.level":"error","foreign.status":"bad"}`,
+		`,"log":{"level":"warn"},"status":{"code":5},"path":["/a","/b"]`:     begin + `"level":"warn",` + end + `,"foreign.status.code":5,"foreign.path":["/a","/b"]}`,
+		`,"log":{"level":"warn"},"statuses":1`:                               head + `,"log":{"level":"warn"},"statuses":1` + tail,
+	} {
+		var e, again event.Event
+		got, err := p.Parse(nil, &e, head+in+"}", Origin{File: "f", Offset: 1})
+		if err != nil || event.Decode(got, &again) != nil {
+			t.Errorf("%s, %v", got, err)
+		}
+		if d := cmp.Diff(want, string(got)); d != "" {
+			t.Errorf("%s: %s", in, d)
+		}
+		for name := range event.Aliases() {
+			if _, ok := aliased(name); !ok {
+				t.Errorf("%s is an alias, too", name)
+			}
+		}
+	}
+}
+
 // Text may end in an object of JSON, as the console encoder of zap writes it.
 func TestJSONInText(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package sample
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,8 +123,8 @@ func TestDecisionsAreTheTraces(t *testing.T) {
 			decided[id] = kept
 		}
 		b := New(cfg)
-		for i := len(ids) - 1; i >= 0; i-- {
-			if b.Keep(made(event.ActionHTTPRequest, "debug", trace(ids[i]), -i, epoch.Add(time.Hour))) != decided[ids[i]] {
+		for i, id := range slices.Backward(ids) {
+			if b.Keep(made(event.ActionHTTPRequest, "debug", trace(id), -i, epoch.Add(time.Hour))) != decided[id] {
 				t.Fatal("another shipper decides otherwise")
 			}
 		}

@@ -80,6 +80,9 @@ func (m *Mapping) fits(t *test) bool {
 	v, there := m.value(t.slot)
 	for i := range t.tries {
 		x := &t.tries[i]
+		if there && x.op == "" && !x.any {
+			v = m.folded(t.slot)
+		}
 		if (there && x.fits(v)) != x.not {
 			return true
 		}
@@ -87,12 +90,13 @@ func (m *Mapping) fits(t *test) bool {
 	return false
 }
 
+// fits says whether a value is like that; a text must be without case.
 func (x *try) fits(v string) bool {
 	if x.any {
 		return true
 	}
 	if x.op == "" {
-		return glob(x.parts, fold(v))
+		return glob(x.parts, v)
 	}
 	f, err := strconv.ParseFloat(v, 64)
 	if err != nil {

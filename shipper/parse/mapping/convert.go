@@ -18,7 +18,7 @@ import (
 const unitGo = "go"
 
 // set gives the event a value in the form that the field needs. If it cannot, it says what was expected.
-func (x *entry) set(e *event.Event, v string) (expected string, ok bool) {
+func (x *entry) set(e *event.Event, v string) (want string, ok bool) {
 	f := x.field
 	switch {
 	case x.To == toRequest:
@@ -72,10 +72,28 @@ func (x *entry) set(e *event.Event, v string) (expected string, ok bool) {
 		_, _, ok = val.Point()
 	}
 	if !ok {
-		return "a " + f.Type.String(), false
+		return expected(f.Type), false
 	}
 	e.Set(f.ID, val)
 	return "", true
+}
+
+func expected(t event.Type) string {
+	switch t {
+	case event.Long:
+		return "an integer"
+	case event.Float:
+		return "a number"
+	case event.Bool:
+		return "true or false"
+	case event.Date:
+		return "an RFC 3339 date"
+	case event.IP:
+		return "an IP address"
+	case event.GeoPoint:
+		return "latitude and longitude"
+	}
+	return "a text"
 }
 
 // isDuration says whether the field is a length of time: the duration, in nanoseconds, or one in milliseconds.

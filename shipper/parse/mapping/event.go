@@ -72,7 +72,7 @@ func (m *Mapping) pick(x *entry) (v string, from int, ok bool) {
 		if x.table == nil {
 			return v, i, true
 		}
-		if to, ok := x.table[fold(v)]; ok {
+		if to, ok := x.table[m.folded(s)]; ok {
 			return to, i, to != ""
 		}
 		if to, ok := x.table["*"]; ok {

@@ -32,6 +32,7 @@ type Mapping struct {
 	ignore  [][]test
 
 	values []slot
+	taken  []bool // by place: an entry takes it, a condition only looks at it
 	others []other
 
 	byCode  map[string]event.Action
@@ -51,9 +52,10 @@ type entry struct {
 
 // slot is where a value that an entry takes stands.
 type slot struct {
-	there bool
-	json  bool
-	text  string
+	there  bool
+	json   bool
+	text   string
+	folded string // text without case, once it was asked for
 }
 
 // other is a value that no entry takes.
@@ -90,7 +92,12 @@ func New(o Options) (*Mapping, error) {
 	if len(errs) == 0 && len(m.actions) == 0 {
 		errs = append(errs, errors.New("fields: nothing goes to event.action; give it a value, such as {to: event.action, value: http_request}"))
 	}
-	m.values, m.done = make([]slot, len(m.slots)), make([]bool, len(m.targets))
+	m.values, m.taken, m.done = make([]slot, len(m.slots)), make([]bool, len(m.slots)), make([]bool, len(m.targets))
+	for _, e := range m.entries {
+		for _, slot := range e.slots {
+			m.taken[slot] = true
+		}
+	}
 	return m, errors.Join(errs...)
 }
 

@@ -145,7 +145,7 @@ func TestTables(t *testing.T) {
 func TestWhatNoEntryTakes(t *testing.T) {
 	t.Parallel()
 	line := `{"ts":"2026-11-21T10:00:00Z","status":500,"level":"odd","a":{"b":1},"a.b":"last","list":[1,"x"],"none":null}`
-	level := Field{To: "log.level", From: Names{"level"}, Bad: Label}
+	level := Field{To: "log.level", From: Names{"level"}, Bad: Label, When: Condition{"status": {"*"}}} // what is only looked at is not taken
 	for rest, want := range map[string]string{
 		"":     `"labels.level":"odd","foreign.a.b":"last","foreign.list":[1,"x"],"foreign.status":500}`,
 		Labels: `"labels.level":"odd","labels.a_b":"last","labels.list":"[1,\"x\"]","labels.status":"500"}`,

@@ -41,7 +41,9 @@ func (m *Mapping) JSON(path []byte, raw string) {
 	}
 	if i, ok := m.slots[string(path)]; ok {
 		m.values[i] = m.values[i].or(raw, true)
-		return
+		if m.taken[i] {
+			return
+		}
 	}
 	if m.rest != Drop {
 		m.others = append(m.others, other{string(path), raw})
@@ -59,6 +61,15 @@ func (m *Mapping) value(slot int) (string, bool) {
 		}
 	}
 	return s.text, s.there && s.text != ""
+}
+
+// folded gives what stands at a place, without case. Many conditions look at the same value.
+func (m *Mapping) folded(slot int) string {
+	s := &m.values[slot]
+	if s.folded == "" {
+		s.folded = fold(s.text)
+	}
+	return s.folded
 }
 
 // maxRest is how many values that no entry takes are kept of one line.

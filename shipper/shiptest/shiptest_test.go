@@ -1,0 +1,113 @@
+package shiptest
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"imwatch/event"
+	"imwatch/shipper"
+)
+
+func tester(tb testing.TB, change func(*shipper.Config)) *Tester {
+	tb.Helper()
+	cfg := shipper.DefaultConfig()
+	cfg.Sources = []shipper.Source{{Name: "edge", Paths: []string{"/log/access*.log"}, Format: "nginx"}, {Paths: []string{"/log/gin.log"}, Format: "gin"}}
+	if change != nil {
+		change(&cfg)
+	}
+	t, err := New(cfg, "host-1", func() time.Time { return time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC) })
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := t.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return t
+}
+
+func TestPick(t *testing.T) {
+	t.Parallel()
+	two := tester(t, nil).cfg.Sources
+	for _, tc := range []struct {
+		sources          []shipper.Source
+		name, file, want string // want begins with "!": an error
+	}{
+		{two, "", "samples/access-1.log", "edge"},
+		{two, "", "gin.log", "/log/gin.log"},
+		{two, "/log/gin.log", "-", "/log/gin.log"},
+		{two[:1], "", "anything", "edge"},
+		{two, "", "-", "!no source has a path that fits"},
+		{two, "edg", "gin.log", `!did you mean "edge"?`},
+		{append(two, two[0]), "", "access.log", "!several sources"},
+	} {
+		got, err := Pick(tc.sources, tc.name, tc.file)
+		if want, isErr := strings.CutPrefix(tc.want, "!"); isErr {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%+v: %v", tc, err)
+			}
+		} else if err != nil || got.Label() != want {
+			t.Errorf("%+v: %s, %v", tc, got.Label(), err)
+		}
+	}
+}
+
+func TestSampleShowsWhatTheShipperWouldDo(t *testing.T) {
+	t.Parallel()
+	x := tester(t, func(c *shipper.Config) { c.Sampling.HTTPRequests = 1e-9 })
+	var out strings.Builder
+	line := `192.0.2.1 - - [21/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 612 "-" "curl/8"` + "\n"
+	in := line + "\n" + strings.Repeat("x", event.MaxLine+1) + "\n\xff\r\n" + strings.Replace(line, " 200 ", " 500 ", 1)
+	sum, err := x.Sample(strings.NewReader(strings.TrimSuffix(in, "\n")), "s.log", x.cfg.Sources[0], JSON(&out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(Summary{Lines: 5, Events: 1, DeadLetters: 2, Sampled: 1, Empty: 1}, sum); d != "" {
+		t.Error(d)
+	}
+	for _, want := range []string{`{"line":1,"offset":0,"result":"sampled"}`, `"reason":"too_large"`, `"original":"/w0=","encoding":"base64"`, `"node":{"name":"host-1"}`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is not in %.2000s", want, out.String())
+		}
+	}
+}
+
+func TestTestsAreNotSampled(t *testing.T) {
+	t.Parallel()
+	x := tester(t, func(c *shipper.Config) {
+		c.Sampling.HTTPRequests = 1e-9
+		c.Sources[1].Tests = []shipper.Test{
+			{Line: `[GIN] 2026/11/21 - 10:00:00 | 101 |   12.34ms |  192.0.2.1 | GET  "/"`, Expect: map[string]string{"http.response.status_code": "101", "event.duration": "12340000.0", "event.type": "access"}},
+			{Line: "", DeadLetter: "pattern"},
+		}
+	})
+	var out strings.Builder
+	ran, failed, err := x.Tests(Text(&out))
+	if err != nil || ran != 2 || failed != 1 || !strings.Contains(out.String(), "it became: empty, expected: dead letter for pattern") {
+		t.Errorf("%d, %d, %v\n%s", ran, failed, err, out.String())
+	}
+}
+
+var errFull = errors.New("full")
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+func TestErrorsOfWriting(t *testing.T) {
+	t.Parallel()
+	x := tester(t, func(c *shipper.Config) { c.Sources[0].Tests = []shipper.Test{{Line: "x", DeadLetter: "pattern"}} })
+	for _, out := range []Output{Text(full{}), JSON(full{})} {
+		if _, err := x.Sample(strings.NewReader("x\n"), "s", x.cfg.Sources[0], out); !errors.Is(err, errFull) {
+			t.Errorf("got %v", err)
+		}
+		if _, _, err := x.Tests(out); !errors.Is(err, errFull) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
