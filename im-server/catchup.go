@@ -135,9 +135,11 @@ func (x *session) take(w *catchUp, topic string, page *cluster.Page) (done bool)
 	if page.Epoch != "" {
 		at.epoch = page.Epoch
 	}
+	h := x.s.newHandout(len(page.Messages) + len(w.held))
+	defer h.end()
 	for i := range page.Messages {
 		if d := (&delivery{Message: &page.Messages[i]}); d.Session != x.id || topic[:2] == cluster.User {
-			x.give(d)
+			x.give(d, h)
 		}
 		at.offset = page.Messages[i].Offset
 	}
@@ -147,7 +149,7 @@ func (x *session) take(w *catchUp, topic string, page *cluster.Page) (done bool)
 	}
 	for _, d := range w.held {
 		if d.Epoch != at.epoch || d.Offset > at.offset {
-			x.give(d)
+			x.give(d, h)
 		}
 	}
 	if delete(x.catch, topic); len(x.catch) == 0 {

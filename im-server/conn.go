@@ -20,6 +20,7 @@ import (
 type conn struct {
 	s       *Server
 	nc      net.Conn
+	stream  stream         // reads and writes nc
 	in      framing.Reader // the read goroutine's
 	timing  uint32         // what has a time to come whole, by the number of in; 0: nothing. The read goroutine's
 	codec   codec
@@ -32,7 +33,8 @@ type conn struct {
 
 	held holding // guarded by the Server's held
 
-	errors   int // refused messages; owned by the read goroutine
+	burst    burst // the read goroutine's
+	errors   int   // refused messages; owned by the read goroutine
 	rate     sendBucket
 	spare    tokenBucket              // of frames that are no messages; the read goroutine's
 	watching []string                 // users; guarded by the watchers
@@ -46,7 +48,9 @@ type conn struct {
 
 	mu         sync.Mutex // guards the fields below
 	out        sendQueue
-	writing    bool                  // a write goroutine exists
+	writing    bool                  // somebody writes, or will: a goroutine, the reader, the flusher
+	collects   bool                  // the reader has input, and writes before it waits
+	left       bool                  // to it
 	idle       chan struct{}         // closed when the write goroutine ends; made only when somebody waits
 	bound      bool                  // it has a session, and a connect in the log
 	refusedFor event.HandshakeReason // why it got none
@@ -62,6 +66,7 @@ type conn struct {
 
 func newConn(s *Server, ws *websocket.Conn, client clientInfo, packs bool) *conn {
 	c := &conn{s: s, nc: ws.NetConn(), codec: s.codecNamed(ws.Subprotocol()), id: newID(), client: client}
+	c.stream.init(c.nc, c.beforeWait)
 	c.identity.Store(client.identity)
 	c.in = framing.NewReader(socketReader{c}, s.pool, packs)
 	if packs {

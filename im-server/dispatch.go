@@ -46,6 +46,11 @@ func (c *conn) dispatch(text bool, data []byte) {
 		c.firstEnvelope(e)
 		return
 	}
+	if c.s.quick(e.Type) {
+		c.collect(len(data))
+	} else {
+		c.flush()
+	}
 	if !c.withinRate(e) {
 		return
 	}

@@ -48,7 +48,7 @@ func newMetrics(reg prometheus.Registerer, s *Server) (*metrics, error) {
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "open"}, func() float64 { return float64(s.hub.count()) }),
 		gauge("connections", "Connections by state.", prometheus.Labels{"state": "handshake"}, func() float64 { return float64(s.pending.Load()) }),
 		gauge("sessions", "Sessions, those without a connection included.", nil, func() float64 { return float64(s.sessions.count()) }),
-		gauge("send_queue_bytes", "Bytes waiting to be sent to all clients.", nil, func() float64 { return float64(s.queuedBytes.Load()) }),
+		gauge("send_queue_bytes", "Bytes waiting to be sent to all clients.", nil, func() float64 { return float64(max(0, s.queuedBytes.Load())) }),
 	}
 	var errs []error
 	for _, c := range slices.Concat(collectors, m.beat.make(s), m.delivery.collectors(), s.log.Collectors(), s.reloading.collectors(), s.watch.collectors(), s.documents.collectors(s), s.packing.collectors()) {

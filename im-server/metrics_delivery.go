@@ -8,6 +8,10 @@ import (
 type deliveryMetrics struct {
 	pending        prometheus.Gauge
 	settled        *prometheus.CounterVec // outcome
+	acknowledged   prometheus.Counter     // of settled, as the next three
+	failed         prometheus.Counter
+	dropped        prometheus.Counter
+	closed         prometheus.Counter
 	retries        prometheus.Counter
 	gaps           prometheus.Counter
 	resumes        *prometheus.CounterVec // result
@@ -16,7 +20,7 @@ type deliveryMetrics struct {
 }
 
 func newDeliveryMetrics() deliveryMetrics {
-	return deliveryMetrics{
+	m := deliveryMetrics{
 		pending: prometheus.NewGauge(prometheus.GaugeOpts{Name: "im_server_messages_pending", Help: "Messages that wait for their sessions' acknowledgement."}),
 		settled: counters("messages_settled_total", "Messages to sessions by what became of them: acknowledged, failed, dropped (a resume would not reach them), closed (the session ended).", "outcome"),
 		retries: counter("messages_retries_total", "Times that a session was sent again what it had not acknowledged."),
@@ -27,6 +31,9 @@ func newDeliveryMetrics() deliveryMetrics {
 		ackSeconds: histogram("ack_seconds", "Time from a message's publication to the acknowledgement of a client, of the newest that it acknowledges.",
 			prometheus.ExponentialBuckets(0.001, 4, 10)),
 	}
+	m.acknowledged, m.failed = m.settled.WithLabelValues("acknowledged"), m.settled.WithLabelValues("failed")
+	m.dropped, m.closed = m.settled.WithLabelValues("dropped"), m.settled.WithLabelValues("closed")
+	return m
 }
 
 func (m *deliveryMetrics) collectors() []prometheus.Collector {
@@ -34,9 +41,9 @@ func (m *deliveryMetrics) collectors() []prometheus.Collector {
 }
 
 // settle counts messages that wait no more.
-func (m *deliveryMetrics) settle(outcome string, n int) {
+func (m *deliveryMetrics) settle(outcome prometheus.Counter, n int) {
 	if n > 0 {
 		m.pending.Sub(float64(n))
-		m.settled.WithLabelValues(outcome).Add(float64(n))
+		outcome.Add(float64(n))
 	}
 }

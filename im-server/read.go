@@ -28,6 +28,7 @@ func (c *conn) read() {
 			err = errClosed
 		}
 		if err != nil {
+			c.flush()
 			c.in.Release()
 			c.finish(err)
 			return
@@ -88,14 +89,22 @@ type socketReader struct{ c *conn }
 
 func (r socketReader) Read(p []byte) (int, error) {
 	c := r.c
-	if number, begun := c.in.Begun(); begun && number != c.timing || !begun && c.timing != 0 {
+	if number, begun := c.in.Begun(); c.timing != 0 && (!begun || number != c.timing) {
 		c.timeMessage(number, begun)
 	}
-	n, err := c.nc.Read(p)
+	n, err := c.stream.Read(p)
 	if n > 0 {
 		c.alive()
 	}
 	return n, err
+}
+
+// beforeWait is called before the reader waits for the client.
+func (c *conn) beforeWait() {
+	c.flush()
+	if number, begun := c.in.Begun(); begun && c.timing == 0 {
+		c.timeMessage(number, begun)
+	}
 }
 
 // timeMessage gives what has begun to come the time that it has to come whole, and what comes next any time. Most comes

@@ -2,6 +2,7 @@ package imserver
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/gorilla/websocket"
 )
@@ -121,6 +122,29 @@ func (q *sendQueue) take(batch []frame, most int) []frame {
 		q.frames = q.frames[:copy(q.frames, q.frames[n:])]
 	}
 	return batch
+}
+
+// framePool keeps room for the frames of a few messages: most queues are short and soon empty. The zero framePool is
+// ready. Safe for concurrent use.
+type framePool struct{ pool sync.Pool }
+
+// frameRoom is how many frames fit.
+const frameRoom = 16
+
+func (p *framePool) get() []frame {
+	if room, ok := p.pool.Get().(*[frameRoom]frame); ok {
+		return room[:0]
+	}
+	return make([]frame, 0, frameRoom)
+}
+
+// put takes back what get gave; what has grown is not kept.
+func (p *framePool) put(frames []frame) {
+	if cap(frames) == frameRoom {
+		room := (*[frameRoom]frame)(frames[:frameRoom])
+		clear(room[:])
+		p.pool.Put(room)
+	}
 }
 
 // landed ends the flight and gives its size.

@@ -113,6 +113,9 @@ type Server struct {
 	pool        *framing.Pool // of messages being read and packed
 	packing     *packing
 	writers     *sync.Pool // *writer
+	handouts    *sync.Pool // *handout
+	frames      framePool
+	flusher     flusher
 	tasks       sync.WaitGroup
 	life        context.Context // ends with the server
 	endLife     context.CancelFunc
@@ -191,7 +194,8 @@ func (s *Server) setDefaults() {
 	s.passed.until = map[[sha256.Size]byte]time.Time{}
 	s.documents = newDocuments()
 	s.life, s.endLife = context.WithCancel(context.Background())
-	s.freed, s.pool, s.writers = make(chan struct{}, 1), framing.NewPool(), newWriters()
+	s.freed, s.pool, s.writers, s.handouts = make(chan struct{}, 1), framing.NewPool(), newWriters(), newHandouts()
+	s.flusher.writers = s.writers
 	s.start = s.now()
 	s.boot = eventlog.BootID(s.start)
 }

@@ -50,7 +50,7 @@ func (s *Server) newSession(user, device string) *session {
 }
 
 // deliver gives the session a message, unless it has published it itself.
-func (x *session) deliver(d *delivery) {
+func (x *session) deliver(d *delivery, h *handout) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch w := x.catch[d.Topic]; {
@@ -58,26 +58,26 @@ func (x *session) deliver(d *delivery) {
 	case w != nil && d.Offset > 0:
 		w.hold(d)
 	default:
-		x.give(d)
+		x.give(d, h)
 	}
 }
 
 // give numbers a message, keeps it until it is acknowledged, and sends it if there is a connection. x.mu is held.
-func (x *session) give(d *delivery) {
+func (x *session) give(d *delivery, h *handout) {
 	if len(x.ring.items) == 0 {
-		x.since, x.tries = x.s.clock(), 0
+		x.since, x.tries = h.now, 0
 	}
 	x.seq++
 	x.ring.push(d)
-	x.s.metrics.delivery.pending.Add(1)
+	h.kept++
 	c := x.s.conf()
 	// All of it must fit into the queue of a connection that resumes.
 	most, bytes := min(c.Sessions.Messages, max(1, c.Limits.QueueMessages/2)), min(c.Sessions.Bytes, c.Limits.QueueBytes/2)
 	for len(x.ring.items) > most || x.ring.bytes > bytes && len(x.ring.items) > 1 {
-		x.s.metrics.delivery.settle("dropped", len(x.ring.drop(x.ring.base+1)))
+		x.s.metrics.delivery.settle(x.s.metrics.delivery.dropped, len(x.ring.drop(x.ring.base+1)))
 	}
 	if x.c != nil && !x.greet {
-		x.c.sendDelivery(d, x.seq)
+		x.c.sendDelivery(d, x.seq, h)
 	}
 }
 
@@ -106,13 +106,16 @@ func (x *session) acked(seq int64) {
 		return
 	}
 	x.since, x.tries = x.s.clock(), 0
-	x.s.metrics.delivery.settle("acknowledged", len(gone))
+	x.s.metrics.delivery.settle(x.s.metrics.delivery.acknowledged, len(gone))
+	save := x.s.shared // other nodes know what is acknowledged
 	for _, d := range gone {
 		if d.Topic[:2] == cluster.User && d.Offset > 0 {
-			x.inbox = position{d.Epoch, d.Offset}
+			x.inbox, save = position{d.Epoch, d.Offset}, true
 		}
 	}
-	x.s.sessions.touch(x)
+	if save {
+		x.s.sessions.touch(x)
+	}
 }
 
 // unacked is how many messages wait for an acknowledgement.
@@ -158,8 +161,10 @@ func (x *session) retry(now int64) (due int64) {
 	}
 	x.since = now
 	x.s.metrics.delivery.retries.Inc()
+	h := x.s.newHandout(0)
+	defer h.end()
 	for i, d := range x.ring.items[:min(retryBatch, len(x.ring.items))] {
-		x.c.sendDelivery(d, x.ring.base+1+int64(i))
+		x.c.sendDelivery(d, x.ring.base+1+int64(i), h)
 	}
 	return now + int64(conf.AckTimeout)<<x.tries
 }
@@ -169,7 +174,7 @@ func (x *session) fail() {
 	n := len(x.ring.items)
 	first := x.ring.items[0]
 	x.ring.drop(x.seq)
-	x.s.metrics.delivery.settle("failed", n)
+	x.s.metrics.delivery.settle(x.s.metrics.delivery.failed, n)
 	ev := x.c.event(event.ActionMessageFailed)
 	ev.SetText(event.FieldEventReason, "no_ack")
 	ev.SetText(event.FieldMessageID, first.ID)
@@ -208,8 +213,10 @@ func (x *session) attach(c *conn, hello *protocol.Hello, has int64) (replayed in
 	}
 	x.gaps = nil
 	rest := x.ring.after(has)
+	h := x.s.newHandout(0)
+	defer h.end()
 	for i, d := range rest {
-		c.sendDelivery(d, x.seq-int64(len(rest)-1-i))
+		c.sendDelivery(d, x.seq-int64(len(rest)-1-i), h)
 	}
 	return len(rest)
 }
@@ -233,7 +240,7 @@ func (x *session) end(force bool) bool {
 		return false
 	}
 	x.ended = true
-	x.s.metrics.delivery.settle("closed", len(x.ring.drop(x.seq)))
+	x.s.metrics.delivery.settle(x.s.metrics.delivery.closed, len(x.ring.drop(x.seq)))
 	rooms := x.rooms
 	x.rooms, x.catch = nil, nil
 	x.mu.Unlock()

@@ -26,6 +26,7 @@ type topicShard struct {
 
 // audience is the sessions of this node that follow one topic, and how far the topic has come here.
 type audience struct {
+	s     *Server
 	topic string
 
 	mu      sync.Mutex
@@ -81,7 +82,7 @@ func (t *topics) enter(topic string, x *session) *audience {
 		s.mu.Lock()
 		a := s.list[topic]
 		if a == nil {
-			a = &audience{topic: topic}
+			a = &audience{s: x.s, topic: topic}
 			s.list[topic] = a
 		}
 		s.mu.Unlock()
@@ -234,9 +235,11 @@ func (a *audience) handRest(d *delivery) {
 	if delete(a.alone, key); len(a.alone) == 0 {
 		a.alone = nil
 	}
+	h := a.s.newHandout(len(a.members))
+	defer h.end()
 	for _, x := range a.members {
 		if !slices.Contains(had, x) {
-			x.deliver(d)
+			x.deliver(d, h)
 		}
 	}
 }
@@ -246,8 +249,10 @@ type messageKey struct{ from, id string }
 
 // hand gives a message to all. a.mu is held.
 func (a *audience) hand(d *delivery) {
+	h := a.s.newHandout(len(a.members))
+	defer h.end()
 	for _, x := range a.members {
-		x.deliver(d)
+		x.deliver(d, h)
 	}
 }
 

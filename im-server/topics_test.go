@@ -13,7 +13,8 @@ func TestTheFirstMessageOfATopicIsMissed(t *testing.T) {
 	at := func(offset int64) *delivery {
 		return &delivery{Message: &cluster.Message{Topic: "r:a", Epoch: "e", Offset: offset}}
 	}
-	a := &audience{topic: "r:a", known: true}
+	f := serve(t, testConfig(t), Deps{})
+	a := &audience{s: f.Server, topic: "r:a", known: true}
 	if a.next(at(2)) {
 		t.Fatal("the second message was taken for the first")
 	}
@@ -22,7 +23,7 @@ func TestTheFirstMessageOfATopicIsMissed(t *testing.T) {
 	if !a.fill(page, true) || a.mending || a.last != 2 || a.epoch != "e" {
 		t.Errorf("after the page: %+v", a)
 	}
-	b := &audience{topic: "r:a", known: true}
+	b := &audience{s: f.Server, topic: "r:a", known: true}
 	if !b.next(at(1)) || b.epoch != "e" || b.last != 1 {
 		t.Errorf("the first message left a hole: %+v", b)
 	}
@@ -34,7 +35,7 @@ func TestNobodyIsPassedOverThatCameMeanwhile(t *testing.T) {
 	t.Parallel()
 	f := serve(t, testConfig(t), Deps{})
 	here, later := f.newSession("a", ""), f.newSession("b", "")
-	a := &audience{topic: "r:a", known: true, members: []*session{here}}
+	a := &audience{s: f.Server, topic: "r:a", known: true, members: []*session{here}}
 	m := cluster.Message{Topic: "r:a", From: "c", ID: "1", Body: []byte(`1`)}
 	alone := m
 	a.receive(f.Server, &delivery{Message: &alone})
@@ -46,7 +47,7 @@ func TestNobodyIsPassedOverThatCameMeanwhile(t *testing.T) {
 			t.Errorf("%s has %d messages, want 1", name, n)
 		}
 		x.mu.Lock()
-		f.metrics.delivery.settle("closed", len(x.ring.drop(x.seq)))
+		f.metrics.delivery.settle(f.metrics.delivery.closed, len(x.ring.drop(x.seq)))
 		x.mu.Unlock()
 	}
 	if a.alone != nil {
