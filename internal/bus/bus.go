@@ -7,6 +7,7 @@
 //
 // What it promises: order within a partition only; at least once; nothing is delivered before it is durable. It does
 // not promise that a message comes once: what crosses the bus carries an id of its own that makes a repeat harmless.
+// A Sealer has the brokers drop most repeats all the same.
 package bus
 
 import (
@@ -53,6 +54,45 @@ type Producer interface {
 	// Broadcast writes one copy of m into every partition of topic, under the same conditions. It is how watermarks
 	// travel: a copy stands behind everything that earlier Produce calls of this Producer were acknowledged for.
 	Broadcast(ctx context.Context, topic string, m Message) error
+}
+
+// Identity names a producer to the brokers: from one identity they take what comes twice once.
+type Identity struct {
+	ID    int64
+	Epoch int16
+}
+
+// Stamp says who produces a sealed batch, and which of the messages that this identity has produced into the partition
+// its first one is. The first batch of an identity has 0, each other one as many as were produced before it.
+type Stamp struct {
+	Identity
+	Sequence int32
+}
+
+// ErrSequence is returned (wrapped) by ProduceSealed for a batch that does not follow the one that the brokers know as
+// the identity's last, and is none of its last five: it is older, or something before it is missing, or the brokers
+// have forgotten the identity. It was not written.
+var ErrSequence = errors.New("the batch does not follow the producer's last one")
+
+// Sealer produces batches that were sealed before, and drops repeats: a batch that was written already, by a call
+// whose answer was lost, or before producer and brokers were killed, is not written again. Safe for concurrent use.
+type Sealer interface {
+	// Partitions tells how many partitions a topic has. Like Produce it retries until ctx ends.
+	Partitions(ctx context.Context, topic string) (int, error)
+	// Identify gives an identity that nobody has had. Like Produce it retries until ctx ends.
+	Identify(ctx context.Context) (Identity, error)
+	// Seal appends to dst one batch of the first of those messages of ms that pick names (indices; nil: of all), as many
+	// as a batch takes, and returns it with their number. Only Key and Value of them are looked at. A first one that no
+	// batch takes is a *TooLargeError with its index in ms. The bytes may be kept for ever, on disk too, for any bus of
+	// this kind.
+	Seal(dst []byte, ms []Message, pick []int32) (out []byte, n int, err error)
+	// Unseal gives the messages of a sealed batch back, in new memory.
+	Unseal(sealed []byte) ([]Message, error)
+	// ProduceSealed stamps a sealed batch, which changes its bytes, and returns when it is acknowledged by all replicas
+	// in sync, now or by an earlier call. One batch of a partition is under way at a time. It retries what can be
+	// retried until ctx ends; then, or after any other error but the following, the batch may have been written, and the
+	// same call is to be made again. ErrSequence and ErrTooLarge (more than the topic takes): it was not written.
+	ProduceSealed(ctx context.Context, topic string, partition int, as Stamp, sealed []byte) error
 }
 
 // Consumer reads messages. Not safe for concurrent use, but Close may be called at any time.
@@ -106,6 +146,7 @@ type TopicSpec struct {
 // Bus is a connection to a message log. Safe for concurrent use.
 type Bus interface {
 	Producer
+	Sealer
 	// ProduceInto is Produce for those who choose the partition: each message goes into the one that its Partition
 	// names, in the order of the call. A partition that the topic does not have is an error, and nothing is written.
 	ProduceInto(ctx context.Context, topic string, ms ...Message) error

@@ -56,6 +56,9 @@ func Open(cfg Config, log logrus.FieldLogger, reg prometheus.Registerer) (*Bus, 
 	if err != nil {
 		return nil, err
 	}
+	if err := rememberProducers(cfg.Dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting the embedded broker in %s: %w", cfg.Dir, err), dir.Close())
+	}
 	cluster, err := kfake.NewCluster(options(cfg, log)...)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the embedded broker in %s: %w", cfg.Dir, err), dir.Close())
@@ -124,6 +127,14 @@ func (b *Bus) ProduceInto(ctx context.Context, topic string, ms ...bus.Message) 
 		return fmt.Errorf("waiting for space in %q: %w", topic, err)
 	}
 	return b.Bus.ProduceInto(ctx, topic, ms...)
+}
+
+// ProduceSealed writes a sealed batch; see bus.Sealer. It waits as Produce does.
+func (b *Bus) ProduceSealed(ctx context.Context, topic string, partition int, as bus.Stamp, sealed []byte) error {
+	if err := b.space.wait(ctx, topic); err != nil {
+		return fmt.Errorf("waiting for space in %q: %w", topic, err)
+	}
+	return b.Bus.ProduceSealed(ctx, topic, partition, as, sealed)
 }
 
 // Consume joins a consumer group; see bus.Bus. From now on the topics keep what the group has not committed.

@@ -6,8 +6,11 @@
 // that it has lost. Here a partition has one request under way at a time, each call's messages are their own batches,
 // and what can be tried again is tried again, with fresh metadata, until the caller's context ends.
 //
-// It leaves out: idempotent producers and transactions (what crosses the bus carries ids of its own), and reading
-// what others wrote in aborted transactions differently from the rest.
+// Sealed batches are sent as their bytes with a producer id and sequence numbers, which kafka-go's own producers never
+// set, so that the brokers drop what comes twice.
+//
+// It leaves out: idempotence for what is not sealed, transactions (what crosses the bus carries ids of its own), and
+// reading what others wrote in aborted transactions differently from the rest.
 package kafkabus
 
 import (
@@ -23,6 +26,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"imwatch/internal/bus"
+	"imwatch/internal/bus/recordbatch"
 )
 
 var _ bus.Bus = (*Bus)(nil)
@@ -33,6 +37,7 @@ type Bus struct {
 	log       logrus.FieldLogger
 	metrics   *metrics
 	codec     kafka.Compression
+	encoder   *recordbatch.Encoder
 	conns     *conns
 	transport *kafka.Transport
 	client    *kafka.Client
@@ -79,9 +84,10 @@ func New(cfg Config, log logrus.FieldLogger, reg prometheus.Registerer) (*Bus, e
 	}
 	const dialTimeout = 5 * time.Second
 	ctx, end := context.WithCancel(context.Background())
+	codec := codecs()[cfg.Compression]
 	b := &Bus{
 		watchEvery: 10 * time.Second,
-		cfg:        cfg, log: log, metrics: m, codec: codecs()[cfg.Compression], conns: newConns(dialTimeout), ctx: ctx, end: end,
+		cfg:        cfg, log: log, metrics: m, codec: codec, encoder: recordbatch.NewEncoder(recordbatch.Codec(codec), cfg.MaxMessageBytes), conns: newConns(dialTimeout), ctx: ctx, end: end,
 		lanes: map[place]*lane{}, known: map[string]bool{}, consumers: map[*consumer]struct{}{},
 	}
 	b.transport = &kafka.Transport{

@@ -36,15 +36,23 @@ const (
 	batchOverhead  = 128
 )
 
-// send writes the picked messages into the lane's partition, in batches, and returns when all are acknowledged.
-func (b *Bus) send(ctx context.Context, l *lane, ms []bus.Message, pick []int32) error {
-	doing := fmt.Sprintf("producing to partition %d of %q", l.partition, l.topic)
+// take waits for the lane. The caller gives it back by taking the token out.
+func (b *Bus) take(ctx context.Context, l *lane, doing string) error {
 	select {
 	case l.busy <- struct{}{}:
+		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
 	case <-b.ctx.Done():
 		return fmt.Errorf("%s: %w", doing, bus.ErrClosed)
+	}
+}
+
+// send writes the picked messages into the lane's partition, in batches, and returns when all are acknowledged.
+func (b *Bus) send(ctx context.Context, l *lane, ms []bus.Message, pick []int32) error {
+	doing := fmt.Sprintf("producing to partition %d of %q", l.partition, l.topic)
+	if err := b.take(ctx, l, doing); err != nil {
+		return err
 	}
 	inFlight := false // a request that its caller no longer waits for keeps the lane until it is over
 	defer func() {
@@ -85,15 +93,10 @@ func (b *Bus) send(ctx context.Context, l *lane, ms []bus.Message, pick []int32)
 	return nil
 }
 
-// attempt sends one batch once. If ctx ends first it returns at once, when nobody looks at the messages any more, with
-// inFlight true: the lane is given back when the request is over.
+// attempt sends one batch once; see once.
 func (b *Bus) attempt(ctx context.Context, l *lane, ms []bus.Message, pick []int32) (inFlight bool, err error) {
 	rs := newRecords(ms, pick)
-	var answer error // the goroutine's until over
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		// Not the caller's context: a request that was sent may arrive, and what comes next must not overtake it.
+	return b.once(ctx, l, &rs.use, func() error {
 		res, err := b.client.Produce(b.ctx, &kafka.ProduceRequest{
 			Topic: l.topic, Partition: l.partition, RequiredAcks: kafka.RequireAll,
 			Compression: b.codec, Records: rs,
@@ -101,14 +104,26 @@ func (b *Bus) attempt(ctx context.Context, l *lane, ms []bus.Message, pick []int
 		if err == nil {
 			err = res.Error
 		}
-		answer = err
+		return err
+	})
+}
+
+// once makes one request, which must not end with the caller's context: what was sent may arrive, and what comes next
+// must not overtake it. If ctx ends first it returns at once, when nobody looks at the caller's memory any more, with
+// inFlight true: the lane is given back when the request is over.
+func (b *Bus) once(ctx context.Context, l *lane, memory *use, request func() error) (inFlight bool, err error) {
+	var answer error // the goroutine's until over
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		answer = request()
 	}()
 	select {
 	case <-over:
-		rs.abandon() // a request that timed out may still be encoded
+		memory.abandon() // a request that timed out may still be encoded
 		return false, answer
 	case <-ctx.Done():
-		rs.abandon()
+		memory.abandon()
 		go func() {
 			<-over
 			<-l.busy

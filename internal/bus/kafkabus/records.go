@@ -1,9 +1,7 @@
 package kafkabus
 
 import (
-	"errors"
 	"io"
-	"sync/atomic"
 
 	"github.com/segmentio/kafka-go"
 
@@ -11,37 +9,27 @@ import (
 )
 
 // records shows some of a call's messages to kafka-go's encoder without copying them. The encoder runs in a goroutine
-// of the connection, possibly after the caller has given up; abandon makes sure that it no longer looks at the
-// caller's memory then.
+// of the connection, possibly after the caller has given up.
 type records struct {
+	use
 	ms         []bus.Message
 	pick       []int32 // which of ms, in order
 	at         int
 	record     kafka.Record
 	key, value field
-	state      atomic.Int32
-	encoded    chan struct{} // closed when the encoder has seen all
 }
 
-const (
-	untouched int32 = iota
-	encoding
-	abandoned
-)
-
-var errAbandoned = errors.New("the caller has given up")
-
 func newRecords(ms []bus.Message, pick []int32) *records {
-	return &records{ms: ms, pick: pick, encoded: make(chan struct{})}
+	return &records{use: newUse(), ms: ms, pick: pick}
 }
 
 // ReadRecord gives the next message. It is valid until the next call.
 func (r *records) ReadRecord() (*kafka.Record, error) {
-	if r.at == 0 && !r.state.CompareAndSwap(untouched, encoding) {
+	if r.at == 0 && !r.begin() {
 		return nil, errAbandoned
 	}
 	if r.at == len(r.pick) {
-		close(r.encoded)
+		r.end()
 		return nil, io.EOF
 	}
 	m := &r.ms[r.pick[r.at]]
@@ -53,14 +41,6 @@ func (r *records) ReadRecord() (*kafka.Record, error) {
 		r.record.Key = &r.key
 	}
 	return &r.record, nil
-}
-
-// abandon returns when the encoder is done with the messages or can no longer begin with them. That takes as long as
-// encoding a batch at most, never as long as the network.
-func (r *records) abandon() {
-	if !r.state.CompareAndSwap(untouched, abandoned) {
-		<-r.encoded
-	}
 }
 
 // field is one key or value in the form that the encoder reads.

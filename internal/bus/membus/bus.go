@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"imwatch/internal/bus"
+	"imwatch/internal/bus/recordbatch"
 )
 
 // MaxMessageBytes is the size of key and value together from which on Produce answers bus.ErrTooLarge.
@@ -29,12 +30,16 @@ type Bus struct {
 	changed   chan struct{} // closed and replaced whenever a waiting Fetch should look again
 	closed    bool
 	keyless   int // messages without a key so far: they go round the partitions
+
+	encoder    *recordbatch.Encoder
+	identities int64 // that were given
 }
 
 // partition holds the messages from the offset start on.
 type partition struct {
-	start    int64
-	messages []bus.Message
+	start     int64
+	messages  []bus.Message
+	producers map[bus.Identity]*producer
 }
 
 func (p *partition) end() int64 { return p.start + int64(len(p.messages)) }
@@ -46,6 +51,7 @@ func New() *Bus {
 		groups:    map[string]*group{},
 		consumers: map[*consumer]struct{}{},
 		changed:   make(chan struct{}),
+		encoder:   recordbatch.NewEncoder(recordbatch.None, MaxMessageBytes),
 	}
 }
 
