@@ -3,6 +3,7 @@ package imserver
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -10,12 +11,14 @@ import (
 	runtimemetrics "runtime/metrics"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"imwatch/event"
+	"imwatch/im-server/protocol"
 )
 
 // abusePeak is by how much the process may grow while it is abused, in bytes, the abuser's own memory included.
@@ -34,20 +37,20 @@ type abuse struct {
 
 // TestAbuse tries what an attacker would, on real sockets: each ends with exactly its events, in bounded memory, and a
 // neighbour notices nothing. It runs alone, for the memory to be its own. What is tried in handshakes stands in
-// TestAbusiveHandshakes, what is tried with tokens in TestJWT.
+// TestAbusiveHandshakes, what is tried with tokens in im-server/token.
 func TestAbuse(t *testing.T) { //nolint:paralleltest // as said
 	cfg := testConfig(t)
 	cfg.Timeouts.Close, cfg.Timeouts.Write = 500*time.Millisecond, time.Second
 	cfg.Limits.Errors, cfg.Compression.Enabled = 20, true
-	patient := serve(t, cfg, Deps{})
+	calm := serve(t, cfg, Deps{})
 	cfg = testConfig(t)
 	cfg.Timeouts.Message, cfg.Limits.ControlRate = 200*time.Millisecond, 0
 	hasty := serve(t, cfg, Deps{})
-	defer patient.neighbour(t)()
+	defer calm.neighbour(t)()
 	defer hasty.neighbour(t)()
 	for i, a := range abuses() {
 		t.Run(a.name, func(t *testing.T) { //nolint:paralleltest // as said
-			f := patient
+			f := calm
 			if a.soon {
 				f = hasty
 			}
@@ -293,5 +296,86 @@ func TestBegunMessagesHoldWhatHasCome(t *testing.T) { //nolint:paralleltest // f
 	}
 	if each := (held() - before) / clients; each > 4096 {
 		t.Errorf("a message of which 1,000 bytes came holds %d", each)
+	}
+}
+
+// silent says that the server says nothing for a moment.
+func silent(nc net.Conn) bool {
+	defer func() { _ = nc.SetReadDeadline(time.Now().Add(patient)) }() // as for the write
+	if nc.SetReadDeadline(time.Now().Add(20*time.Millisecond)) != nil {
+		return false
+	}
+	_, err := nc.Read(make([]byte, 1))
+	return errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// TestAbusiveHandshakes tries what needs no token, many at a time: each is refused and counted, in bounded memory, and a
+// neighbour notices nothing.
+func TestAbusiveHandshakes(t *testing.T) { //nolint:paralleltest // for the memory to be its own
+	const many = 50
+	cfg := testConfig(t)
+	cfg.Timeouts.Handshake = patient
+	calm := serve(t, cfg, Deps{})
+	cfg = testConfig(t)
+	cfg.Timeouts.Handshake = 500 * time.Millisecond
+	hasty := serve(t, cfg, Deps{})
+	defer calm.neighbour(t)()
+	defer hasty.neighbour(t)()
+	const line = "GET " + protocol.Path + " HTTP/1.1\r\nHost: im\r\n"
+	for _, a := range []struct {
+		name, send string
+		again      string // is sent until the server has had enough
+		slow       bool   // and not at once
+		reason     event.HandshakeReason
+	}{
+		{"half open", "", "", false, event.HandshakeTimeout},
+		{"slow headers", line, "X-Slow: 1\r\n", true, event.HandshakeTimeout},
+		{"flood of headers", line, strings.Repeat("X-Flood: 0123456789\r\n", 100), false, event.HandshakeBadUpgrade},
+		{"one endless header", line + "X-Long: ", strings.Repeat("x", 4096), false, event.HandshakeBadUpgrade},
+		{"endless URL", "GET /", strings.Repeat("x", 4096), false, event.HandshakeBadUpgrade},
+		{"long query", "GET " + protocol.Path + "?token=" + strings.Repeat("x", 40_000) + " HTTP/1.1\r\nHost: im\r\n\r\n", "", false, event.HandshakeBadUpgrade},
+		{"no HTTP", strings.Repeat("\x16\x03\x01\x02\x00", 20) + "\r\n\r\n", "", false, event.HandshakeBadUpgrade},
+	} {
+		t.Run(a.name, func(t *testing.T) { //nolint:paralleltest // as said
+			f := calm
+			if a.reason == event.HandshakeTimeout {
+				f = hasty
+			}
+			counted := f.metrics.handshakes.WithLabelValues("failure", a.reason.Stage, a.reason.Reason)
+			before := testutil.ToFloat64(counted)
+			peak := watchHeap()
+			var ended sync.WaitGroup
+			for range many {
+				nc := f.raw()
+				ended.Go(func() {
+					_ = nc.SetDeadline(time.Now().Add(patient)) // the read says it
+					_, err := nc.Write([]byte(a.send))
+					for a.again != "" && err == nil {
+						if _, err = nc.Write([]byte(a.again)); a.slow && !silent(nc) {
+							break
+						}
+					}
+					if _, err := io.Copy(io.Discard, nc); errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Error("the server did not end it")
+					}
+				})
+			}
+			ended.Wait()
+			f.log.wait(t, "handshake_failure", func(ev *event.Event) bool {
+				return ev.Action() == event.ActionHandshakeFailure.Code && ev.Text(event.FieldEventReason) == a.reason.Reason
+			})
+			tick, late := time.NewTicker(10*time.Millisecond), time.After(patient)
+			for testutil.ToFloat64(counted)-before != many { // a client may know of its end before the server has written of it
+				select {
+				case <-tick.C:
+				case <-late:
+					t.Fatalf("%v of %d were counted", testutil.ToFloat64(counted)-before, many)
+				}
+			}
+			tick.Stop()
+			if grown := peak(); grown > abusePeak {
+				t.Errorf("the process grew by %d bytes", grown)
+			}
+		})
 	}
 }

@@ -153,6 +153,9 @@ func (c *conn) finish(err error) {
 	c.s.hub.remove(c)
 	if bound {
 		c.s.endBeat(c)
+		if c.rate.refused > 0 {
+			c.logRate(&c.rate, c.s.clock())
+		}
 		c.logEnd()
 		c.unbind()
 	} else {
