@@ -33,7 +33,7 @@ func (p *Contract) Parse(dst []byte, e *event.Event, line string, at Origin) ([]
 	case len(e.ID()) > MaxID:
 		return dst, fault.New("id", "event.id: %d bytes, at most %d are allowed", len(e.ID()), MaxID)
 	}
-	settled := settle(e)
+	moved := settle(e, line)
 	body := strings.TrimRight(line, " \t\r\n")
 	x := extra{dst: append(dst, body[:len(body)-1]...)}
 	if !e.Has(event.FieldLogFilePath) {
@@ -51,7 +51,7 @@ func (p *Contract) Parse(dst []byte, e *event.Event, line string, at Origin) ([]
 	switch {
 	case !kept:
 		return dst, ErrSampled
-	case rewrite || settled:
+	case rewrite || moved:
 		return bounded(p.rewritten(dst, e, at), dst)
 	}
 	return bounded(append(x.dst, '}'), dst)

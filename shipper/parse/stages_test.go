@@ -125,8 +125,8 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-// A field under an alias would make a document that no index takes.
-func TestAliasesInContractLines(t *testing.T) {
+// A field under an alias, and some other names, would make a document that no index takes.
+func TestNamesThatNoIndexTakes(t *testing.T) {
 	t.Parallel()
 	p := NewContract(Defaults{})
 	const head, tail = `{"@timestamp":"2026-11-21T10:00:00Z","event":{"id":"a","dataset":"im.http","kind":"event","action":"http_request"},"ecs":{"version":"8.17.0"}`, `,"log.file.path":"f","log.offset":1}`
@@ -136,6 +136,9 @@ func TestAliasesInContractLines(t *testing.T) {
 		`,"status":500,"level":"ERROR","path":"/ws","client_ip":"192.0.2.1"`: begin + `"level":"error",` + end + `,"client":{"ip":"192.0.2.1"},"http":{"response":{"status_code":500}},"url":{"path":"/ws"}}`,
 		`,"log":{"level":"warn"},"level":"error","status":"bad","other":1`:   begin + `"level":"warn",` + end + `,"other":1,"foreign.level":"error","foreign.status":"bad"}`,
 		`,"log":{"level":"warn"},"status":{"code":5},"path":["/a","/b"]`:     begin + `"level":"warn",` + end + `,"foreign.status.code":5,"foreign.path":["/a","/b"]}`,
+		`,"log":{"level":"warn"},"":1,"a":{" ":2},"_id":"x","b.":3`:          begin + `"level":"warn",` + end + `,"foreign._":1,"foreign.a._":2,"foreign._id":"x","foreign.b._":3}`,
+		`,"log":{"level":"warn"},"status":null,"message":"x"`:                begin + `"level":"warn",` + end + `,"message":"x"}`,
+		`,"log":{"level":"warn"},"other":null,"message":"null"`:              head + `,"log":{"level":"warn"},"other":null,"message":"null"` + tail,
 		`,"log":{"level":"warn"},"statuses":1`:                               head + `,"log":{"level":"warn"},"statuses":1` + tail,
 	} {
 		var e, again event.Event

@@ -36,8 +36,9 @@ type Mapping struct {
 	others []other
 
 	byCode  map[string]event.Action
-	targets map[string]int // numbers of the fields that entries fill
-	done    []bool         // those that have a value, by number
+	targets map[string]int  // numbers of the fields that entries fill
+	labels  map[string]bool // made of values that no entry takes
+	done    []bool          // those that have a value, by number
 }
 
 // entry is a Field, compiled.
@@ -63,7 +64,7 @@ type other struct{ name, raw string }
 
 // New compiles the entries. All faults are named at once, each by the place of its entry.
 func New(o Options) (*Mapping, error) {
-	m := &Mapping{dates: o.Dates, names: o.Names, rest: o.Rest, slots: map[string]int{}, targets: map[string]int{}, byCode: actions()}
+	m := &Mapping{dates: o.Dates, names: o.Names, rest: o.Rest, slots: map[string]int{}, targets: map[string]int{}, labels: map[string]bool{}, byCode: actions()}
 	var errs []error
 	switch m.rest {
 	case "":

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -159,6 +160,44 @@ func TestWhatNoEntryTakes(t *testing.T) {
 		if err := event.Decode(e.AppendJSON(nil), &again); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A source whose names have no end cannot fill the index mapping.
+func TestLabelsAreBounded(t *testing.T) {
+	t.Parallel()
+	m, err := New(Options{Fields: []Field{{To: "timestamp", From: Names{"ts"}}, {To: "event.action", Value: "connect"}}, Dates: dates(t), Rest: Labels})
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels, foreign := map[string]bool{}, 0
+	for i := range 3 * maxLabels {
+		m.Reset()
+		var e event.Event
+		err := event.Walk(fmt.Sprintf(`{"ts":"2026-11-21T10:00:00Z","first":1,"k%d":"v"}`, i), m.JSON)
+		if err != nil || m.Fill(&e) != nil {
+			t.Fatal(err)
+		}
+		for _, x := range e.Extras() {
+			if strings.HasPrefix(x.Name, "labels.") {
+				labels[x.Name] = true
+			} else {
+				foreign++
+			}
+		}
+	}
+	if len(labels) != maxLabels || foreign != 2*maxLabels+1 || !labels["labels.first"] {
+		t.Errorf("%d labels, %d others", len(labels), foreign)
+	}
+}
+
+// Elasticsearch refuses documents in which a step of a name is blank.
+func TestNamesThatNoIndexTakes(t *testing.T) {
+	t.Parallel()
+	e, err := filled(t, "", `{"ts":"2026-11-21T10:00:00Z","":1,"a..b":2," ":3,"c":{" ":4,"d.":5},".e":6,"f":7,"g h":8}`)
+	want := `"foreign._":3,"foreign._.e":6,"foreign.a._.b":2,"foreign.c._":4,"foreign.c.d._":5,"foreign.f":7,"foreign.g h":8}`
+	if got := string(e.AppendJSON(nil)); err != nil || !strings.HasSuffix(got, want) {
+		t.Errorf("%s, %v", got, err)
 	}
 }
 

@@ -75,6 +75,21 @@ func (m *Mapping) folded(slot int) string {
 // maxRest is how many values that no entry takes are kept of one line.
 const maxRest = 256
 
+// maxLabels is how many different labels a source's values without an entry may make: each is a field of the index.
+const maxLabels = 100
+
+// label says whether values of this name may be a label.
+func (m *Mapping) label(name string) bool {
+	if m.labels[name] {
+		return true
+	}
+	if len(m.labels) >= maxLabels {
+		return false
+	}
+	m.labels[name] = true
+	return true
+}
+
 // keepRest puts what no entry has taken into the event: once a name, the last in the line.
 func (m *Mapping) keepRest(e *event.Event) {
 	if len(m.others) > 1 {
@@ -88,14 +103,33 @@ func (m *Mapping) keepRest(e *event.Event) {
 		if kept++; kept > maxRest {
 			return
 		}
-		if m.rest == Keep {
-			e.SetExtra(Foreign+"."+m.others[i].name, m.others[i].raw)
+		name := Indexable(m.others[i].name)
+		if m.rest == Keep || !m.label(name) {
+			e.SetExtra(Foreign+"."+name, m.others[i].raw)
 			continue
 		}
 		text := m.others[i].raw
 		if v, ok := (event.Extra{Raw: text}).Value(); ok && v.List == nil {
 			text = v.Text
 		}
-		e.SetLabel(strings.ReplaceAll(m.others[i].name, ".", "_"), text)
+		e.SetLabel(strings.ReplaceAll(name, ".", "_"), text)
 	}
+}
+
+// Indexable gives a dotted name that Elasticsearch takes: none of its steps is blank.
+func Indexable(name string) string {
+	blank := false
+	for s := range strings.SplitSeq(name, ".") {
+		blank = blank || strings.TrimSpace(s) == ""
+	}
+	if !blank {
+		return name
+	}
+	steps := strings.Split(name, ".")
+	for i, s := range steps {
+		if strings.TrimSpace(s) == "" {
+			steps[i] = "_"
+		}
+	}
+	return strings.Join(steps, ".")
 }
