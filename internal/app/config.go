@@ -40,7 +40,8 @@ type Config struct {
 	Detector      detector.Config `yaml:"detector" doc:"Rules and their evaluators."`
 	Alerting      alerting.Config `yaml:"alerting" doc:"Who is told what, and how."`
 
-	source *source // where it came from; nil: not to be read again
+	source *source       // where it came from; nil: not to be read again
+	places config.Places // where its keys stand
 }
 
 // source is what a configuration was made of, so that it can be made again.
@@ -154,6 +155,7 @@ func readConfig(file string, env []string, keys []string) (Config, error) {
 	if err := config.Load(&cfg, src); err != nil {
 		return cfg, &UsageError{err}
 	}
+	cfg.places = config.PlacesOf(src)
 	return cfg, nil
 }
 
@@ -167,7 +169,7 @@ func (c *Config) check(keys []string) error {
 		}
 		if err := p.validate(); err != nil {
 			for line := range strings.SplitSeq(err.Error(), "\n") {
-				errs = append(errs, fmt.Errorf("%s.%s", p.key, line))
+				errs = append(errs, errors.New(c.places.Locate(p.key+"."+line)))
 			}
 		}
 	}

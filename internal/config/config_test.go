@@ -159,6 +159,27 @@ func TestDurations(t *testing.T) {
 	}
 }
 
+func TestPlaces(t *testing.T) {
+	p := config.PlacesOf(config.Source{Name: "x.yaml", YAML: []byte("kafka: {addr: x}\nreceivers:\n  - name: a\n    mail: {key: k}\n  - &b {name: b}\n  - *b\n")})
+	for fault, want := range map[string]string{
+		"kafka.addr: bad":                  "x.yaml:1:15: kafka.addr: bad",
+		"kafka.timeout: bad":               "kafka.timeout: bad",
+		"receivers[0].mail.key: bad: very": "x.yaml:4:17: receivers[0].mail.key: bad: very",
+		"receivers[1].tries: bad":          "x.yaml:5:5: receivers[1].tries: bad",
+		"receivers[2].name: bad":           "x.yaml:3:3: receivers[2].name: bad",
+		"receivers[9].name: bad":           "x.yaml:3:3: receivers[9].name: bad",
+		"nothing":                          "nothing",
+		"":                                 "",
+	} {
+		if got := p.Locate(fault); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if none := config.PlacesOf(config.Source{YAML: []byte("{")}); none.Locate("kafka.addr: bad") != "kafka.addr: bad" {
+		t.Error("no YAML has no places")
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte("kafka:\n  timeout: 3s\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
