@@ -75,10 +75,6 @@ func New(cfg Config, deps Deps) (*Alerter, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	zone, err := time.LoadLocation(cfg.TimeZone)
-	if err != nil {
-		return nil, fmt.Errorf("time_zone: %w", err)
-	}
 	a := &Alerter{
 		cfg: cfg, bus: deps.Bus, store: deps.Store, ledger: outbox.New(deps.Store), log: deps.Log, now: deps.Now,
 		receivers: map[string]*receiver{}, repeats: newRepeats(), metrics: newMetrics(),
@@ -90,10 +86,11 @@ func New(cfg Config, deps Deps) (*Alerter, error) {
 	if tree.IsZero() {
 		tree = DefaultRoute(cfg.Receivers)
 	}
+	var err error
 	if a.tree, err = route.New(tree); err != nil {
 		return nil, err
 	}
-	if a.renderer, err = render.New(zone); err != nil {
+	if a.renderer, err = cfg.Renderer(); err != nil {
 		return nil, err
 	}
 	if err := a.addReceivers(deps); err != nil {
@@ -121,7 +118,8 @@ func (a *Alerter) addReceivers(deps Deps) error {
 		}
 		r.sender = &deliver.Sender{
 			Config: a.cfg.Delivery, Channel: ch, Queue: r.queue, Pace: paceOf(ch, paces), Ledger: a.ledger,
-			Observer: observer{a}, Instance: instance, Now: a.now, Log: a.log.WithField("receiver", cfg.Name),
+			Observer: observer{a, cfg.Channel()}, Instance: instance, Now: a.now, Log: a.log.WithField("receiver", cfg.Name),
+			Fold: a.folder(r, budgetOf(ch).Fold),
 		}
 		a.receivers[cfg.Name] = r
 		a.metrics.pending(cfg.Name, r.queue.Len)
@@ -129,13 +127,20 @@ func (a *Alerter) addReceivers(deps Deps) error {
 	return nil
 }
 
+// budgetOf gives a channel's budget; the zero Budget: it has none.
+func budgetOf(ch Channel) channel.Budget {
+	if limited, ok := ch.(interface{ Budget() channel.Budget }); ok {
+		return limited.Budget()
+	}
+	return channel.Budget{}
+}
+
 // paceOf gives a channel's pace; receivers that call the same robot share one.
 func paceOf(ch Channel, paces map[string]*deliver.Pace) *deliver.Pace {
-	limited, ok := ch.(interface{ Budget() channel.Budget })
-	if !ok {
-		return deliver.NewPace(channel.Budget{})
+	b := budgetOf(ch)
+	if b.Key == "" {
+		return deliver.NewPace(b)
 	}
-	b := limited.Budget()
 	if paces[b.Key] == nil {
 		paces[b.Key] = deliver.NewPace(b)
 	}

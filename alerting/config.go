@@ -3,6 +3,7 @@ package alerting
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ type Config struct {
 	Batch       int            `yaml:"batch" doc:"state changes taken from the bus at once, at most"`
 	Language    string         `yaml:"language" doc:"language of notifications, en or zh; a receiver may have its own"`
 	TimeZone    string         `yaml:"time_zone" doc:"zone of the times in notifications, an IANA name such as Asia/Shanghai"`
+	Links       render.Links   `yaml:"links" doc:"where the links of notifications lead"`
+	Templates   string         `yaml:"templates" doc:"folder with templates that take the place of built-in ones: LANGUAGE/NAME, such as zh/wecom.txt"`
 	Receivers   []Receiver     `yaml:"receivers" doc:"who can be told; without any, alerts are only kept"`
 	Route       route.Config   `yaml:"route" doc:"who is told what; without it, by severity: warn by e-mail, high by e-mail and SMS, critical by webhook and WeCom"`
 	Delivery    deliver.Config `yaml:"delivery" doc:"attempts and their repetition"`
@@ -28,9 +31,22 @@ type Config struct {
 // DefaultConfig gives the defaults: no receivers.
 func DefaultConfig() Config {
 	return Config{
-		Group: "imwatch-alerting", Batch: 200, Language: "en", TimeZone: "UTC",
+		Group: "imwatch-alerting", Batch: 200, Language: "en", TimeZone: "UTC", Links: render.Links{DataView: "imwatch-events"},
 		Delivery: deliver.DefaultConfig(), Sweep: 30 * time.Second, StopTimeout: 10 * time.Second,
 	}
+}
+
+// Renderer makes what puts alerts into words, by a valid configuration.
+func (c Config) Renderer() (*render.Renderer, error) {
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time_zone: %w", err)
+	}
+	o := render.Options{Zone: zone, Links: c.Links}
+	if c.Templates != "" {
+		o.Templates = os.DirFS(c.Templates)
+	}
+	return render.New(o)
 }
 
 // Validate gives all faults, each with its key.
@@ -57,7 +73,12 @@ func (c Config) Validate() error {
 	if c.StopTimeout <= 0 {
 		fault("stop_timeout", "found %v, expected more than 0", c.StopTimeout)
 	}
-	errs = append(errs, validateReceivers(c.Receivers), c.Delivery.Validate("delivery"))
+	if c.Templates != "" {
+		if _, err := render.New(render.Options{Templates: os.DirFS(c.Templates)}); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	errs = append(errs, c.Links.Validate("links"), validateReceivers(c.Receivers), c.Delivery.Validate("delivery"))
 	if !c.Route.IsZero() {
 		errs = append(errs, c.Route.Validate("route", receiverNames(c.Receivers)))
 	}

@@ -15,6 +15,9 @@ type metrics struct {
 	redelivered   prometheus.Counter
 	notifications *prometheus.CounterVec
 	retries       *prometheus.CounterVec
+	digests       *prometheus.CounterVec
+	folded        *prometheus.CounterVec
+	throttled     *prometheus.CounterVec
 	latency       *prometheus.HistogramVec
 	canary        prometheus.Histogram
 	all           []prometheus.Collector
@@ -36,11 +39,23 @@ func newMetrics() *metrics {
 		}),
 		notifications: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "im_alerting_notifications_total",
-			Help: "Attempts to notify by channel and result: accepted, partial, retry, unanswered, permanent; expired is a notification given up at its deadline.",
+			Help: "Attempts to notify by channel and result: accepted, partial, retry, unanswered, permanent, refresh (of a token); expired is a notification given up at its deadline.",
 		}, []string{"channel", "result"}),
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "im_alerting_retries_total",
 			Help: "Attempts after the first one, by channel.",
+		}, []string{"channel"}),
+		digests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_digests_total",
+			Help: "Messages that told several notifications at once, by channel and result.",
+		}, []string{"channel", "result"}),
+		folded: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_folded_total",
+			Help: "Notifications that were told in a digest, by channel; each attempt counts.",
+		}, []string{"channel"}),
+		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_throttled_total",
+			Help: "Times that something due had to wait for the provider's budget, by channel.",
 		}, []string{"channel"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "im_alerting_latency_seconds",
@@ -59,7 +74,7 @@ func newMetrics() *metrics {
 	for _, state := range []string{"firing", "updated", "resolved"} {
 		m.alerts.WithLabelValues(state)
 	}
-	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.latency, m.canary}
+	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.digests, m.folded, m.throttled, m.latency, m.canary}
 	return m
 }
 

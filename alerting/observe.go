@@ -8,8 +8,11 @@ import (
 	"imwatch/alerting/route"
 )
 
-// observer follows what the senders do.
-type observer struct{ a *Alerter }
+// observer follows what the sender of one receiver does.
+type observer struct {
+	a       *Alerter
+	channel string
+}
 
 // Attempted counts and logs an attempt.
 func (o observer) Attempted(e *outbox.Entry, r channel.Result) {
@@ -34,6 +37,16 @@ func (o observer) Attempted(e *outbox.Entry, r channel.Result) {
 		log.WithField("answer", e.Answer).WithField("again", e.RetryAt).Warn("an attempt to notify failed")
 	}
 }
+
+// Folded counts a digest.
+func (o observer) Folded(entries []*outbox.Entry, r channel.Result) {
+	m, e := o.a.metrics, entries[0]
+	m.digests.WithLabelValues(e.Channel, r.Verdict.String()).Inc()
+	m.folded.WithLabelValues(e.Channel).Add(float64(len(entries)))
+}
+
+// Throttled counts waits for a budget.
+func (o observer) Throttled() { o.a.metrics.throttled.WithLabelValues(o.channel).Inc() }
 
 // GivingUp passes a failed notification on to the fallback.
 func (o observer) GivingUp(ctx context.Context, e *outbox.Entry) error {

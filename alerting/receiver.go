@@ -68,6 +68,8 @@ func (r *Receiver) style() render.Style {
 		return render.Email
 	case r.SMS != nil:
 		return render.SMS
+	case r.WeCom != nil && r.WeCom.Format == wecom.MarkdownV2:
+		return render.WeComV2
 	case r.WeCom != nil && r.WeCom.Format == wecom.Markdown:
 		return render.WeCom
 	}

@@ -15,8 +15,13 @@ func Merge(results []Result, took []string, earlier int) Result {
 		switch r.Verdict {
 		case Permanent:
 			refused++
-		case Retry, Unanswered:
-			merged.Verdict = max(merged.Verdict, r.Verdict)
+		case Retry, Refresh:
+			if merged.Verdict != Unanswered {
+				merged.Verdict = Retry
+			}
+			merged.After = max(merged.After, r.After)
+		case Unanswered:
+			merged.Verdict = Unanswered
 			merged.After = max(merged.After, r.After)
 		}
 		if r.Words != "" && (r.Verdict != Accepted || len(results) == 1) {

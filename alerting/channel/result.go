@@ -15,11 +15,12 @@ const (
 	Retry                     // not taken; a later attempt may be
 	Unanswered                // handed over, and no answer came: it may or may not have been taken
 	Permanent                 // refused for good
+	Refresh                   // not taken, as the token had ended; the next attempt uses a new one
 )
 
 // String gives the verdict as metrics and the ledger write it.
 func (v Verdict) String() string {
-	return [...]string{"accepted", "partial", "retry", "unanswered", "permanent"}[v]
+	return [...]string{"accepted", "partial", "retry", "unanswered", "permanent", "refresh"}[v]
 }
 
 // Final says whether no further attempt is to be made.

@@ -10,12 +10,13 @@ import (
 )
 
 // Queue holds the names of a receiver's pending notifications. For each alert only the one that is told first can be
-// taken, so an alert's states keep their order while one that has to wait holds up no other alert. Safe for
-// concurrent use.
+// taken, so an alert's states keep their order while one that has to wait holds up no other alert. What is urgent goes
+// first, and whatever has to be told before it with it. Safe for concurrent use.
 type Queue struct {
 	mu      sync.Mutex
 	alerts  map[string]*line
-	heads   headHeap
+	urgent  headHeap
+	others  headHeap
 	known   map[string]struct{} // by id
 	changed chan struct{}
 }
@@ -23,8 +24,13 @@ type Queue struct {
 // line is what is to be told of one alert, in order.
 type line struct {
 	refs  []outbox.Ref
-	taken bool // refs[0] is being sent
-	at    int  // place in heads, -1: not there
+	taken bool      // refs[0] is being sent
+	heap  *headHeap // where it stands, nil: nowhere
+	at    int       // its place there
+}
+
+func (l *line) urgent() bool {
+	return slices.ContainsFunc(l.refs, func(r outbox.Ref) bool { return r.Urgent })
 }
 
 // NewQueue makes an empty queue.
@@ -42,7 +48,7 @@ func (q *Queue) Add(r outbox.Ref) {
 	q.known[r.ID] = struct{}{}
 	l := q.alerts[r.AlertID]
 	if l == nil {
-		l = &line{at: -1}
+		l = &line{}
 		q.alerts[r.AlertID] = l
 	}
 	i := 0
@@ -67,21 +73,61 @@ func (q *Queue) Len() int {
 	return len(q.known)
 }
 
-// Next takes the notification that is due first. When none is due, wait says when to look again; 0: not before
-// Changed. Whatever is taken goes back by Again or out by Drop.
-func (q *Queue) Next(now time.Time) (r outbox.Ref, wait time.Duration, ok bool) {
+// Head gives the notification that is to be taken first, without taking it. When none is due, wait says when to look
+// again; 0: not before Changed.
+func (q *Queue) Head(now time.Time) (r outbox.Ref, urgent bool, wait time.Duration, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.heads) == 0 {
-		return outbox.Ref{}, 0, false
+	l, wait := q.head(now)
+	if l == nil {
+		return outbox.Ref{}, false, wait, false
 	}
-	l := q.heads[0]
-	if d := l.refs[0].Due.Sub(now); d > 0 {
-		return outbox.Ref{}, d, false
+	return l.refs[0], l.heap == &q.urgent, 0, true
+}
+
+func (q *Queue) head(now time.Time) (first *line, wait time.Duration) {
+	for _, h := range []headHeap{q.urgent, q.others} {
+		if len(h) == 0 {
+			continue
+		}
+		d := h[0].refs[0].Due.Sub(now)
+		if d <= 0 {
+			return h[0], 0
+		}
+		if wait == 0 || d < wait {
+			wait = d
+		}
 	}
-	heap.Pop(&q.heads)
-	l.taken = true
-	return l.refs[0], 0, true
+	return nil, wait
+}
+
+// Waiting counts the notifications that could be taken now, of the urgent or of all, as far as enough.
+func (q *Queue) Waiting(now time.Time, urgent bool, enough int) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := q.urgent.due(now, 0, enough)
+	if !urgent {
+		n += q.others.due(now, 0, enough-n)
+	}
+	return n
+}
+
+// Take takes up to n notifications of different alerts that are due, the urgent first. Each of them goes back by Again
+// or out by Drop.
+func (q *Queue) Take(now time.Time, n int) []outbox.Ref {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var out []outbox.Ref
+	for len(out) < n {
+		l, _ := q.head(now)
+		if l == nil {
+			break
+		}
+		heap.Pop(l.heap)
+		l.taken = true
+		out = append(out, l.refs[0])
+	}
+	return out
 }
 
 // Again puts a taken notification back, due at the given time.
@@ -123,13 +169,20 @@ func (q *Queue) Changed() <-chan struct{} { return q.changed }
 
 // settle gives a line its place among the heads. The lock is held.
 func (q *Queue) settle(l *line) {
-	switch {
-	case l.taken:
+	if l.taken {
 		return
-	case l.at < 0:
-		heap.Push(&q.heads, l)
-	default:
-		heap.Fix(&q.heads, l.at)
+	}
+	h := &q.others
+	if l.urgent() {
+		h = &q.urgent
+	}
+	if l.heap == h {
+		heap.Fix(h, l.at)
+	} else {
+		if l.heap != nil {
+			heap.Remove(l.heap, l.at)
+		}
+		heap.Push(h, l)
 	}
 	select {
 	case q.changed <- struct{}{}:
@@ -161,7 +214,7 @@ func (h headHeap) Swap(i, j int) {
 // Push is heap's.
 func (h *headHeap) Push(x any) {
 	l := x.(*line)
-	l.at = len(*h)
+	l.heap, l.at = h, len(*h)
 	*h = append(*h, l)
 }
 
@@ -169,7 +222,17 @@ func (h *headHeap) Push(x any) {
 func (h *headHeap) Pop() any {
 	old := *h
 	l := old[len(old)-1]
-	l.at = -1
+	l.heap = nil
 	*h = old[:len(old)-1]
 	return l
+}
+
+// due counts the lines from a place in the heap down that are due, as far as enough. Below one that is not, none is.
+func (h headHeap) due(now time.Time, at, enough int) int {
+	if enough <= 0 || at >= len(h) || h[at].refs[0].Due.After(now) {
+		return 0
+	}
+	n := 1
+	n += h.due(now, 2*at+1, enough-n)
+	return n + h.due(now, 2*at+2, enough-n)
 }

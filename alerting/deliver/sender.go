@@ -21,13 +21,18 @@ type Channel interface {
 	Send(ctx context.Context, n channel.Notification) channel.Result
 }
 
-// Observer hears what becomes of notifications. It is called by the sender's goroutine.
+// Observer hears what becomes of notifications. Its methods are called by one goroutine of a sender at a time, but for
+// GivingUp.
 type Observer interface {
 	// Attempted is called after each attempt, before it is written down.
 	Attempted(e *outbox.Entry, r channel.Result)
 	// GivingUp is called when an entry is about to be written down as failed. An error (of the store) makes the
 	// sender try it again later, so what follows from a failure is done at least once.
 	GivingUp(ctx context.Context, e *outbox.Entry) error
+	// Folded is called after a digest of several entries was sent, before their Attempted.
+	Folded(entries []*outbox.Entry, r channel.Result)
+	// Throttled is called when something that is due has to wait for the provider's budget.
+	Throttled()
 }
 
 // Sender sends what is in one receiver's queue. Run may be called once.
@@ -41,28 +46,43 @@ type Sender struct {
 	Instance string // who claims: different for every process
 	Now      func() time.Time
 	Log      logrus.FieldLogger
+	// Fold puts several entries into the words of one message. It is called only where the pace folds.
+	Fold func(entries []*outbox.Entry) channel.Message
 }
 
 // Run sends until ctx ends; an attempt under way is then finished as long as hard lasts.
 func (s *Sender) Run(ctx, hard context.Context) {
 	for ctx.Err() == nil {
-		r, wait, ok := s.Queue.Next(s.Now())
+		now := s.Now()
+		_, urgent, wait, ok := s.Queue.Head(now)
 		if !ok {
 			s.idle(ctx, wait)
 			continue
 		}
-		if !s.pace(ctx) {
-			s.Queue.Again(r, r.Due)
-			return
+		if d := s.Pace.Take(now, urgent); d > 0 {
+			s.Observer.Throttled()
+			s.idle(ctx, d) // something more urgent may come meanwhile
+			continue
 		}
-		again, done, made := s.attempt(hard, r)
+		made := false
+		if n := s.several(now, urgent); n > 1 {
+			made = s.digest(hard, s.Queue.Take(now, n))
+		} else if refs := s.Queue.Take(now, 1); len(refs) == 1 {
+			made = s.single(hard, refs[0])
+		}
 		s.Pace.End(s.Now(), made)
-		if done {
-			s.Queue.Drop(r)
-		} else {
-			s.Queue.Again(r, again)
-		}
 	}
+}
+
+// several says how many notifications at most are told in one now; 1: none are folded.
+func (s *Sender) several(now time.Time, urgent bool) int {
+	if s.Fold == nil {
+		return 1
+	}
+	if n, ok := s.Pace.Folds(now, urgent); ok && s.Queue.Waiting(now, urgent, n) >= n {
+		return maxFold
+	}
+	return 1
 }
 
 func (s *Sender) idle(ctx context.Context, wait time.Duration) {
@@ -79,19 +99,6 @@ func (s *Sender) idle(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// pace waits for a place in the budget; false: ctx has ended.
-func (s *Sender) pace(ctx context.Context) bool {
-	for {
-		d := s.Pace.Take(s.Now())
-		if d <= 0 {
-			return true
-		}
-		if sleep(ctx, d) != nil {
-			return false
-		}
-	}
-}
-
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -103,68 +110,104 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// attempt claims an entry, sends it and writes the answer down. done: the queue may forget it; else it is due again
-// at the time given. made: the provider was called.
-func (s *Sender) attempt(ctx context.Context, r outbox.Ref) (again time.Time, done, made bool) {
-	e, version, again, err := s.claim(ctx, r)
+// claimed is an entry that is ours to send.
+type claimed struct {
+	entry   *outbox.Entry
+	version string
+	by      time.Time // the attempt must have begun by then
+}
+
+// take claims what is named. Where it is not ours to send now, ok is false and the queue has been told.
+func (s *Sender) take(ctx context.Context, r outbox.Ref) (c claimed, ok bool) {
+	c, again, err := s.claim(ctx, r)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		s.Log.WithField("notification", r.ID).Warn("a pending notification is gone from the store")
-		return again, true, false
+		s.Queue.Drop(r)
 	case errors.Is(err, store.ErrConflict):
-		return s.Now().Add(s.Config.pause(1)), false, false
+		s.Queue.Again(r, s.Now().Add(s.Config.pause(1)))
 	case err != nil:
 		s.Log.WithError(err).Warn("claiming a notification failed, it is tried again")
-		return s.Now().Add(storePause), false, false
-	case e == nil:
-		return again, again.IsZero(), false
+		s.Queue.Again(r, s.Now().Add(storePause))
+	case c.entry != nil:
+		return c, true
+	case again.IsZero():
+		s.Queue.Drop(r)
+	default:
+		s.Queue.Again(r, again)
 	}
-	sendCtx, cancel := context.WithTimeout(ctx, s.Config.Timeout)
+	return c, false
+}
+
+// single claims an entry, sends it and writes the answer down. made: the provider was called.
+func (s *Sender) single(ctx context.Context, r outbox.Ref) (made bool) {
+	c, ok := s.take(ctx, r)
+	if !ok {
+		return false
+	}
+	if s.Now().After(c.by) { // the store was so slow that the claim might end before the attempt
+		s.Queue.Again(r, s.Now())
+		return false
+	}
+	result := s.send(ctx, c.entry.Notification())
+	c.entry.Digest = ""
+	s.settle(c.entry, result, s.Now())
+	s.Observer.Attempted(c.entry, result)
+	s.finish(ctx, r, c, result)
+	return true
+}
+
+// send makes one attempt.
+func (s *Sender) send(ctx context.Context, n channel.Notification) channel.Result {
+	ctx, cancel := context.WithTimeout(ctx, s.Config.Timeout)
 	defer cancel()
-	result := s.Channel.Send(sendCtx, e.Notification())
-	now := s.Now()
+	result := s.Channel.Send(ctx, n)
 	if result.After > 0 {
-		s.Pace.Block(now.Add(result.After))
+		s.Pace.Block(s.Now().Add(result.After))
 	}
-	s.settle(e, result, now)
-	s.Observer.Attempted(e, result)
-	if err := s.record(ctx, e, version); err != nil {
+	return result
+}
+
+// finish writes an answer down and tells the queue.
+func (s *Sender) finish(ctx context.Context, r outbox.Ref, c claimed, result channel.Result) {
+	if err := s.record(ctx, c.entry, c.version); err != nil {
 		s.Log.WithError(err).WithField("verdict", result.Verdict.String()).
 			Error("writing down a provider's answer failed; once the claim has ended the notification is sent again")
 	}
-	return e.RetryAt, e.State != outbox.Pending, true
+	if c.entry.State == outbox.Pending {
+		s.Queue.Again(r, c.entry.RetryAt)
+	} else {
+		s.Queue.Drop(r)
+	}
 }
 
-// claim reserves an entry. A nil entry without an error is not ours to send now: it is again at the time given, or
-// never if that is zero.
-func (s *Sender) claim(ctx context.Context, r outbox.Ref) (*outbox.Entry, string, time.Time, error) {
+// claim reserves an entry. No entry and no error: it is not ours to send now, but again at the time given, or never
+// if that is zero.
+func (s *Sender) claim(ctx context.Context, r outbox.Ref) (c claimed, again time.Time, err error) {
 	e, version, err := s.Ledger.Get(ctx, r)
 	if err != nil {
-		return nil, "", time.Time{}, err
+		return c, again, err
 	}
 	now := s.Now()
 	switch {
 	case e.State != outbox.Pending:
-		return nil, "", time.Time{}, nil
+		return c, again, nil
 	case e.Claim.By != "" && e.Claim.By != s.Instance && now.Before(e.Claim.Until):
-		return nil, "", e.Claim.Until, nil
+		return c, e.Claim.Until, nil
 	case now.Before(e.RetryAt):
-		return nil, "", e.RetryAt, nil
+		return c, e.RetryAt, nil
 	}
 	if wait, err := s.behind(ctx, e); wait || err != nil {
-		return nil, "", now.Add(storePause), err
+		return c, now.Add(storePause), err
 	}
 	if over, err := s.overtaken(ctx, e, version); over || err != nil {
-		return nil, "", time.Time{}, err
+		return c, again, err
 	}
 	e.Claim = outbox.Claim{By: s.Instance, Until: now.Add(s.Config.Lease)}
 	if version, err = s.Ledger.Save(ctx, e, version); err != nil {
-		return nil, "", time.Time{}, err
+		return c, again, err
 	}
-	if s.Now().After(e.Claim.Until.Add(-s.Config.Timeout)) { // the store was so slow that the claim might end before the attempt
-		return nil, "", s.Now(), nil
-	}
-	return e, version, time.Time{}, nil
+	return claimed{e, version, e.Claim.Until.Add(-s.Config.Timeout)}, again, nil
 }
 
 // settle writes an answer into the entry.
@@ -181,7 +224,7 @@ func (s *Sender) settle(e *outbox.Entry, r channel.Result, now time.Time) {
 		e.State, e.SentAt = outbox.Sent, now
 	case channel.Permanent:
 		e.State = outbox.Failed
-	case channel.Retry, channel.Unanswered:
+	case channel.Retry, channel.Unanswered, channel.Refresh:
 		e.RetryAt = now.Add(max(s.Config.pause(e.Attempts), r.After))
 		if e.RetryAt.After(e.FirstTry.Add(s.Config.Deadline)) {
 			e.State, e.RetryAt = outbox.Failed, time.Time{}

@@ -29,6 +29,8 @@ type Options struct {
 	// UseProxy takes the proxy from HTTPS_PROXY, HTTP_PROXY and NO_PROXY. A proxy resolves names itself, so the
 	// check of addresses cannot be made: New refuses it without AllowPrivate.
 	UseProxy bool
+	// Proxy is the address of a proxy; "": none. Likewise.
+	Proxy string
 	// CAFile is a PEM file of further certificate authorities; "": those of the system.
 	CAFile string
 }
@@ -55,10 +57,17 @@ func New(o Options) (*http.Client, error) {
 		MaxIdleConns:        4,
 		IdleConnTimeout:     90 * time.Second,
 	}
-	if o.UseProxy {
-		if !o.AllowPrivate {
-			return nil, errors.New("a proxy cannot be used while private addresses are refused")
+	if (o.UseProxy || o.Proxy != "") && !o.AllowPrivate {
+		return nil, errors.New("a proxy cannot be used while private addresses are refused")
+	}
+	switch {
+	case o.Proxy != "":
+		u, err := url.Parse(o.Proxy)
+		if err != nil {
+			return nil, errors.New("the proxy's address is not one")
 		}
+		tr.Proxy = http.ProxyURL(u)
+	case o.UseProxy:
 		tr.Proxy = http.ProxyFromEnvironment
 	}
 	return &http.Client{Transport: tr, CheckRedirect: stay}, nil

@@ -48,25 +48,28 @@ type docAlert struct {
 }
 
 type docNotify struct {
-	State      State        `json:"state"`
-	Kind       channel.Kind `json:"kind"`
-	Moment     time.Time    `json:"moment"`
-	Receiver   string       `json:"receiver"`
-	Channel    string       `json:"channel"`
-	Title      string       `json:"title,omitempty"`
-	Body       string       `json:"body,omitempty"`
-	HTML       string       `json:"html,omitempty"`
-	After      string       `json:"after,omitempty"`
-	FallbackOf string       `json:"fallback_of,omitempty"`
-	Attempts   int          `json:"attempts"`
-	FirstTry   time.Time    `json:"first_try,omitzero"`
-	LastTry    time.Time    `json:"last_try,omitzero"`
-	RetryAt    time.Time    `json:"retry_at,omitzero"`
-	Verdict    string       `json:"verdict,omitempty"`
-	Answer     string       `json:"answer,omitempty"`
-	Took       []string     `json:"took,omitempty"`
-	SentAt     time.Time    `json:"sent_at,omitzero"`
-	Claim      *docClaim    `json:"claim,omitempty"`
+	State      State           `json:"state"`
+	Kind       channel.Kind    `json:"kind"`
+	Moment     time.Time       `json:"moment"`
+	Receiver   string          `json:"receiver"`
+	Channel    string          `json:"channel"`
+	Title      string          `json:"title,omitempty"`
+	Body       string          `json:"body,omitempty"`
+	HTML       string          `json:"html,omitempty"`
+	Fields     []channel.Field `json:"fields,omitempty"`
+	Links      []channel.Link  `json:"links,omitempty"`
+	After      string          `json:"after,omitempty"`
+	FallbackOf string          `json:"fallback_of,omitempty"`
+	Attempts   int             `json:"attempts"`
+	FirstTry   time.Time       `json:"first_try,omitzero"`
+	LastTry    time.Time       `json:"last_try,omitzero"`
+	RetryAt    time.Time       `json:"retry_at,omitzero"`
+	Verdict    string          `json:"verdict,omitempty"`
+	Answer     string          `json:"answer,omitempty"`
+	Took       []string        `json:"took,omitempty"`
+	SentAt     time.Time       `json:"sent_at,omitzero"`
+	Digest     string          `json:"digest,omitempty"`
+	Claim      *docClaim       `json:"claim,omitempty"`
 }
 
 type docClaim struct {
@@ -97,7 +100,8 @@ func encode(e *Entry) ([]byte, error) {
 	d.IM.Alert = docAlert{e.Alert.ID, e.Alert.State, e.Alert.Severity, event.FormatTime(e.Alert.From)}
 	d.IM.Notify = docNotify{
 		State: e.State, Kind: e.Kind, Moment: e.Moment.UTC(), Receiver: e.Receiver, Channel: e.Channel,
-		Title: e.Message.Title, Body: e.Message.Body, HTML: e.Message.HTML, After: e.After, FallbackOf: e.FallbackOf,
+		Title: e.Message.Title, Body: e.Message.Body, HTML: e.Message.HTML, Fields: e.Message.Fields, Links: e.Message.Links,
+		Digest: e.Digest, After: e.After, FallbackOf: e.FallbackOf,
 		Attempts: e.Attempts, FirstTry: utc(e.FirstTry), LastTry: utc(e.LastTry), RetryAt: utc(e.RetryAt),
 		Verdict: e.Verdict, Answer: e.Answer, Took: e.Took, SentAt: utc(e.SentAt),
 	}
@@ -127,8 +131,9 @@ func decode(body []byte) (*Entry, error) {
 	n := d.IM.Notify
 	e := &Entry{
 		At: d.Timestamp, Receiver: n.Receiver, Channel: n.Channel, Kind: n.Kind, Moment: n.Moment,
-		Line: []byte(d.Event.Original), Message: channel.Message{Title: n.Title, Body: n.Body, HTML: n.HTML},
-		After: n.After, FallbackOf: n.FallbackOf, State: n.State, Attempts: n.Attempts, FirstTry: n.FirstTry, LastTry: n.LastTry,
+		Line: []byte(d.Event.Original), Digest: n.Digest,
+		Message: channel.Message{Title: n.Title, Body: n.Body, HTML: n.HTML, Fields: n.Fields, Links: n.Links},
+		After:   n.After, FallbackOf: n.FallbackOf, State: n.State, Attempts: n.Attempts, FirstTry: n.FirstTry, LastTry: n.LastTry,
 		RetryAt: n.RetryAt, Verdict: n.Verdict, Answer: n.Answer, Took: n.Took, SentAt: n.SentAt,
 	}
 	if n.Claim != nil {

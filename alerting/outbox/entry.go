@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
+	"strings"
 	"time"
 
 	"imwatch/alerting/channel"
@@ -25,7 +27,7 @@ const (
 type Entry struct {
 	At       time.Time // when it was decided
 	Receiver string
-	Channel  string // wecom, email, webhook, sms
+	Channel  string // wecom, email, aliyun_sms, …
 	Kind     channel.Kind
 	Moment   time.Time // of the state change; for a repeat, when it was due
 	Alert    event.Alert
@@ -45,6 +47,7 @@ type Entry struct {
 	Answer   string    // the provider's words at the last attempt
 	Took     []string  // addresses that accepted so far
 	SentAt   time.Time // when the provider accepted
+	Digest   string    // id of the digest that it was last told in; "": it was told alone
 	Claim    Claim
 }
 
@@ -63,6 +66,7 @@ type Ref struct {
 	Moment    time.Time
 	At        time.Time
 	Due       time.Time // not before this; the zero time: at once
+	Urgent    bool      // critical and not over: it goes before others, and may use what the budget keeps in reserve
 }
 
 // ID gives the entry's id: the same for the same state of the same alert to the same receiver.
@@ -76,7 +80,10 @@ func IndexOf(from time.Time) string { return "im-notify-" + from.UTC().Format("2
 
 // Ref gives the entry's name.
 func (e *Entry) Ref() Ref {
-	return Ref{e.Index(), e.ID(), e.Receiver, e.Alert.ID, e.Kind, e.Moment, e.At, e.RetryAt}
+	return Ref{
+		e.Index(), e.ID(), e.Receiver, e.Alert.ID, e.Kind, e.Moment, e.At, e.RetryAt,
+		e.Alert.Severity == "critical" && e.Kind != channel.Resolved,
+	}
 }
 
 // ID hashes what is told and to whom. Firing and resolved come once in an alert's life; updates and repeats are told
@@ -94,6 +101,17 @@ func ID(alertID string, kind channel.Kind, moment time.Time, receiver string) st
 		h.Write([]byte(part))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// DigestID names a message that tells several entries at once: the same for the same entries.
+func DigestID(entries []*Entry) string {
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID()
+	}
+	slices.Sort(ids)
+	h := sha256.Sum256([]byte(strings.Join(ids, "\n")))
+	return hex.EncodeToString(h[:16])
 }
 
 // Before says whether r is told before s where both are of one alert.

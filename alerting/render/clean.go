@@ -7,10 +7,19 @@ import (
 
 // cleaner gives the function that makes strangers' text harmless in a style.
 func cleaner(s Style) func(string) string {
-	if s == WeCom {
+	switch s {
+	case WeCom, WeComV2, DingTalk, Feishu:
 		return markdown
+	case Slack:
+		return mrkdwn
 	}
 	return line
+}
+
+// mrkdwn does it for Slack, whose own escapes are HTML's: a mention or a link begins with <. The signs of bold and
+// code get look-alikes.
+func mrkdwn(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "*", "＊", "`", "ˋ").Replace(line(s))
 }
 
 // line makes a text one line: control, format and line-breaking characters become spaces. (Format characters turn
@@ -25,10 +34,11 @@ func line(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
-// markdown does the same and takes what would do something in WeCom's Markdown out of its way, by look-alikes, as
-// there is no way to escape: < begins tags and mentions, [ links, and at the beginning > quotes and # headings.
+// markdown does the same and takes what would do something in the Markdown of WeCom, DingTalk and Feishu out of its way,
+// by look-alikes, as there is no way to escape: < begins tags and mentions, [ links, | columns, @ mentions (DingTalk),
+// and at the beginning > quotes and # headings.
 func markdown(s string) string {
-	s = strings.NewReplacer("<", "＜", "[", "［").Replace(line(s))
+	s = strings.NewReplacer("<", "＜", "[", "［", "|", "｜", "@", "＠", "*", "＊", "`", "ˋ").Replace(line(s))
 	trimmed := strings.TrimLeft(s, " ")
 	switch {
 	case strings.HasPrefix(trimmed, ">"):

@@ -42,12 +42,14 @@ func sample(kind channel.Kind) *event.Alert {
 }
 
 func TestGolden(t *testing.T) {
-	r, err := render.New(time.FixedZone("CST", 8*3600))
+	r, err := render.New(render.Options{Zone: time.FixedZone("CST", 8*3600), Links: render.Links{
+		Kibana: "https://kibana.example.org/s/im", DataView: "imwatch-events", Console: "https://watch.example.org", Runbooks: "https://git.example.org/im",
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, lang := range render.Languages() {
-		for _, style := range []render.Style{render.WeCom, render.Plain, render.Email, render.SMS} {
+		for _, style := range render.Styles() {
 			for _, kind := range []channel.Kind{channel.Firing, channel.Updated, channel.Repeat, channel.Resolved} {
 				m, err := r.Message(style, lang, kind, sample(kind))
 				if err != nil {
@@ -55,12 +57,27 @@ func TestGolden(t *testing.T) {
 				}
 				name := strings.Join([]string{lang, string(style), string(kind)}, "-")
 				golden(t, name+".txt", m.Title+"\n\n"+m.Body+"\n")
+				if style == render.Feishu {
+					golden(t, lang+"-card-"+string(kind)+".txt", card(m))
+				}
 				if style == render.Email {
 					golden(t, name+".html", m.HTML+"\n")
 				}
 			}
 		}
 	}
+}
+
+// card writes down what cards show.
+func card(m channel.Message) string {
+	var b strings.Builder
+	for _, f := range m.Fields {
+		b.WriteString(f.ID + " | " + f.Name + " | " + f.Text + "\n")
+	}
+	for _, l := range m.Links {
+		b.WriteString(l.Name + " -> " + l.URL + "\n")
+	}
+	return b.String()
 }
 
 func golden(t *testing.T, name, got string) {
@@ -81,7 +98,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestStrangersTextStaysText(t *testing.T) {
-	r, err := render.New(time.UTC)
+	r, err := render.New(render.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,22 +108,25 @@ func TestStrangersTextStaysText(t *testing.T) {
 			rapid.SampledFrom([]string{"<@all>", "[click](http://evil.example)", "a\r\nBcc: x@example.org", "</td><script>alert(1)</script>", "\u202etxt", "`x`", "**b**", "\xff\n> quote"}),
 		).Draw(t, "text")
 		a := sample(channel.Firing)
-		clean, _ := r.Message(render.WeCom, "en", channel.Firing, a)
+		clean := map[render.Style]channel.Message{}
+		for _, style := range render.Styles() {
+			clean[style], _ = r.Message(style, "en", channel.Firing, a)
+		}
 		a.Key[0].Value, a.Annotations["summary"], a.RuleName, a.Top["user.id"][0].Value = evil, evil, evil, evil
-		for _, style := range []render.Style{render.WeCom, render.Plain, render.Email, render.SMS} {
+		for _, style := range render.Styles() {
 			m, err := r.Message(style, "en", channel.Firing, a)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.ContainsAny(m.Title, "\r\n\u202e") || style == render.SMS && strings.ContainsAny(m.Body, "\r\n") {
+			if strings.ContainsAny(m.Title, "\r\n\u202e") || (style == render.SMS || style == render.Voice) && strings.ContainsAny(m.Body, "\r\n") {
 				t.Fatalf("%s: more than one line: %q", style, m.Title+m.Body)
 			}
 			if strings.Contains(m.HTML, "<script") || strings.Contains(m.HTML, "<@") {
 				t.Fatalf("HTML holds a stranger's tag: %s", m.HTML)
 			}
-			if style == render.WeCom {
-				for _, special := range []string{"<", "[", "\n>", "\n#", "\n"} {
-					if strings.Count(m.Body, special) > strings.Count(clean.Body, special) {
+			if strings.HasPrefix(string(style), "wecom") || style == render.DingTalk || style == render.Feishu {
+				for _, special := range []string{"<", "[", "|", "@", "\n>", "\n#", "\n"} {
+					if strings.Count(m.Body, special) > strings.Count(clean[style].Body, special) {
 						t.Fatalf("%q came in by a value: %s", special, m.Body)
 					}
 				}
@@ -116,7 +136,7 @@ func TestStrangersTextStaysText(t *testing.T) {
 }
 
 func TestUnknownLanguage(t *testing.T) {
-	r, err := render.New(time.UTC)
+	r, err := render.New(render.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,8 @@ type view struct {
 	Top      []top
 	Labels   []note
 	Degraded bool
+	Links    []channel.Link
+	Table    [][]string // Top in rows of field, value and count
 }
 
 type note struct{ Name, Text string }
@@ -59,6 +61,11 @@ func newView(kind channel.Kind, a *event.Alert, clean func(string) string) view 
 		v.Top = append(v.Top, t)
 	}
 	slices.SortFunc(v.Top, func(a, b top) int { return strings.Compare(a.Field, b.Field) })
+	for _, t := range v.Top {
+		for _, x := range t.Values {
+			v.Table = append(v.Table, []string{t.Field, x.Value, number(x.Count)})
+		}
+	}
 	v.Labels = notes(a.Labels, clean)
 	for _, n := range notes(a.Annotations, clean) {
 		if n.Name != "summary" && n.Name != "runbook" {

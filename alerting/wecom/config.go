@@ -3,28 +3,38 @@ package wecom
 import (
 	"errors"
 	"fmt"
-	"net/url"
+	"slices"
+	"strings"
+
+	"imwatch/alerting/egress"
+	"imwatch/event"
 )
 
 // The formats of a message.
 const (
-	Markdown = "markdown"
-	Text     = "text"
+	Markdown     = "markdown"
+	MarkdownV2   = "markdown_v2"
+	Text         = "text"
+	TemplateCard = "template_card"
 )
+
+// Formats gives all formats.
+func Formats() []string { return []string{Markdown, MarkdownV2, Text, TemplateCard} }
 
 // Config says which robot is called and how. Begin with DefaultConfig.
 type Config struct {
 	URL            string   `yaml:"url" doc:"the robot's webhook as WeCom shows it, with its key" secret:"true"`
-	Format         string   `yaml:"format" doc:"markdown, or text (shorter, and the only one that can mention by mobile number)"`
-	Mention        []string `yaml:"mention" doc:"user ids to be mentioned while an alert fires; @all for everybody (text only)"`
+	Format         string   `yaml:"format" doc:"markdown; markdown_v2: tables, neither colours nor mentions; text: shorter, the only one that can mention by mobile number; template_card: a card with buttons"`
+	Mention        []string `yaml:"mention" doc:"user ids to be mentioned while an alert fires (markdown, text); @all for everybody (text only)"`
 	MentionMobiles []string `yaml:"mention_mobiles" doc:"mobile numbers to be mentioned while an alert fires (text only)"`
+	CardURL        string   `yaml:"card_url" doc:"where a card leads that has no link of its own (template_card; WeCom demands one)"`
 	PerMinute      int      `yaml:"per_minute" doc:"calls in any minute at most; WeCom allows 20"`
-	UseProxy       bool     `yaml:"use_proxy" doc:"go through the proxy that HTTPS_PROXY names"`
-	CAFile         string   `yaml:"ca_file" doc:"PEM file of further certificate authorities"`
+	Reserve        int      `yaml:"reserve" doc:"of these, so many are kept for critical alerts"`
+	egress.Network `yaml:",inline"`
 }
 
 // DefaultConfig gives the defaults; URL must be set.
-func DefaultConfig() Config { return Config{Format: Markdown, PerMinute: 20} }
+func DefaultConfig() Config { return Config{Format: Markdown, PerMinute: 20, Reserve: 4} }
 
 // SetDefaults makes c the default.
 func (c *Config) SetDefaults() { *c = DefaultConfig() }
@@ -32,17 +42,36 @@ func (c *Config) SetDefaults() { *c = DefaultConfig() }
 // Validate gives all faults, each with its key below path. No fault holds the URL.
 func (c *Config) Validate(path string) error {
 	var errs []error
-	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		errs = append(errs, fmt.Errorf("%s.url: expected the robot's webhook, https://…/cgi-bin/webhook/send?key=…", path))
+	fault := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s.%s: %s", path, key, fmt.Sprintf(format, args...)))
 	}
-	if c.Format != Markdown && c.Format != Text {
-		errs = append(errs, fmt.Errorf("%s.format: found %q, expected markdown or text", path, c.Format))
+	if egress.CheckURL(c.URL) != nil {
+		fault("url", "expected the robot's webhook, https://…/cgi-bin/webhook/send?key=…")
+	}
+	if !slices.Contains(Formats(), c.Format) {
+		hint := ""
+		if near := event.Nearest(c.Format, Formats()); near != "" {
+			hint = fmt.Sprintf("; did you mean %s?", near)
+		}
+		fault("format", "found %q, expected %s%s", c.Format, strings.Join(Formats(), ", "), hint)
 	}
 	if c.PerMinute < 1 {
-		errs = append(errs, fmt.Errorf("%s.per_minute: found %d, expected at least 1", path, c.PerMinute))
+		fault("per_minute", "found %d, expected at least 1", c.PerMinute)
 	}
-	if c.Format == Markdown && len(c.MentionMobiles) > 0 {
-		errs = append(errs, fmt.Errorf("%s.mention_mobiles: only format: text can mention by mobile number", path))
+	if c.Reserve < 0 || c.Reserve > 0 && c.Reserve >= c.PerMinute {
+		fault("reserve", "found %d, expected 0 to less than per_minute (%d)", c.Reserve, c.PerMinute)
 	}
-	return errors.Join(errs...)
+	if c.Format != Text && len(c.MentionMobiles) > 0 {
+		fault("mention_mobiles", "only format: text can mention by mobile number")
+	}
+	if c.Format != Text && c.Format != Markdown && len(c.Mention) > 0 {
+		fault("mention", "only format: text and format: markdown can mention")
+	}
+	if c.Format == Markdown && slices.Contains(c.Mention, "@all") {
+		fault("mention", "only format: text can mention @all")
+	}
+	if c.Format == TemplateCard && egress.CheckURL(c.CardURL) != nil {
+		fault("card_url", "format: template_card needs an address, https://…, for cards without a link of their own")
+	}
+	return errors.Join(append(errs, c.Network.Validate(path))...)
 }

@@ -5,11 +5,9 @@
 package wecom
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -25,6 +23,9 @@ const (
 	MaxText     = 2048
 )
 
+// room is what a digest leaves free for the title, line ends and the JSON around it.
+const room = 400
+
 // Robot is one group robot. Safe for concurrent use.
 type Robot struct {
 	cfg    Config
@@ -37,7 +38,7 @@ func New(cfg Config, client *http.Client, now func() time.Time) (*Robot, error) 
 	if client == nil {
 		var err error
 		// The operator names the address and WeCom may be reached through a gateway inside: it may be private.
-		if client, err = egress.New(egress.Options{AllowPrivate: true, UseProxy: cfg.UseProxy, CAFile: cfg.CAFile}); err != nil {
+		if client, err = cfg.Client(true); err != nil {
 			return nil, fmt.Errorf("making the robot's client: %w", err)
 		}
 	}
@@ -50,39 +51,31 @@ func New(cfg Config, client *http.Client, now func() time.Time) (*Robot, error) 
 // Budget gives the calls that the robot allows. Its key is a hash of the URL.
 func (r *Robot) Budget() channel.Budget {
 	h := sha256.Sum256([]byte(r.cfg.URL))
-	return channel.Budget{Key: "wecom-" + hex.EncodeToString(h[:8]), Calls: r.cfg.PerMinute, Per: time.Minute}
+	b := channel.Budget{Key: "wecom-" + hex.EncodeToString(h[:8]), Calls: r.cfg.PerMinute, Per: time.Minute, Reserve: r.cfg.Reserve}
+	switch r.cfg.Format {
+	case Text:
+		b.Fold = MaxText - room
+	case TemplateCard:
+		b.Fold = maxSub
+	default:
+		b.Fold = MaxMarkdown - room - len(r.mentions())
+	}
+	return b
 }
 
 // Close gives idle connections back.
 func (r *Robot) Close() { r.client.CloseIdleConnections() }
 
-type request struct {
-	Type     string    `json:"msgtype"`
-	Markdown *markdown `json:"markdown,omitempty"`
-	Text     *text     `json:"text,omitempty"`
-}
-
-type markdown struct {
-	Content string `json:"content"`
-}
-
-type text struct {
-	Content string   `json:"content"`
-	Users   []string `json:"mentioned_list,omitempty"`
-	Mobiles []string `json:"mentioned_mobile_list,omitempty"`
-}
-
 // Send makes one attempt.
 func (r *Robot) Send(ctx context.Context, n channel.Notification) channel.Result {
-	body, err := json.Marshal(r.request(n))
+	body, err := r.body(n)
 	if err != nil {
 		return channel.Refuse("encoding the message: %v", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.cfg.URL, bytes.NewReader(body))
+	req, err := egress.Post(ctx, r.cfg.URL, body)
 	if err != nil {
-		return channel.Refuse("the robot's url is not one")
+		return channel.Refuse("%v", err)
 	}
-	req.Header.Set("Content-Type", "application/json")
 	answer, err := egress.Do(ctx, r.client, req)
 	if err != nil {
 		return egress.Failed(err)
@@ -93,21 +86,4 @@ func (r *Robot) Send(ctx context.Context, n channel.Notification) channel.Result
 		return result
 	}
 	return judge(answer.Body)
-}
-
-func (r *Robot) request(n channel.Notification) request {
-	loud := n.Kind != channel.Resolved
-	if r.cfg.Format == Text {
-		t := &text{Content: channel.CutBytes(n.Message.Title+"\n"+n.Message.Body, MaxText)}
-		if loud {
-			t.Users, t.Mobiles = r.cfg.Mention, r.cfg.MentionMobiles
-		}
-		return request{Type: Text, Text: t}
-	}
-	mentions := ""
-	if loud && len(r.cfg.Mention) > 0 {
-		mentions = "\n<@" + strings.Join(r.cfg.Mention, ">\n<@") + ">"
-	}
-	content := channel.CutBytes(n.Message.Body, MaxMarkdown-len(mentions)) + mentions
-	return request{Type: Markdown, Markdown: &markdown{content}}
 }

@@ -1,0 +1,93 @@
+package deliver
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"imwatch/alerting/channel"
+	"imwatch/alerting/outbox"
+	"imwatch/event"
+)
+
+// maxFold is how many notifications one digest tells at most: as many as can be claimed and written down well inside
+// a claim. hands is how many of them are written at the same time.
+const (
+	maxFold = 500
+	hands   = 8
+)
+
+// digest claims several entries, tells them in one message and writes the answer down in each. Of what could not be
+// claimed the queue has been told. made: the provider was called.
+func (s *Sender) digest(ctx context.Context, refs []outbox.Ref) (made bool) {
+	taken := make([]claimed, len(refs))
+	each(len(refs), func(i int) {
+		if c, ok := s.take(ctx, refs[i]); ok {
+			taken[i] = c
+		}
+	})
+	var mine []claimed
+	var names []outbox.Ref
+	for i, c := range taken {
+		switch {
+		case c.entry == nil:
+		case s.Now().After(c.by): // the store was so slow that the claim might end before the attempt
+			s.Queue.Again(refs[i], s.Now())
+		default:
+			mine, names = append(mine, c), append(names, refs[i])
+		}
+	}
+	if len(mine) == 0 {
+		return false
+	}
+	entries := make([]*outbox.Entry, len(mine))
+	for i, c := range mine {
+		entries[i] = c.entry
+	}
+	n, id := entries[0].Notification(), ""
+	if len(entries) > 1 {
+		n = s.notification(entries)
+		id = n.ID
+	}
+	result := s.send(ctx, n)
+	if id != "" {
+		s.Observer.Folded(entries, result)
+	}
+	now := s.Now()
+	for _, e := range entries {
+		e.Digest = id
+		s.settle(e, result, now)
+		s.Observer.Attempted(e, result)
+	}
+	each(len(mine), func(i int) { s.finish(ctx, names[i], mine[i], result) })
+	return true
+}
+
+// notification makes one of several entries. Its alert is the gravest that is not over.
+func (s *Sender) notification(entries []*outbox.Entry) channel.Notification {
+	grave := slices.MaxFunc(entries, func(a, b *outbox.Entry) int { return weight(a) - weight(b) })
+	return channel.Notification{
+		ID: outbox.DigestID(entries), Receiver: grave.Receiver, Kind: channel.Digest, Alert: grave.Alert, Message: s.Fold(entries),
+	}
+}
+
+func weight(e *outbox.Entry) int {
+	if e.Kind == channel.Resolved {
+		return -1
+	}
+	return slices.Index(event.Severities(), e.Alert.Severity)
+}
+
+// each calls do for 0 to n-1, some at the same time, and returns when all have ended.
+func each(n int, do func(i int)) {
+	var wg sync.WaitGroup
+	free := make(chan struct{}, hands)
+	for i := range n {
+		free <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-free }()
+			do(i)
+		})
+	}
+	wg.Wait()
+}
