@@ -42,7 +42,8 @@ var may = map[string][]string{
 
 	"shipper":               {"event", "event/deadletter", "event/canary", "internal/bus", "shipper/"},
 	"shipper/parse":         {"event", "shipper/parse/"},
-	"shipper/tail":          nil,
+	"shipper/multiline":     nil,
+	"shipper/tail":          {"shipper/multiline"},
 	"shipper/parse/fault":   nil,
 	"shipper/parse/date":    {"event", "shipper/parse/fault"},
 	"shipper/parse/dissect": nil,

@@ -35,27 +35,44 @@ func (g *group) older(a, b *file) bool {
 	if la, lb := g.isLive(a), g.isLive(b); la != lb {
 		return lb
 	}
+	pa, pb := plainName(a.path), plainName(b.path)
+	if !a.gone && !b.gone && ordered(pa, pb) { // times may be those of a copying or packing
+		return olderName(pa, pb)
+	}
 	if c := a.mtime.Compare(b.mtime); c != 0 {
 		return c < 0
 	}
-	return olderName(a.path, b.path)
+	return olderName(pa, pb)
 }
 
 // isLive says whether lines may still be added to the file: it has the live name, or, where nothing has, it is the
-// one written to last.
+// one written to last. A packed one is not, and so is none that is older by its name.
 func (g *group) isLive(x *file) bool {
-	if x.gone {
+	if x.gone || x.packed {
 		return false
 	}
 	if x.path == g.live {
 		return true
 	}
 	for _, o := range g.files {
-		if o != x && !o.gone && (o.path == g.live || o.mtime.After(x.mtime)) {
+		switch {
+		case o == x || o.gone:
+		case o.packed:
+			if name := plainName(o.path); ordered(x.path, name) && olderName(x.path, name) {
+				return false
+			}
+		case o.path == g.live || o.mtime.After(x.mtime):
 			return false
 		}
 	}
 	return true
+}
+
+// succeeded says whether the log goes on in another file, which has something already.
+func (g *group) succeeded(x *file) bool {
+	return !g.isLive(x) && slices.ContainsFunc(g.files, func(o *file) bool {
+		return o.size > 0 && o.gen != x.gen && g.older(x, o)
+	})
 }
 
 func (g *group) byInode(k inode) *file {
@@ -81,7 +98,7 @@ func (g *group) label(x *file) string {
 	if g.named {
 		return g.live
 	}
-	return x.path
+	return plainName(x.path)
 }
 
 // withHead gives the generations that begin alike, the latest first.
@@ -114,7 +131,7 @@ func (g *group) identify(x *file, final bool, now time.Time) error {
 	if len(same) > 0 {
 		run = same[0].id.Run + 1
 	}
-	gen := &generation{id: ID{File: g.live, Head: head, Run: run}, tail: tailHash(nil), key: x.key, seen: now}
+	gen := &generation{id: ID{File: g.live, Head: head, Run: run}, tail: tailHash(nil), summed: true, key: x.key, seen: now}
 	gen.attach(x)
 	g.gens = append(g.gens, gen)
 	_, _ = x.agrees(gen) // learns
@@ -141,13 +158,10 @@ func (x *file) bestOf(same []*generation) *generation {
 	var best *generation
 	most := -1
 	for _, gen := range same {
-		// A file that is shorter than what was read is a copy, being made or cut short; unless it is the very file
-		// that was read, which then was truncated.
-		fits := x.size >= gen.offset && x.hasTail(gen) || x.size < gen.offset && x.key != gen.key
-		if !fits || slices.Contains(x.never, gen.id) {
+		if slices.Contains(x.never, gen.id) {
 			continue
 		}
-		if known, ok := x.agrees(gen); ok && known > most {
+		if known, ok := x.agrees(gen); ok && known > most && x.fits(gen) {
 			best, most = gen, known
 		}
 	}
@@ -164,7 +178,7 @@ func (g *group) truncated(x *file) {
 		x.never = append(x.never, gen.id)
 	}
 	x.gen.detach(x)
-	x.held, x.flush = -1, false
+	x.held, x.full, x.flush, x.pending, x.zeros = -1, -1, false, false, -1
 }
 
 // mistaken takes the file from its generation: it went on otherwise than the generation does, of which it was taken
@@ -172,7 +186,7 @@ func (g *group) truncated(x *file) {
 func (g *group) mistaken(x *file) {
 	x.never = append(x.never, x.gen.id)
 	x.gen.detach(x)
-	x.held, x.flush = -1, false
+	x.held, x.full, x.flush, x.pending = -1, -1, false, false
 }
 
 // dir is where the group's files lie.

@@ -25,10 +25,21 @@ func liveName(name string) string {
 	return name
 }
 
-// packed says whether a name is that of a compressed file, whose bytes are not lines.
-func packed(name string) bool {
+// gzipped says whether a name is that of a file that gzip has packed.
+func gzipped(name string) bool { return strings.EqualFold(filepath.Ext(name), ".gz") }
+
+// plainName is a name without what packing has added to it.
+func plainName(name string) string {
+	if gzipped(name) {
+		return name[:len(name)-len(".gz")]
+	}
+	return name
+}
+
+// opaque says whether a name is that of a file that is packed in a way that is not read.
+func opaque(name string) bool {
 	switch strings.ToLower(filepath.Ext(name)) {
-	case ".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip":
+	case ".zst", ".bz2", ".xz", ".lz4", ".zip":
 		return true
 	}
 	return false
@@ -41,6 +52,20 @@ func olderName(a, b string) bool {
 		return na > nb
 	}
 	return a < b
+}
+
+// ordered says whether two names tell which file is the older one: both are numbered, or both are dated.
+func ordered(a, b string) bool {
+	na, nb := number(a), number(b)
+	if na >= 0 || nb >= 0 {
+		return na >= 0 && nb >= 0
+	}
+	return rotated(a) && rotated(b)
+}
+
+func rotated(path string) bool {
+	name := filepath.Base(path)
+	return liveName(name) != name
 }
 
 // number gives the n of app.log.n with up to four digits, -1 where there is none.

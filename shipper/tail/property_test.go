@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,13 +14,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"
 	"pgregory.net/rapid"
+
+	"imwatch/shipper/multiline"
 )
 
 // world is a log that is written, rotated and tailed: what a rapid machine acts on.
 type world struct {
+	t       *testing.T
 	dir     string
 	clock   time.Time
 	header  bool // every new file begins with the same line
+	multi   bool // lines belong together: those that begin with a tab to the one before
+	packs   bool // rotated files are packed
 	n       int  // lines so far
 	partial string
 	wrote   []string
@@ -54,12 +60,15 @@ func (w *world) write(t *rapid.T) {
 	w.partial = ""
 	for range rapid.IntRange(1, 4).Draw(t, "lines") {
 		line := fmt.Sprintf("line %d %s", w.n, strings.Repeat("x", rapid.IntRange(0, 150).Draw(t, "length")))
+		if w.multi {
+			line += strings.Repeat("\n\tat", rapid.IntRange(0, 4).Draw(t, "more"))
+		}
 		w.n++
 		w.wrote = append(w.wrote, line)
 		b.WriteString(line + "\n")
 	}
 	s := b.String()
-	if cut := rapid.IntRange(0, 20).Draw(t, "cut"); cut > 0 && cut < len(s) && rapid.Bool().Draw(t, "unfinished") {
+	if cut := rapid.IntRange(0, 40).Draw(t, "cut"); cut > 0 && cut < len(s) && rapid.Bool().Draw(t, "unfinished") {
 		w.append(s[:len(s)-cut])
 		w.partial = s[len(s)-cut:]
 		return
@@ -77,8 +86,36 @@ func (w *world) finish() {
 func (w *world) shift() {
 	w.rotated++
 	for i := w.rotated; i >= 1; i-- {
-		_ = os.Rename(fmt.Sprintf("%s.%d", w.live(), i), fmt.Sprintf("%s.%d", w.live(), i+1))
+		for _, ext := range []string{"", ".gz"} {
+			_ = os.Rename(fmt.Sprintf("%s.%d%s", w.live(), i, ext), fmt.Sprintf("%s.%d%s", w.live(), i+1, ext))
+		}
 	}
+}
+
+// gzip packs a rotated file in two steps, with a look in between, and removes it then.
+func (w *world) gzip(t *rapid.T) {
+	if !w.packs || w.rotated == 0 {
+		return
+	}
+	plain := fmt.Sprintf("%s.%d", w.live(), rapid.IntRange(1, w.rotated).Draw(t, "which"))
+	b, err := os.ReadFile(plain)
+	if err != nil {
+		return
+	}
+	b = pack(w.t, b)
+	half := rapid.IntRange(0, len(b)).Draw(t, "half")
+	for _, part := range [][]byte{b[:half], b[half:]} {
+		f, err := os.OpenFile(plain+".gz", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = f.Write(part)
+		_ = f.Close()
+		if rapid.Bool().Draw(t, "seen") {
+			w.read(t)
+		}
+	}
+	_ = os.Remove(plain)
 }
 
 func (w *world) rename(*rapid.T) {
@@ -127,11 +164,17 @@ func (w *world) read(t *rapid.T) {
 }
 
 func (w *world) take(c Chunk) {
-	lines := strings.SplitAfter(strings.TrimSuffix(string(c.Data), "\n"), "\n")
-	for i := range lines {
-		lines[i] = strings.TrimSuffix(lines[i], "\n")
+	for text := string(c.Data); text != ""; {
+		n := strings.IndexByte(text, '\n') + 1
+		if n == 0 {
+			n = len(text)
+		}
+		if w.multi {
+			n = together.Next(text, true)
+		}
+		w.pending = append(w.pending, strings.TrimSuffix(text[:n], "\n"))
+		text = text[n:]
 	}
-	w.pending = append(w.pending, lines...)
 	w.unacked = append(w.unacked, c.Mark(len(c.Data)))
 }
 
@@ -172,9 +215,13 @@ func (w *world) restart(t *rapid.T) {
 	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
+	src := Source{Paths: []string{w.live()}}
+	if w.multi {
+		src.Cut = func(lines []byte, last bool) int { return together.Cut(string(lines), last) }
+	}
 	var err error
 	w.tail, err = New(Options{
-		Sources: []Source{{Paths: []string{w.live()}}}, Log: log, Now: func() time.Time { return w.clock },
+		Sources: []Source{src}, Log: log, Now: func() time.Time { return w.clock },
 	}, states)
 	if err != nil {
 		t.Fatal(err)
@@ -183,6 +230,7 @@ func (w *world) restart(t *rapid.T) {
 
 func (w *world) settle(t *rapid.T) {
 	for range 3 {
+		w.clock = w.clock.Add(6 * time.Second) // lines that may belong together wait no longer
 		w.tail.Scan()
 		for c, ok := w.tail.Next(); ok; c, ok = w.tail.Next() {
 			w.take(c)
@@ -191,29 +239,37 @@ func (w *world) settle(t *rapid.T) {
 	w.ack(t)
 }
 
-// Whatever is written, rotated by rename or by copy and truncation, and however often the tail is killed: every line
-// is handed out, once, and in order where the first lines of the files differ.
+// together is the rule of a world in which lines belong together.
+var together = &multiline.Rule{Continue: regexp.MustCompile("^\t"), MaxLines: 4, MaxBytes: 1000}
+
+// Whatever is written, rotated by rename or by copy and truncation, packed or not, and however often the tail is
+// killed: every line is handed out, once, and in order where the first lines of the files differ.
 func TestEveryLineOnceInOrder(t *testing.T) {
 	t.Parallel()
-	for _, header := range []bool{false, true} {
-		t.Run(fmt.Sprintf("header=%v", header), func(t *testing.T) {
+	for i := range 8 {
+		header, multi, packs := i&1 != 0, i&2 != 0, i&4 != 0
+		t.Run(fmt.Sprintf("header=%v,multi=%v,gzip=%v", header, multi, packs), func(t *testing.T) {
 			t.Parallel()
+			outer := t
 			rapid.Check(t, func(t *rapid.T) {
 				dir, err := os.MkdirTemp("", "tail") //nolint:usetesting // one for each check, gone with it
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer func() { _ = os.RemoveAll(dir) }()
-				w := &world{dir: dir, clock: time.Now(), header: header, saved: map[ID]State{}}
+				w := &world{dir: dir, clock: time.Now(), t: outer, header: header, multi: multi, packs: packs, saved: map[ID]State{}}
 				w.restart(t)
 				defer func() { w.tail.Close() }()
 				actions := map[string]func(*rapid.T){
 					"write": w.write, "write more": w.write, "rename": w.rename, "copy and truncate": w.copyTruncate,
-					"read": w.read, "touch": w.touch, "ack": w.ack, "restart": w.restart,
+					"read": w.read, "touch": w.touch, "ack": w.ack, "restart": w.restart, "gzip": w.gzip,
 				}
 				t.Repeat(actions)
 				w.finish()
 				w.settle(t)
+				if multi {
+					w.wrote = split(w.wrote)
+				}
 				if header {
 					// Of a new file whose first line says nothing, and of whose second one only a part was seen before
 					// it was emptied and written again, nothing tells until the copy is found: the order may suffer.
@@ -226,4 +282,17 @@ func TestEveryLineOnceInOrder(t *testing.T) {
 			})
 		})
 	}
+}
+
+// split applies the limits of the rule to what was written.
+func split(wrote []string) []string {
+	var out []string
+	for _, w := range wrote {
+		for w += "\n"; w != ""; {
+			n := together.Next(w, true)
+			out = append(out, w[:n-1])
+			w = w[n:]
+		}
+	}
+	return out
 }

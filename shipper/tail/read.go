@@ -3,7 +3,10 @@ package tail
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"io"
+	"slices"
 )
 
 // Kind says what a chunk is.
@@ -14,6 +17,7 @@ const (
 	Lines Kind = iota // whole lines, each with its newline
 	Part              // a piece of a line that is too long to be held in memory
 	Rest              // the end of a finished file that has no newline
+	Zeros             // bytes 0 in front of a line, which nobody wrote
 )
 
 // Chunk is a piece of a generation.
@@ -30,6 +34,7 @@ type Chunk struct {
 
 	raw   []byte // Data and what stands before it
 	after State
+	sum   uint32 // of everything before Data
 }
 
 // Mark gives the position after the first n bytes of Data, which must end with a line (of a Part: all of it).
@@ -37,16 +42,24 @@ func (c *Chunk) Mark(n int) State {
 	s := c.after
 	s.Offset = c.Offset + int64(n)
 	s.Tail = tailHash(c.raw[:len(c.raw)-len(c.Data)+n])
+	if n < len(c.Data) {
+		s.Sum = crc32.Update(c.sum, crc32.IEEETable, c.Data[:n])
+	}
 	return s
 }
 
 // Next hands out the next piece of what was written: from every log in turn, of each log the oldest first. It is
 // false when there is nothing more at the moment.
 func (t *Tail) Next() (Chunk, bool) {
-	for len(t.queue) > 0 {
+	for waiting := 0; len(t.queue) > 0; {
 		g := t.queue[0]
 		t.queue = t.queue[1:]
-		g.queued = false
+		if t.mustWait(g) && waiting <= len(t.queue) {
+			t.queue = append(t.queue, g)
+			waiting++
+			continue
+		}
+		g.queued, waiting = false, 0
 		for gen := g.next(); gen != nil; gen = g.next() {
 			if c, ok := t.read(g, gen); ok {
 				t.enqueue(g)
@@ -60,6 +73,19 @@ func (t *Tail) Next() (Chunk, bool) {
 	return Chunk{}, false
 }
 
+// mustWait says whether the log's next piece is of a packed file while another one is being unpacked: each takes
+// memory, and after an outage there may be thousands of them.
+func (t *Tail) mustWait(g *group) bool {
+	if t.unpacking != nil && (t.unpacking.f == nil || t.unpacking.gen == nil || !t.unpacking.more) {
+		t.unpacking = nil
+	}
+	if t.unpacking == nil {
+		return false
+	}
+	gen := g.next()
+	return gen != nil && gen.cur.packed && gen.cur != t.unpacking
+}
+
 // read takes the next piece of one generation. It is false when there is none, or when the file turned out to be
 // another: the caller looks again.
 //
@@ -70,12 +96,20 @@ func (t *Tail) read(g *group, gen *generation) (Chunk, bool) {
 	x := gen.cur
 	lo := max(0, gen.offset-tailLen)
 	n, err := x.f.ReadAt(t.buf, lo)
+	if x.packed {
+		t.unpacking = x
+		err = t.packedEnd(x, lo+int64(n), err)
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		t.warn(x.path, err)
 		x.more, g.trouble = false, true
 		return Chunk{}, false
 	}
 	raw, k := t.buf[:n], int(gen.offset-lo)
+	if x.packed && n < k {
+		x.more = false // a copy that is shorter than what was read
+		return Chunk{}, false
+	}
 	x.size = max(x.size, lo+int64(n))
 	if n < k || tailHash(raw[:k]) != gen.tail || !x.stillHead() {
 		g.truncated(x)
@@ -92,44 +126,107 @@ func (t *Tail) read(g *group, gen *generation) (Chunk, bool) {
 	}
 	full := n == len(t.buf)
 	x.more = full
-	c := Chunk{ID: gen.id, Source: g.source, Path: g.label(x), Offset: gen.offset}
-	end := gen.take(&c, raw[k:], full, x.flush, t.opts.Whole)
+	c := Chunk{ID: gen.id, Source: g.source, Path: g.label(x), Offset: gen.offset, sum: gen.sum}
+	end, err := t.take(gen, &c, piece{data: raw[k:], full: full, last: x.full == lo+int64(n)})
+	if err != nil {
+		t.warn(x.path, err)
+		g.trouble = true
+	}
 	if end == 0 {
 		x.held = lo + int64(n)
 		return Chunk{}, false
 	}
-	if left := end < n-k; left && (x.flush || c.Kind == Part) {
+	if left := end < n-k; left && (x.flush || c.Kind == Part || c.Kind == Zeros) {
 		x.more = true
 	}
 	gen.offset += int64(end)
 	c.Data, c.raw = raw[k:k+end], raw[:k+end]
-	gen.tail = tailHash(c.raw)
+	gen.tail, gen.sum = tailHash(c.raw), crc32.Update(gen.sum, crc32.IEEETable, c.Data)
 	c.after = State{
 		File: gen.id.File, Head: gen.id.Head, Run: gen.id.Run, Path: x.path, Dev: x.key.dev, Inode: x.key.ino,
-		Size: x.size, Next: gen.next, Line: gen.line, Part: gen.part, Seen: gen.seen,
+		Size: x.size, Sum: gen.sum, Summed: gen.summed, Next: gen.next, Line: gen.line, Part: gen.part, Seen: gen.seen,
 	}
 	return c, true
 }
 
-// take settles how much of data is handed out, and as what; 0: nothing yet. full says that there is more than data,
-// flush that nothing will follow.
-func (gen *generation) take(c *Chunk, data []byte, full, flush, whole bool) int {
-	if gen.part > 0 {
-		return gen.takePart(c, data, full, flush)
+// packedEnd takes in that a packed file has ended at end, by err. What is left of err is for a person to look at.
+func (t *Tail) packedEnd(x *file, end int64, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.ErrUnexpectedEOF) && !x.flush:
+		x.more = false // it may be in the making
+		return nil
+	case broken(err):
+		t.warn(x.path, fmt.Errorf("what follows byte %d of its content cannot be unpacked: %w", end, err))
+	default:
+		return err
 	}
-	if end := bytes.LastIndexByte(data, '\n') + 1; end > 0 {
-		return end
+	x.done, x.size = true, end
+	return nil
+}
+
+// piece is what was read behind a generation's position.
+type piece struct {
+	data []byte
+	full bool // there is more than that
+	last bool // no line that comes later belongs to those in it
+}
+
+// take settles how much of a piece is handed out, and as what; 0: nothing yet.
+func (t *Tail) take(gen *generation, c *Chunk, p piece) (int, error) {
+	x := gen.cur
+	if gen.part > 0 {
+		return gen.takePart(c, p.data, p.full, x.flush), nil
+	}
+	if len(p.data) > 0 && p.data[0] == 0 {
+		return gen.takeZeros(c, p)
+	}
+	if end := bytes.LastIndexByte(p.data, '\n') + 1; end > 0 {
+		return x.takeLines(t.opts.Sources[c.Source].Cut, p.data[:end], p), nil
 	}
 	switch {
-	case full:
-		return gen.takePart(c, data, full, flush)
-	case flush && len(data) > 0:
-		if !whole {
+	case p.full:
+		return gen.takePart(c, p.data, p.full, x.flush), nil
+	case x.flush && len(p.data) > 0:
+		if !t.opts.Whole {
 			c.Kind = Rest
 		}
-		return len(data)
+		return len(p.data), nil
 	}
-	return 0
+	return 0, nil
+}
+
+// takeLines gives how many of the lines are handed out: those to which nothing more can belong.
+func (x *file) takeLines(cut func(lines []byte, last bool) int, lines []byte, p piece) int {
+	if cut == nil {
+		return len(lines)
+	}
+	n := cut(lines, p.last)
+	if n == 0 && p.full {
+		n = cut(lines, true) // what follows does not fit beside it
+	}
+	x.pending = n < len(lines)
+	return n
+}
+
+// takeZeros passes by bytes that nobody wrote: they are left where a log was truncated under a writer that does not
+// append, and at the end of files after a loss of power. Where nothing stands behind them something may still come in
+// their place.
+func (gen *generation) takeZeros(c *Chunk, p piece) (int, error) {
+	c.Kind = Zeros
+	if n := slices.IndexFunc(p.data, func(b byte) bool { return b != 0 }); n >= 0 {
+		return n, nil
+	}
+	if end := gen.offset + int64(len(p.data)); gen.solid < end && !gen.cur.flush {
+		at, err := gen.cur.behindZeros(end)
+		if err != nil || at < 0 {
+			return 0, err
+		}
+		gen.solid = at
+	}
+	return len(p.data), nil
 }
 
 func (gen *generation) takePart(c *Chunk, data []byte, full, flush bool) int {

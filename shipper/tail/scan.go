@@ -2,11 +2,13 @@ package tail
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -135,13 +137,17 @@ func (t *Tail) listDir(dir, pattern string, source int, l *listing) {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if e.IsDir() || packed(name) {
+		if e.IsDir() || opaque(name) {
 			continue
 		}
-		live := liveName(name)
+		plain := plainName(name)
+		live := t.live(plain)
 		isNamed, _ := filepath.Match(pattern, live)
-		if dated, _ := filepath.Match(pattern, name); !isNamed && !dated {
+		if dated, _ := filepath.Match(pattern, plain); !isNamed && !dated {
 			continue
+		}
+		if plain != name && plain != live && has(entries, plain) {
+			continue // it is being packed, and there as it was
 		}
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
@@ -159,6 +165,14 @@ func (t *Tail) listDir(dir, pattern string, source int, l *listing) {
 	}
 }
 
+// has says whether a name is among the entries, which are sorted.
+func has(entries []fs.DirEntry, name string) bool {
+	_, found := slices.BinarySearchFunc(entries, name, func(e fs.DirEntry, name string) int {
+		return strings.Compare(e.Name(), name)
+	})
+	return found
+}
+
 // update brings a log's files in line with the names found for it. It says whether a name stood for another file when
 // that was opened: then some file may have been missed, and a newer one must not be read before it.
 func (t *Tail) update(g *group, l listing, now time.Time) (moved bool) {
@@ -171,7 +185,7 @@ func (t *Tail) update(g *group, l listing, now time.Time) (moved bool) {
 		x.gone = true
 	}
 	for _, f := range l.files[g] {
-		changed, err := g.see(f.path, f.info, now)
+		changed, err := g.see(f.path, f.info, now, t.heads)
 		moved = moved || changed
 		if err != nil {
 			t.warn(f.path, err)
@@ -200,9 +214,9 @@ func (t *Tail) update(g *group, l listing, now time.Time) (moved bool) {
 
 // see takes note of a name: of a file that is known, or of a new one. moved says that the name has changed hands since
 // it was listed.
-func (g *group) see(path string, info fs.FileInfo, now time.Time) (moved bool, err error) {
+func (g *group) see(path string, info fs.FileInfo, now time.Time, h *heads) (moved bool, err error) {
 	listed := inodeOf(info, path)
-	if x := g.byInode(listed); x != nil && (x.f != nil || x.size == info.Size() && x.mtime.Equal(info.ModTime())) {
+	if x := g.byInode(listed); x != nil && x.packed == gzipped(path) && (x.f != nil || x.disk == info.Size() && x.mtime.Equal(info.ModTime())) {
 		if x.gone || path == g.live { // of several links to one file the live name counts
 			x.path, x.gone = path, false
 		}
@@ -211,7 +225,7 @@ func (g *group) see(path string, info fs.FileInfo, now time.Time) (moved bool, e
 		// Closed, and changed since: written to again, or another file on the same inode. Its content will tell.
 		g.remove(x)
 	}
-	x, err := openFile(path, now)
+	x, err := openFile(path, now, h)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}
@@ -244,10 +258,17 @@ func (t *Tail) refresh(g *group, x *file, now time.Time) error {
 		return err // names the path and the call
 	}
 	was, touched := x.size, !info.ModTime().Equal(x.mtime)
-	x.size, x.mtime = info.Size(), info.ModTime()
-	if x.size != was || touched {
+	if x.packed {
+		was = x.disk
+	}
+	x.disk, x.mtime = info.Size(), info.ModTime()
+	if x.disk != was || touched {
 		x.changed = now
 	}
+	if x.packed {
+		return t.refreshPacked(g, x, x.disk != was || touched, now)
+	}
+	x.size = x.disk
 	switch {
 	case x.gen == nil || x.size == was && !touched:
 	case x.size < was || !x.stillHead():
@@ -264,15 +285,54 @@ func (t *Tail) refresh(g *group, x *file, now time.Time) error {
 		}
 	}
 	x.flush = idle
-	x.more = x.gen != nil && (x.size > x.gen.offset && (x.size != x.held || idle) || g.isLive(x))
+	x.settle(idle || now.Sub(x.changed) >= t.opts.Sources[g.source].Patience || g.succeeded(x))
+	x.more = x.gen != nil && (x.size > x.gen.offset && (x.size != x.held || idle || x.pending && x.full >= 0) || g.isLive(x))
 	return nil
+}
+
+// refreshPacked is refresh for a packed file. One that has changed is still being made.
+func (t *Tail) refreshPacked(g *group, x *file, changed bool, now time.Time) error {
+	if changed {
+		u, ok := x.f.(*unpacked)
+		if !ok {
+			return fmt.Errorf("reading %s: it is packed and was not opened as that", x.path)
+		}
+		if err := x.unpack(u.File, t.heads); err != nil {
+			return err
+		}
+		if x.gen != nil && !x.stillHead() {
+			g.truncated(x)
+		}
+	}
+	idle := t.opts.Whole || now.Sub(x.changed) >= t.opts.CloseAfter
+	if x.gen == nil && x.disk > 0 {
+		if err := g.identify(x, idle, now); err != nil {
+			return err
+		}
+	}
+	if x.gen != nil && !x.done && x.end.is(x.gen) {
+		x.done, x.size = true, x.gen.offset // all of it was read, here or elsewhere
+	}
+	x.flush = idle
+	x.settle(true)
+	x.more = x.gen != nil && x.unread(x.gen)
+	return nil
+}
+
+// settle says whether lines that others may belong to are complete, as far as the file is there now.
+func (x *file) settle(complete bool) {
+	x.full = -1
+	if complete {
+		x.full = x.size
+	}
 }
 
 // drop closes a file from which nothing more is to be expected, and says whether it can be forgotten.
 func (t *Tail) drop(g *group, x *file, now time.Time) bool {
-	unread := x.gen != nil && x.size > x.gen.offset
-	unsure := x.gen != nil && int64(len(x.gen.next)) < min(tailLen, x.size-int64(x.headLen)) // whether it is a copy
-	if unread || unsure || !x.gone && g.isLive(x) || now.Sub(x.changed) < t.opts.CloseAfter && x.f != nil {
+	unread := x.gen != nil && x.unread(x.gen)
+	unsure := x.gen != nil && int64(len(x.gen.next)) < min(tailLen, x.size-x.zeros-int64(x.headLen)) // whether it is a copy
+	young := now.Sub(x.changed) < t.opts.CloseAfter && x.f != nil && (!x.packed || x.gen == nil)
+	if unread || unsure || !x.gone && g.isLive(x) || young {
 		return false
 	}
 	x.close()

@@ -20,9 +20,11 @@ type State struct {
 	Path   string    `json:"path"` // where it was seen last
 	Dev    uint64    `json:"dev"`
 	Inode  uint64    `json:"inode"`
-	Offset int64     `json:"offset"`         // everything before it is done with
-	Size   int64     `json:"size"`           // of the file when last seen
-	Tail   uint64    `json:"tail"`           // hash of the up to 64 bytes before Offset
+	Offset int64     `json:"offset"`          // everything before it is done with
+	Size   int64     `json:"size"`            // of the file when last seen
+	Tail   uint64    `json:"tail"`            // hash of the up to 64 bytes before Offset
+	Sum    uint32    `json:"crc32,omitempty"` // of all bytes before Offset, as gzip sums them up
+	Summed bool      `json:"summed,omitempty"`
 	Next   []byte    `json:"next,omitempty"` // up to 64 bytes that follow the first line
 	Part   int       `json:"part,omitempty"`
 	Line   int64     `json:"line,omitempty"` // with Part > 0: where the line begins in whose middle Offset is

@@ -14,6 +14,11 @@ import (
 type Source struct {
 	// Paths are glob patterns of live files. What they were rotated to is found by itself.
 	Paths []string
+	// Cut, where lines belong together, gives how many bytes of some whole lines are whole groups of lines: of the last
+	// group more may come, unless last says otherwise. It depends on nothing but the lines. nil: each is by itself.
+	Cut func(lines []byte, last bool) int
+	// Patience is how long a group of lines of a file that does not change waits for more. 0: 5 s.
+	Patience time.Duration
 }
 
 // Options say what is followed and how.
@@ -39,6 +44,9 @@ type Tail struct {
 	buf       []byte
 	forgotten []ID
 	warned    map[string]time.Time
+	heads     *heads
+	unpacking *file             // the packed file that is read at the moment
+	names     map[string]string // live names, by name
 }
 
 // chunkBytes is how much is read at once. A longer line is handed out in parts.
@@ -58,14 +66,18 @@ func New(o Options, saved []State) (*Tail, error) {
 	if o.Log == nil {
 		return nil, errors.New("making a tail: a logger is needed")
 	}
-	for _, s := range o.Sources {
+	o.Sources = slices.Clone(o.Sources)
+	for i, s := range o.Sources {
+		if s.Patience <= 0 {
+			o.Sources[i].Patience = 5 * time.Second
+		}
 		for _, p := range s.Paths {
 			if _, err := filepath.Match(p, ""); err != nil {
 				return nil, fmt.Errorf("reading the path pattern %q: %w", p, err)
 			}
 		}
 	}
-	t := &Tail{opts: o, groups: map[string]*group{}, buf: make([]byte, tailLen+chunkBytes), warned: map[string]time.Time{}}
+	t := &Tail{opts: o, groups: map[string]*group{}, buf: make([]byte, tailLen+chunkBytes), warned: map[string]time.Time{}, names: map[string]string{}, heads: new(heads)}
 	now := o.Now()
 	for _, s := range saved {
 		g := t.group(s.File, -1)
@@ -96,6 +108,22 @@ func (t *Tail) group(live string, source int) *group {
 	return g
 }
 
+// maxNames bounds the names whose live names are remembered.
+const maxNames = 100_000
+
+// live is liveName, which costs more than a look at the file.
+func (t *Tail) live(name string) string {
+	live, ok := t.names[name]
+	if !ok {
+		if len(t.names) >= maxNames {
+			clear(t.names)
+		}
+		live = liveName(name)
+		t.names[name] = live
+	}
+	return live
+}
+
 func (t *Tail) enqueue(g *group) {
 	if !g.queued {
 		g.queued = true
@@ -105,7 +133,10 @@ func (t *Tail) enqueue(g *group) {
 
 // Touch says that the file at path was written to. It is true when a Scan is needed to make something of that.
 func (t *Tail) Touch(path string) (look bool) {
-	g := t.groups[filepath.Join(filepath.Dir(path), liveName(filepath.Base(path)))]
+	if gzipped(path) {
+		return false // it is being made; what it is made of is there
+	}
+	g := t.groups[filepath.Join(filepath.Dir(path), t.live(filepath.Base(path)))]
 	if g == nil {
 		return false // none of ours; a new file of ours is told by its creation
 	}

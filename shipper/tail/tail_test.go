@@ -408,3 +408,157 @@ func TestWatcherTellsOfWritesAndMoves(t *testing.T) {
 	}
 	await(func(_ []string, moved bool) bool { return moved })
 }
+
+// A rotated file that was packed before it was read to its end is read on where reading stopped, and never again.
+func TestPackedRotationIsReadOn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	long := strings.Repeat("0123456789abcdef\n", 3*chunkBytes/17)
+	b.write("app.log", "first\n"+long)
+	b.tail.Scan()
+	c, ok := b.tail.Next()
+	if !ok || c.Offset != 0 {
+		t.Fatalf("%+v", c)
+	}
+	s := c.Mark(len("first\n") + 17*100)
+	b.saved[s.ID()] = s
+	b.tail.Close()
+	b.pack("app.log", "app.log.1.gz")
+	b.write("app.log", "second\n")
+	b.open(false)
+	rest, got := long[17*100:], ""
+	b.tail.Scan()
+	for c, ok := b.tail.Next(); ok; c, ok = b.tail.Next() {
+		if want := int64(len("first\n") + 17*100 + len(got)); got != rest && c.Offset != want {
+			t.Fatalf("read on at %d, not at %d", c.Offset, want)
+		}
+		got += string(c.Data)
+		s := c.Mark(len(c.Data))
+		b.saved[s.ID()] = s
+	}
+	if got != rest+"second\n" {
+		t.Fatalf("%d bytes were read, not %d", len(got), len(rest)+len("second\n"))
+	}
+	b.must(os.Rename(b.path("app.log.1.gz"), b.path("app.log.2.gz")))
+	b.expect()
+	b.open(false)
+	b.expect()
+	b.pack("app.log", "app.log.1.gz")
+	b.expect()
+	b.write("app.log", "third\n")
+	b.expect("app.log@0 third\n")
+	b.open(false)
+	b.expect()
+	for _, x := range b.tail.order[0].files {
+		if x.packed && x.f != nil {
+			t.Errorf("%s stays open", x.path)
+		}
+	}
+}
+
+// What was never seen before is read from packed files too, the oldest first, and from one that is still being made
+// as soon as it is there.
+func TestPackedFilesNeverSeen(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for i, name := range []string{"app.log.3", "app.log.2", "app.log.1", "app.log"} {
+		b.write(name, name+"\n")
+		b.must(os.Chtimes(b.path(name), time.Time{}, b.clock.Add(time.Duration(i)*time.Second-time.Hour)))
+	}
+	b.pack("app.log.2", "app.log.2.gz") // now it is the youngest
+	b.pack("app.log.3", "app.log.3.gz")
+	b.expect("app.log@0 app.log.3\n", "app.log@0 app.log.2\n", "app.log@0 app.log.1\n", "app.log@0 app.log\n")
+	packed := pack(t, []byte("late\nlater\n"))
+	b.must(os.WriteFile(b.path("app.log.4.gz"), packed[:len(packed)-6], 0o600))
+	b.read()
+	b.must(os.WriteFile(b.path("app.log.4.gz"), packed, 0o600))
+	b.read()
+	b.expect()
+}
+
+// A packed file that is damaged gives what can be had of it, and ends.
+func TestDamagedPackedFile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	packed := pack(t, []byte("whole\ntorn by a full disk\n"))
+	b.must(os.WriteFile(b.path("app.log.1.gz"), packed[:len(packed)-14], 0o600))
+	b.expect("app.log@0 whole\n")
+	b.clock = b.clock.Add(time.Minute)
+	if got := b.read(); len(got) != 1 || !strings.HasPrefix(got[0], "rest app.log@6 torn by") {
+		t.Errorf("%q", got)
+	}
+	b.clock = b.clock.Add(time.Minute)
+	b.expect()
+	if x := b.tail.order[0].files[0]; x.f != nil {
+		t.Error("it stays open")
+	}
+}
+
+// pack makes a gzip file of one and removes that, as gzip does.
+func (b *bench) pack(from, to string) {
+	b.t.Helper()
+	text, err := os.ReadFile(b.path(from))
+	b.must(err)
+	b.must(os.WriteFile(b.path(to), pack(b.t, text), 0o600))
+	b.must(os.Remove(b.path(from)))
+}
+
+// A log that is truncated under a writer that goes on where it was begins with bytes 0. Nobody wrote them.
+func TestZerosInFrontOfLines(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	line := strings.Repeat("before\n", chunkBytes/3)
+	b.write("app.log", line)
+	b.read()
+	f, err := os.OpenFile(b.path("app.log"), os.O_WRONLY, 0)
+	b.must(err)
+	defer func() { _ = f.Close() }()
+	b.must(f.Truncate(0))
+	_, err = f.WriteAt([]byte("after\n"), int64(len(line)))
+	b.must(err)
+	next := func() (zeros int, lines string) {
+		b.tail.Scan()
+		for c, ok := b.tail.Next(); ok; c, ok = b.tail.Next() {
+			if c.Kind == Zeros {
+				zeros += len(c.Data)
+			} else {
+				lines += string(c.Data)
+			}
+			s := c.Mark(len(c.Data))
+			b.saved[s.ID()] = s
+		}
+		return zeros, lines
+	}
+	if zeros, lines := next(); zeros != len(line) || lines != "after\n" {
+		t.Errorf("%d bytes 0, and %q", zeros, lines)
+	}
+	b.open(false)
+	b.write("app.log", "more\n\x00\x00\x00")
+	if zeros, lines := next(); zeros != 0 || lines != "more\n" {
+		t.Errorf("%d bytes 0, and %q: something may still come in their place", zeros, lines)
+	}
+	b.write("app.log", "\x00end\n")
+	if zeros, lines := next(); zeros != 4 || lines != "end\n" {
+		t.Errorf("%d bytes 0, and %q", zeros, lines)
+	}
+}
+
+// Lines that belong together are handed out together: when something else begins, when nothing has come for a while,
+// or when the log goes on elsewhere.
+func TestLinesThatBelongTogether(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.tail.opts.Sources[0].Cut = func(lines []byte, last bool) int { return together.Cut(string(lines), last) }
+	b.write("app.log", "a\n\t1\nb\n")
+	b.expect("app.log@0 a\n\t1\n")
+	b.write("app.log", "\t2\n")
+	b.expect()
+	b.clock = b.clock.Add(6 * time.Second)
+	b.expect("app.log@5 b\n\t2\n")
+	b.write("app.log", "c\n\t3")
+	b.expect()
+	b.write("app.log", "\n")
+	b.must(os.Rename(b.path("app.log"), b.path("app.log.1")))
+	b.write("app.log", "d\n")
+	b.expect("app.log@10 c\n\t3\n", "app.log@0 d\n") // by the clock of this test d has waited long enough too
+}
