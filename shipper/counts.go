@@ -11,12 +11,13 @@ const (
 	readSampled
 	readIgnored
 	readEmpty
+	readCut
 	readings
 )
 
 // String gives the label of the metric.
 func (r reading) String() string {
-	return [...]string{"event", "dead_letter", "sampled", "ignored", "empty"}[r]
+	return [...]string{"event", "dead_letter", "sampled", "ignored", "empty", "cut"}[r]
 }
 
 // readCounts counts a source's lines, and shows them by the batch: a metric for each line costs as much as a tenth of

@@ -52,8 +52,9 @@ func TestForeignLines(t *testing.T) {
 	if d := cmp.Diff([]string{`time {"time":"soon","level":"info","msg":"user online"}`, "json panic"}, reasons); d != "" {
 		t.Error(d)
 	}
-	want := `# HELP im_shipper_read_lines_total Lines read and parsed, again after a restart too, by source and result: event, dead_letter, sampled, ignored, empty.
+	want := `# HELP im_shipper_read_lines_total Lines read and parsed, again after a restart too, by source and result: event, dead_letter, sampled, ignored, empty, cut.
 # TYPE im_shipper_read_lines_total counter
+im_shipper_read_lines_total{result="cut",source="gateway"} 0
 im_shipper_read_lines_total{result="dead_letter",source="gateway"} 2
 im_shipper_read_lines_total{result="empty",source="gateway"} 1
 im_shipper_read_lines_total{result="event",source="gateway"} 2

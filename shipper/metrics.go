@@ -26,6 +26,7 @@ type metrics struct {
 	produce     prometheus.Histogram
 	failures    prometheus.Counter
 	canaries    prometheus.Counter
+	zeros       prometheus.Counter
 	read        *prometheus.CounterVec
 	redactions  *prometheus.CounterVec
 	lookups     *prometheus.CounterVec
@@ -45,10 +46,11 @@ func newMetrics() *metrics {
 		produce:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "im_shipper_produce_seconds", Help: "Time from sending a batch to its acknowledgement, attempts included.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_produce_failures_total", Help: "Attempts to send that failed and are repeated."}),
 		canaries: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_canaries_total", Help: "Canaries that the broker has acknowledged."}),
+		zeros:    prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_zero_bytes_total", Help: "Bytes 0 in front of lines that were passed by, which truncations and losses of power leave."}),
 
 		deadLetters: counter("im_shipper_dead_letters_total", "Lines that became dead letters, by reason.", "reason"),
 		checkpoints: counter("im_shipper_checkpoints_total", "Checkpoints written, by result: ok, failed.", "result"),
-		read:        counter("im_shipper_read_lines_total", "Lines read and parsed, again after a restart too, by source and result: event, dead_letter, sampled, ignored, empty.", "source", "result"),
+		read:        counter("im_shipper_read_lines_total", "Lines read and parsed, again after a restart too, by source and result: event, dead_letter, sampled, ignored, empty, cut.", "source", "result"),
 		redactions:  counter("im_shipper_redactions_total", "Values taken out of events and of the originals of dead letters, by what was done: mask, hash, drop.", "do"),
 		lookups:     counter("im_shipper_geo_lookups_total", "Addresses looked up in the databases, by result: found, missing, failed.", "result"),
 		shown:       map[string]bool{},
@@ -76,7 +78,7 @@ func (m *metrics) register(r prometheus.Registerer, more ...prometheus.Collector
 		return nil
 	}
 	var errs []error
-	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.deadLetters, m.checkpoints, m.read, m.redactions, m.lookups}
+	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.zeros, m.deadLetters, m.checkpoints, m.read, m.redactions, m.lookups}
 	for _, c := range append(all, more...) {
 		if err := r.Register(c); err != nil {
 			errs = append(errs, fmt.Errorf("registering a metric: %w", err))

@@ -11,6 +11,7 @@ import (
 
 	"imwatch/event"
 	"imwatch/event/deadletter"
+	"imwatch/shipper/multiline"
 	"imwatch/shipper/parse"
 	"imwatch/shipper/tail"
 )
@@ -47,7 +48,9 @@ type reader struct {
 // source is what is read in one way.
 type source struct {
 	parser parse.Parser
-	node   string // that all lines are of; "" where they say it themselves
+	node   string          // that all lines are of; "" where they say it themselves
+	rule   *multiline.Rule // which lines belong together; nil: each is by itself
+	cut    bool            // text that is too long is cut
 	read   readCounts
 }
 
@@ -212,6 +215,11 @@ func (r *reader) settle() {
 // take moves the next line into the batch, or says that the batch is full.
 func (r *reader) take() bool {
 	rest := r.text[r.taken:]
+	if r.chunk.Kind == tail.Zeros {
+		r.metrics.zeros.Add(float64(len(rest)))
+		r.taken += len(rest)
+		return true
+	}
 	if r.chunk.Kind != tail.Lines {
 		if r.batch.full(len(rest), r.cfg.BatchLines, r.cfg.BatchBytes) {
 			return false
@@ -220,12 +228,15 @@ func (r *reader) take() bool {
 		r.taken += len(rest)
 		return true
 	}
-	line, _, _ := strings.Cut(rest, "\n")
+	raw, line := r.sources[r.chunk.Source].firstLine(rest)
 	if r.batch.full(len(line), r.cfg.BatchLines, r.cfg.BatchBytes) {
 		return false
 	}
 	r.origin.Offset = r.chunk.Offset + int64(r.taken)
-	r.taken += min(len(line)+1, len(rest))
+	r.taken += len(raw)
+	if line != "" && (line[0] == 0 || r.origin.Offset == 0) {
+		line = r.bare(line)
+	}
 	if line == "" || line[0] <= ' ' && strings.TrimSpace(line) == "" {
 		r.batch.empty++
 		r.sources[r.chunk.Source].read.add(readEmpty)
@@ -253,10 +264,18 @@ func (r *reader) line(line string) {
 		if !ok {
 			f = parse.LineError{Reason: "unknown", Detail: err.Error()}
 		}
+		if f.Reason == reasonTooLarge && r.shorten(src, line) {
+			return
+		}
 		src.read.add(readDeadLetter)
 		r.letter(f.Reason, f.Detail, line)
 		return
 	}
+	r.passed()
+}
+
+// passed notes of what node and from when the event is that was just read.
+func (r *reader) passed() {
 	r.newest = max(r.newest, r.event.UnixNano())
 	if node := r.event.Node(); node != r.lastNode {
 		r.lastNode = node
@@ -268,6 +287,9 @@ func (r *reader) line(line string) {
 func (r *reader) odd(data string) {
 	c := &r.chunk
 	r.origin.Offset = c.Offset
+	if src := &r.sources[c.Source]; c.Kind == tail.Part && src.cut && (c.Part > 0 || r.shorten(src, data)) {
+		return // the rest of what was cut
+	}
 	if c.Kind == tail.Rest || c.Part == 0 {
 		r.sources[c.Source].read.add(readDeadLetter)
 	}

@@ -151,11 +151,20 @@ func (s *Shipper) assemble() (*reader, *sender, error) {
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("reading sources[%d]: %w", i, err), stages.Close())
 		}
-		sources[i] = source{parser: p, read: s.metrics.readOf(c.Label())}
+		rule, err := c.Multiline.rule()
+		if err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("reading sources[%d]: %w", i, err), stages.Close())
+		}
+		sources[i] = source{parser: p, rule: rule, cut: c.TooLong == TooLongCut, read: s.metrics.readOf(c.Label())}
 		if c.Format != FormatContract {
 			sources[i].node = node
 		}
-		opts.Sources = append(opts.Sources, tail.Source{Paths: c.Paths})
+		files := tail.Source{Paths: c.Paths}
+		if rule != nil {
+			files.Patience = c.Multiline.Timeout
+			files.Cut = func(lines []byte, last bool) int { return rule.Cut(string(lines), last) }
+		}
+		opts.Sources = append(opts.Sources, files)
 	}
 	t, err := tail.New(opts, saved.Files)
 	if err != nil {

@@ -21,6 +21,8 @@ const FormatContract = parse.FormatContract
 type Source struct {
 	Name          string              `yaml:"name" doc:"what metrics and imwatch ship --test call it; empty: its first path"`
 	Paths         []string            `yaml:"paths" doc:"glob patterns of the files being written; what they were rotated to is found by itself"`
+	Multiline     *Multiline          `yaml:"multiline" doc:"which lines belong together; without it each is by itself"`
+	TooLong       string              `yaml:"too_long" doc:"what becomes of text that is over 64 KiB: dead_letter (all of it) or cut (an event of its beginning with labels.truncated, the rest is dropped); empty: dead_letter"`
 	Format        string              `yaml:"format" doc:"contract, json, grok, dissect, auto, gin, gin-json, nginx, nginx-json, envoy, envoy-json or im-json"`
 	Pattern       mapping.Names       `yaml:"pattern" doc:"grok or dissect pattern, or a list of them of which the first counts that a line and its values fit; names are fields of the contract, timestamp, request, json, or what fields takes; in place of the built-in one for gin, nginx and envoy"`
 	Definitions   map[string]string   `yaml:"definitions" doc:"expressions by name, for grok patterns"`
@@ -65,6 +67,15 @@ func (s Source) validate() error {
 		if _, err := filepath.Match(p, ""); err != nil || p == "" {
 			errs = append(errs, fmt.Errorf("paths: %q is no glob pattern", p))
 		}
+	}
+	if _, err := s.Multiline.rule(); err != nil {
+		errs = append(errs, err)
+	}
+	switch {
+	case s.TooLong != "" && s.TooLong != TooLongLetter && s.TooLong != TooLongCut:
+		errs = append(errs, fmt.Errorf("too_long: found %q, allowed are %s and %s", s.TooLong, TooLongLetter, TooLongCut))
+	case s.TooLong == TooLongCut && !parse.IsText(s.Format):
+		errs = append(errs, fmt.Errorf("too_long: format %s is JSON, which is none any more when it is cut; allowed is %s", s.Format, TooLongLetter))
 	}
 	for i, t := range s.Tests {
 		for _, err := range each(t.validate()) {

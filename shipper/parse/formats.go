@@ -66,6 +66,16 @@ func Formats() []string {
 	return names
 }
 
+// IsText says whether the lines of a format are text, which makes sense in part too.
+func IsText(format string) bool {
+	for _, r := range readyFormats() {
+		if r.name == format {
+			return r.kind != kindJSON
+		}
+	}
+	return format == FormatGrok || format == FormatDissect
+}
+
 // New makes what reads the lines of a source. Its errors name the option, what was found and what is allowed.
 func New(o Options) (Parser, error) {
 	if o.WithoutAction != "" && o.WithoutAction != DeadLetter && o.WithoutAction != Ignore {

@@ -35,14 +35,30 @@ func (g *group) older(a, b *file) bool {
 	if la, lb := g.isLive(a), g.isLive(b); la != lb {
 		return lb
 	}
-	pa, pb := plainName(a.path), plainName(b.path)
-	if !a.gone && !b.gone && ordered(pa, pb) { // times may be those of a copying or packing
-		return olderName(pa, pb)
+	na, nb := a.name(), b.name()
+	if na != "" && nb != "" && ordered(na, nb) { // times may be those of a copying or packing
+		return olderName(na, nb)
 	}
 	if c := a.mtime.Compare(b.mtime); c != 0 {
 		return c < 0
 	}
-	return olderName(pa, pb)
+	return olderName(plainName(a.path), plainName(b.path))
+}
+
+// name gives the present name of the file, or, when it is gone, of another one with its content; "" where there is
+// none.
+func (x *file) name() string {
+	if !x.gone {
+		return plainName(x.path)
+	}
+	if x.gen != nil {
+		for _, o := range x.gen.files {
+			if !o.gone {
+				return plainName(o.path)
+			}
+		}
+	}
+	return ""
 }
 
 // isLive says whether lines may still be added to the file: it has the live name, or, where nothing has, it is the

@@ -198,6 +198,9 @@ func (t *Tail) update(g *group, l listing, now time.Time) (moved bool) {
 			g.trouble = true
 		}
 	}
+	for _, x := range g.files {
+		t.prepare(g, x, now)
+	}
 	for _, gen := range g.gens {
 		gen.choose()
 		if gen.cur != nil {
@@ -278,16 +281,36 @@ func (t *Tail) refresh(g *group, x *file, now time.Time) error {
 			g.mistaken(x)
 		}
 	}
-	idle := t.opts.Whole || !g.isLive(x) && now.Sub(x.changed) >= t.opts.CloseAfter
 	if x.gen == nil && x.size > 0 {
-		if err := g.identify(x, idle, now); err != nil {
-			return err
-		}
+		return g.identify(x, t.idle(g, x, now), now)
 	}
-	x.flush = idle
-	x.settle(idle || now.Sub(x.changed) >= t.opts.Sources[g.source].Patience || g.succeeded(x))
-	x.more = x.gen != nil && (x.size > x.gen.offset && (x.size != x.held || idle || x.pending && x.full >= 0) || g.isLive(x))
 	return nil
+}
+
+// idle says whether nothing will follow in the file.
+func (t *Tail) idle(g *group, x *file, now time.Time) bool {
+	return t.opts.Whole || !g.isLive(x) && now.Sub(x.changed) >= t.opts.CloseAfter
+}
+
+// prepare settles what may be read of a file, once the present state of all of the log's is known.
+func (t *Tail) prepare(g *group, x *file, now time.Time) {
+	if x.f == nil {
+		return
+	}
+	idle, was := t.idle(g, x, now), x.flush
+	x.flush, x.full = idle, -1
+	if x.packed || idle || now.Sub(x.changed) >= t.opts.Sources[g.source].Patience || g.succeeded(x) {
+		x.full = x.size
+	}
+	switch {
+	case x.gen == nil:
+		x.more = false
+	case x.packed:
+		x.more = x.unread(x.gen) && (!x.done || idle && !was || x.pending)
+	default:
+		ripe := x.size != x.held || idle || x.pending && x.full >= 0
+		x.more = x.size > x.gen.offset && ripe || g.isLive(x)
+	}
 }
 
 // refreshPacked is refresh for a packed file. One that has changed is still being made.
@@ -304,27 +327,15 @@ func (t *Tail) refreshPacked(g *group, x *file, changed bool, now time.Time) err
 			g.truncated(x)
 		}
 	}
-	idle := t.opts.Whole || now.Sub(x.changed) >= t.opts.CloseAfter
 	if x.gen == nil && x.disk > 0 {
-		if err := g.identify(x, idle, now); err != nil {
+		if err := g.identify(x, t.idle(g, x, now), now); err != nil {
 			return err
 		}
 	}
 	if x.gen != nil && !x.done && x.end.is(x.gen) {
 		x.done, x.size = true, x.gen.offset // all of it was read, here or elsewhere
 	}
-	x.flush = idle
-	x.settle(true)
-	x.more = x.gen != nil && x.unread(x.gen)
 	return nil
-}
-
-// settle says whether lines that others may belong to are complete, as far as the file is there now.
-func (x *file) settle(complete bool) {
-	x.full = -1
-	if complete {
-		x.full = x.size
-	}
 }
 
 // drop closes a file from which nothing more is to be expected, and says whether it can be forgotten.
