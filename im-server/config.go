@@ -50,6 +50,7 @@ type LimitsConfig struct {
 	ControlBurst      int           `yaml:"control_burst" doc:"and at once; over it the connection is closed"`
 	QueueBytes        int           `yaml:"queue_bytes" doc:"bytes waiting for one slow client before it is closed"`
 	QueueMessages     int           `yaml:"queue_messages" doc:"messages waiting for one slow client before it is closed"`
+	QueuesBytes       int64         `yaml:"queues_bytes" doc:"bytes waiting for all clients together, over which those with the most are closed; 0: no limit"`
 	Rooms             int           `yaml:"rooms" doc:"rooms of one connection"`
 	Idle              time.Duration `yaml:"idle" doc:"time without a message from a client (answers to pings are none) after which it is closed; 0: no limit"`
 	MaxLifetime       time.Duration `yaml:"max_lifetime" doc:"age at which a connection is sent away to come back, less up to a tenth; 0: no limit"`
@@ -90,7 +91,7 @@ func DefaultConfig() Config {
 		SecondFactor:    FactorConfig{Timeout: 3 * time.Second},
 		Limits: LimitsConfig{
 			Connections: 50_000, ConnectRate: 10, ConnectBurst: 50, UserConnectRate: 5, UserConnectBurst: 50, Handshakes: 10_000, AddressHandshakes: 5_000, MessageBytes: 64 << 10, MessageFrames: 1024, ControlRate: 100, ControlBurst: 200, QueueBytes: 1 << 20,
-			QueueMessages: 4096, Rooms: 100, MessageRate: 1000, MessageBurst: 2000, Errors: 100,
+			QueueMessages: 4096, QueuesBytes: 512 << 20, Rooms: 100, MessageRate: 1000, MessageBurst: 2000, Errors: 100,
 		},
 		Heartbeat:   defaultHeartbeat(),
 		Timeouts:    TimeoutsConfig{Handshake: 5 * time.Second, Message: 30 * time.Second, Write: 10 * time.Second, Publish: 3 * time.Second, Ask: 2 * time.Second, Close: 2 * time.Second},

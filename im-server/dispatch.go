@@ -82,9 +82,14 @@ func (c *conn) reject(e protocol.Envelope, size int, err error) {
 	ev.SetText(event.FieldMessageDirection, "in")
 	c.s.emit(ev)
 	c.reply(protocol.TypeError, "", &answer)
-	if c.errors++; c.errors >= c.s.conf().Limits.Errors {
-		c.end(event.CloseTooManyErrors, 0, nil)
+	if c.errors++; c.errors < c.s.conf().Limits.Errors {
+		return
 	}
+	if answer.Code == protocol.CodeDenied {
+		c.end(event.ClosePermission, 0, nil)
+		return
+	}
+	c.end(event.CloseTooManyErrors, 0, nil)
 }
 
 func handlePing(c *conn, e protocol.Envelope) error {

@@ -59,7 +59,8 @@ func (c *conn) beginEnd(r event.CloseReason, retry time.Duration, err error) boo
 		return false
 	}
 	switch r.Reason {
-	case event.CloseSlowConsumer.Reason, event.CloseHeartbeatTimeout.Reason, event.CloseWriteTimeout.Reason, event.CloseWriteError.Reason:
+	case event.CloseSlowConsumer.Reason, event.CloseHeartbeatTimeout.Reason, event.CloseWriteTimeout.Reason, event.CloseWriteError.Reason,
+		event.CloseOverload.Reason:
 		c.discard() // it would not be taken
 	}
 	text := protocol.CloseText{Reason: r.Reason, RetryMS: retry.Milliseconds()}

@@ -28,6 +28,7 @@ func (s *Server) keepHouse(stop <-chan struct{}) {
 		select {
 		case <-second.C:
 			s.folder.flush(s.now(), false)
+			s.shed()
 			s.endRevoked()
 		case <-stats.C:
 			s.watch.look()

@@ -65,6 +65,7 @@ func (c LimitsConfig) validate(v *faults) {
 	v.check(c.Idle >= 0, "limits.idle", "%v must not be negative", c.Idle)
 	v.check(c.MaxLifetime >= 0, "limits.max_lifetime", "%v must not be negative", c.MaxLifetime)
 	v.check(c.UserConnections >= 0, "limits.user_connections", "%d must not be negative", c.UserConnections)
+	v.check(c.QueuesBytes >= 0, "limits.queues_bytes", "%d must not be negative", c.QueuesBytes)
 	v.check(c.MessageRate >= 0, "limits.message_rate", "%v must not be negative", c.MessageRate)
 	v.check(c.ControlRate >= 0, "limits.control_rate", "%v must not be negative", c.ControlRate)
 	v.check(c.ConnectRate >= 0, "limits.connect_rate", "%v must not be negative", c.ConnectRate)

@@ -103,7 +103,7 @@ func (b *bench) newRedis() (*redis, error) {
 
 func (r *redis) start(ctx context.Context) (err error) {
 	r.p, err = launch(filepath.Join(r.dir, "output"), r.program, "--bind", "127.0.0.1", "--port", r.port, "--dir", r.dir,
-		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction")
+		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
 	if err != nil {
 		return err
 	}

@@ -13,16 +13,16 @@ import (
 // killings is what was done while messages flowed.
 type killings struct {
 	mu                                   sync.Mutex
-	nodes, terms, redis, clients, resets int
+	nodes, frozen, terms, redis, clients, resets int
 	errs                                 []error
 }
 
 // Mean times between two.
 const (
-	nodeEvery   = 12 * time.Second
-	redisEvery  = 20 * time.Second
-	clientEvery = time.Second
-	cutEvery    = 200 * time.Millisecond
+	nodeEvery   = 6 * time.Second
+	redisEvery  = 12 * time.Second
+	clientEvery = 500 * time.Millisecond
+	cutEvery    = 100 * time.Millisecond
 )
 
 // begin kills until ctx ends; everything runs again then.
@@ -43,10 +43,14 @@ func (k *killings) begin(ctx context.Context, s *site, couriers []*courier, work
 	every(nodeEvery, func() error {
 		n := s.nodes[rand.IntN(len(s.nodes))] //nolint:gosec // here and below: no secret
 		sig := syscall.SIGKILL
-		if rand.IntN(4) == 0 { //nolint:gosec // as above
+		switch rand.IntN(5) { //nolint:gosec // as above
+		case 0:
 			sig = syscall.SIGTERM
 			k.count(&k.terms)
-		} else {
+		case 1: // for about as long as its lease, which is shorter than the default here
+			k.count(&k.frozen)
+			return n.freeze(func() { pause(calm, lease/2+drawn(lease)) })
+		default:
 			k.count(&k.nodes)
 		}
 		n.end(sig)
@@ -96,11 +100,12 @@ func (k *killings) err() error {
 func (k *killings) String() string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return fmt.Sprintf("killed: %d nodes, %d clients, Redis %d times; %d nodes ended in order, %d connections cut", k.nodes, k.clients, k.redis, k.terms, k.resets)
+	return fmt.Sprintf("killed: %d nodes, %d clients, Redis %d times; %d nodes ended in order, %d stood still, %d connections cut", k.nodes, k.clients, k.redis, k.terms, k.frozen, k.resets)
 }
 
 func (k *killings) report(r result) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	r["frozen_nodes"] = k.frozen
 	r["killed_nodes"], r["ended_nodes"], r["killed_redis"], r["killed_clients"], r["cut_connections"] = k.nodes, k.terms, k.redis, k.clients, k.resets
 }

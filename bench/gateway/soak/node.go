@@ -88,8 +88,11 @@ func (b *bench) newNode(i int, redis string) (*node, error) {
 	if !strings.Contains(b.extra, "limits:") {
 		c.WriteString("  limits: " + limits + "\n")
 	}
+	if !strings.Contains(b.extra, "sessions:") {
+		c.WriteString("  sessions: " + keeping + "\n")
+	}
 	if redis != "" {
-		fmt.Fprintf(&c, clusterConfig, redis, filepath.Join(n.dir, "journal"))
+		fmt.Fprintf(&c, clusterConfig, redis, filepath.Join(n.dir, "journal"), lease)
 	}
 	for line := range strings.Lines(b.extra) {
 		c.WriteString("  " + strings.TrimRight(line, "\n") + "\n")
@@ -101,8 +104,14 @@ func (b *bench) newNode(i int, redis string) (*node, error) {
 // limits lets all clients come from one address.
 const limits = "{connect_rate: 0, user_connect_rate: 0, handshakes: 0, address_handshakes: 0, message_rate: 0}"
 
+// keeping keeps what comes for a user while Redis is killed again and again: more than the 1,000 messages of the default.
+const keeping = "{keep: {messages: 50000}}"
+
 // clusterConfig makes nodes one cluster.
-const clusterConfig = "  redis: {addrs: [%q], journal: %q}\n"
+const clusterConfig = "  redis: {addrs: [%q], journal: %q, lease: %v}\n"
+
+// lease is that of a node: one that stands still for longer is dead to the others.
+const lease = 3 * time.Second
 
 func (n *node) start(ctx context.Context) (err error) {
 	if n.p, err = launch(filepath.Join(n.dir, "output"), n.b.program, "im-server", "--config", n.config); err != nil {
@@ -131,6 +140,15 @@ func (n *node) end(sig syscall.Signal) {
 	}
 }
 
+// freeze stops the process until the wait is over.
+func (n *node) freeze(wait func()) error {
+	if err := n.p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	wait()
+	return n.p.cmd.Process.Signal(syscall.SIGCONT)
+}
+
 // watch keeps what a load balancer would know.
 func (n *node) watch(ctx context.Context) {
 	t := time.NewTicker(100 * time.Millisecond)
@@ -138,7 +156,9 @@ func (n *node) watch(ctx context.Context) {
 	for {
 		select {
 		case <-t.C:
-			_, err := n.get(ctx, "/readyz")
+			asking, cancel := context.WithTimeout(ctx, time.Second)
+			_, err := n.get(asking, "/readyz")
+			cancel()
 			n.ready.Store(err == nil)
 		case <-ctx.Done():
 			return
