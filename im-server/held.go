@@ -20,6 +20,8 @@ type held struct {
 
 	mu    sync.Mutex
 	until time.Time     // of this node's lease, by its own wall clock
+	ran   time.Time     // when keepLease ran last
+	doubt bool          // it did not for so long that others may have taken this node for dead
 	open  []*conn       // to be told of
 	over  []string      // no longer
 	told  chan struct{} // closed when all this was told, or could not be
@@ -93,7 +95,7 @@ func (h *held) take() (open []cluster.Open, over []string, told chan struct{}) {
 func (h *held) leased(until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.until = until.Round(0) // the wall clock goes on while a machine sleeps
+	h.until, h.doubt = until.Round(0), false // the wall clock goes on while a machine sleeps
 }
 
 // lapsed says whether others may have taken this node for dead.
@@ -101,6 +103,22 @@ func (h *held) lapsed(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return !h.until.IsZero() && now.Round(0).After(h.until)
+}
+
+// runs notes that keepLease does. Where it did not for a gap, the lease may have run out while Redis was there: until it is
+// held again no end may be written.
+func (h *held) runs(now time.Time, gap time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now = now.Round(0)
+	h.doubt = h.doubt || !h.ran.IsZero() && now.Sub(h.ran) >= gap
+	h.ran = now
+}
+
+func (h *held) doubts() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.doubt
 }
 
 func (c *conn) openRecord() cluster.Open {

@@ -50,11 +50,16 @@ func (s *Server) keepReaping(ctx context.Context) {
 	}
 }
 
-// tellHeld tells of starts and ends. After a long pause it first finds out whether others have ended connections of this
-// node, while their own ends are not in the log yet.
+// tellHeld tells of starts and ends. When the lease has run out it first finds out whether others have ended connections of
+// this node, while their own ends are not in the log yet. Where it cannot, they wait if the node stood still. If it did not,
+// Redis is lost to others as well, as a rule, and the ends are written.
 func (s *Server) tellHeld(ctx context.Context) {
+	s.held.runs(s.now(), s.conf().Redis.Lease-s.leaseEvery())
 	if s.held.lapsed(s.now()) {
 		s.renew(ctx)
+		if s.held.lapsed(s.now()) && s.held.doubts() {
+			return
+		}
 	}
 	open, over, told := s.held.take()
 	defer close(told)
@@ -144,6 +149,10 @@ func (s *Server) reap(ctx context.Context) {
 	dead, err := s.cluster.Reap(ctx)
 	s.report("looking for dead nodes", err)
 	for _, d := range dead {
+		if d.Node == s.node && d.Boot == s.before.Load() {
+			s.bury(ctx, d) // its ends are written, by its ledger
+			continue
+		}
 		for i := range d.Open {
 			s.logOrphan(&d, &d.Open[i])
 		}
@@ -175,10 +184,14 @@ func (s *Server) describeOrphan(ev *event.Event, node, boot string, end time.Tim
 // recoverLog writes the ends that the start before owes: as of the end of its lease, which the cluster knows, so that it
 // does not matter who writes them.
 func (s *Server) recoverLog(ctx context.Context) error {
+	s.before.Store("")
 	var before *cluster.Dead
 	err := s.log.Recover(ctx, func(ev *event.Event) { s.describe(ev, event.ActionOrphaned, ev.Time()) }, func(node, boot string) (time.Time, bool) {
 		if !s.shared {
 			return time.Time{}, false
+		}
+		if node == s.node {
+			s.before.Store(boot)
 		}
 		ctx, cancel := context.WithTimeout(ctx, succeedTime)
 		defer cancel()
@@ -192,10 +205,30 @@ func (s *Server) recoverLog(ctx context.Context) error {
 		before = &d
 		return d.Until, true
 	})
-	if err == nil && before != nil {
+	switch boot, _ := s.before.Load().(string); {
+	case err != nil:
+	case before != nil:
 		s.bury(ctx, *before) // its ends are written
+	case boot != "":
+		s.background(func(ctx context.Context) { s.succeed(ctx, boot) })
 	}
 	return err
+}
+
+// succeed takes an earlier start of this node out, whose ends are written, when the cluster can be reached.
+func (s *Server) succeed(ctx context.Context, boot string) {
+	for {
+		switch d, err := s.cluster.Succeed(ctx, s.node, boot); {
+		case err == nil:
+			s.bury(ctx, d)
+			return
+		case errors.Is(err, cluster.ErrUnknown):
+			return
+		}
+		if !s.pause(ctx, mendRetry) {
+			return
+		}
+	}
 }
 
 // succeedTime is how long a start waits for what the nodes share.

@@ -86,6 +86,7 @@ type Server struct {
 	sessions *sessions
 	watchers *watchers
 	held     *held
+	before   atomic.Value // string: the boot before, whose ends this one has written; "": it owes none
 
 	hub         *hub
 	wheel       *wheel

@@ -44,6 +44,19 @@ func (b *breaker) refuse() error {
 	return b.lost()
 }
 
+// refuseOpen is nil when Redis answers, though the journal may still be being replayed.
+func (b *breaker) refuseOpen() error {
+	if b.up() {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state != stateOpen {
+		return nil
+	}
+	return b.lost()
+}
+
 func (b *breaker) lost() error {
 	if b.err == nil {
 		return ErrLost

@@ -47,6 +47,8 @@ type Cluster struct {
 	slots      chan struct{} // holds one for each call that is being made
 	looked     chan struct{} // closed when Redis was looked for once
 	lookedOnce sync.Once
+	answered   chan struct{} // closed when that has given whether it is there
+	answerOnce sync.Once
 	done       chan struct{} // closed when Run has ended
 	closeOnce  sync.Once
 }
@@ -70,7 +72,7 @@ func New(cfg Config, opts cluster.Options, reg prometheus.Registerer) (*Cluster,
 	_, several := client.(*goredis.ClusterClient)
 	c := &Cluster{
 		cfg: cfg, opts: opts, keys: keys{cfg.Prefix}, member: member(opts.Node, opts.Boot), client: client, several: several, scripts: s,
-		slots: make(chan struct{}, cfg.Connections), looked: make(chan struct{}), done: make(chan struct{}),
+		slots: make(chan struct{}, cfg.Connections), looked: make(chan struct{}), answered: make(chan struct{}), done: make(chan struct{}),
 	}
 	c.breaker = newBreaker(cfg.Failures)
 	c.lane, c.feed, c.own, c.calls = newLane(c), newFeed(c), newOwn(), newCalls(c)
@@ -137,13 +139,23 @@ func (c *Cluster) Close() error {
 
 // do makes one call to Redis: it fails at once when Redis is lost, and tells the breaker how it went.
 func (c *Cluster) do(ctx context.Context, what string, call func(context.Context) error) error {
-	if err := c.await(ctx); err != nil {
+	return c.make(ctx, what, c.looked, c.breaker.refuse, call)
+}
+
+// doSoon is do for what says that this node lives: it does not wait until the journal is replayed, which may take longer
+// than a lease.
+func (c *Cluster) doSoon(ctx context.Context, what string, call func(context.Context) error) error {
+	return c.make(ctx, what, c.answered, c.breaker.refuseOpen, call)
+}
+
+func (c *Cluster) make(ctx context.Context, what string, begun <-chan struct{}, refuse func() error, call func(context.Context) error) error {
+	if err := c.await(ctx, begun); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	if err := c.breaker.refuse(); err != nil {
+	if err := refuse(); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	if err := c.enterQueue(ctx); err != nil {
+	if err := c.enterQueue(ctx, refuse); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer func() { <-c.slots }()
@@ -167,13 +179,13 @@ func (c *Cluster) do(ctx context.Context, what string, call func(context.Context
 
 // enterQueue waits for a place among the calls that are made at a time: thousands of clients that come back at once must
 // not take the time that Redis has to answer, and make it look lost.
-func (c *Cluster) enterQueue(ctx context.Context) error {
+func (c *Cluster) enterQueue(ctx context.Context, refuse func() error) error {
 	select {
 	case c.slots <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if err := c.breaker.refuse(); err != nil { // meanwhile
+	if err := refuse(); err != nil { // meanwhile
 		<-c.slots
 		return err
 	}
@@ -181,14 +193,14 @@ func (c *Cluster) enterQueue(ctx context.Context) error {
 }
 
 // await waits until Redis was looked for once.
-func (c *Cluster) await(ctx context.Context) error {
+func (c *Cluster) await(ctx context.Context, begun <-chan struct{}) error {
 	select {
 	case <-c.done:
 		return cluster.ErrClosed
 	default:
 	}
 	select {
-	case <-c.looked:
+	case <-begun:
 		return nil
 	case <-c.done:
 		return cluster.ErrClosed

@@ -82,7 +82,7 @@ func (f *feed) follows(topic string) bool {
 
 // listen returns when the channel is subscribed to. While Redis is lost it does not wait: what is missed is found later.
 func (f *feed) listen(ctx context.Context, channel string) error {
-	if err := f.c.await(ctx); err != nil {
+	if err := f.c.await(ctx, f.c.looked); err != nil {
 		return err
 	}
 	ready := f.want(channel)

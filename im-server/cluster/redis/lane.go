@@ -47,7 +47,7 @@ func newLane(c *Cluster) *lane {
 // Publish implements cluster.Log. When Redis is lost the message goes into the journal and is handed out on this node at
 // once; its receipt has no offset. Without a journal, or when that is full, it fails.
 func (c *Cluster) Publish(ctx context.Context, m cluster.Message) (cluster.Receipt, error) {
-	if err := c.await(ctx); err != nil {
+	if err := c.await(ctx, c.looked); err != nil {
 		return cluster.Receipt{}, fmt.Errorf("publishing: %w", err)
 	}
 	p := c.lane.pool.Get().(*publishing)

@@ -16,11 +16,14 @@ import (
 // markTime is how long it is known of a node that it was buried.
 const markTime = 24 * time.Hour
 
+// staleLeases is for how many times that of a lease a node is waited for that died while Redis was lost.
+const staleLeases = 6
+
 // Renew implements cluster.Nodes.
 func (c *Cluster) Renew(ctx context.Context, ttl time.Duration) (cluster.Lease, error) {
 	var got []string
 	var l cluster.Lease
-	err := c.do(ctx, "renewing the lease", func(ctx context.Context) (err error) {
+	err := c.doSoon(ctx, "renewing the lease", func(ctx context.Context) (err error) {
 		got, err = c.eval(ctx, c.scripts.renew, c.lifeKeys(c.member), c.member, ttl.Milliseconds()).StringSlice()
 		if err == nil && len(got) != 3 {
 			err = fmt.Errorf("%q is no lease: %w", got, errWire)
@@ -55,7 +58,7 @@ func (c *Cluster) lifeKeys(member string) []string {
 func (c *Cluster) comeBack(ctx context.Context, until string) (*cluster.Dead, error) {
 	if c.buried == nil { // else it is known, and something behind failed
 		d := &cluster.Dead{Node: c.opts.Node, Boot: c.opts.Boot}
-		err := c.do(ctx, "coming back", func(ctx context.Context) (err error) {
+		err := c.doSoon(ctx, "coming back", func(ctx context.Context) (err error) {
 			if d.Until, err = score(until); err != nil {
 				return err
 			}
@@ -74,7 +77,7 @@ func (c *Cluster) comeBack(ctx context.Context, until string) (*cluster.Dead, er
 	if err := c.keepTrying(c.forget(ctx, c.member)); err != nil {
 		return nil, err
 	}
-	err := c.do(ctx, "coming back", func(ctx context.Context) error {
+	err := c.doSoon(ctx, "coming back", func(ctx context.Context) error {
 		pipe := c.client.Pipeline()
 		pipe.Del(ctx, c.keys.taken(c.member))
 		pipe.HDel(ctx, c.keys.claims(), c.member)
@@ -92,7 +95,7 @@ func (c *Cluster) comeBack(ctx context.Context, until string) (*cluster.Dead, er
 
 // forget takes a node's presence and connections out.
 func (c *Cluster) forget(ctx context.Context, member string) error {
-	return c.do(ctx, "forgetting a node", func(ctx context.Context) error {
+	return c.doSoon(ctx, "forgetting a node", func(ctx context.Context) error {
 		holds, err := c.client.SMembers(ctx, c.keys.holds(member)).Result()
 		if err != nil {
 			return err
@@ -120,7 +123,7 @@ func (c *Cluster) Opened(ctx context.Context, open []cluster.Open) error {
 	if len(open) == 0 {
 		return nil
 	}
-	return c.keepTrying(c.do(ctx, "telling of open connections", func(ctx context.Context) error {
+	return c.keepTrying(c.doSoon(ctx, "telling of open connections", func(ctx context.Context) error {
 		return c.client.HSet(ctx, c.keys.open(c.member), values...).Err()
 	}))
 }
@@ -135,23 +138,30 @@ func (c *Cluster) Closed(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return c.keepTrying(c.do(ctx, "telling of closed connections", func(ctx context.Context) error {
+	return c.keepTrying(c.doSoon(ctx, "telling of closed connections", func(ctx context.Context) error {
 		return c.client.HDel(ctx, c.keys.open(c.member), ids...).Err()
 	}))
 }
 
 // Reap implements cluster.Nodes. After Redis was lost it gives nobody for the time of a lease: every node must have had
-// the time to renew its own first.
+// the time to renew its own first. One that has not since may have died without having told of what ended meanwhile. Its
+// next start knows that, and is given time to come.
 func (c *Cluster) Reap(ctx context.Context) ([]cluster.Dead, error) {
-	if err := c.await(ctx); err != nil {
+	if err := c.await(ctx, c.looked); err != nil {
 		return nil, fmt.Errorf("looking for dead nodes: %w", err)
 	}
-	if c.opts.Now().Sub(c.breaker.since()) < time.Duration(c.leaseTTL.Load()) {
+	ttl, since := time.Duration(c.leaseTTL.Load()), c.breaker.since()
+	back := c.opts.Now().Sub(since)
+	if back < ttl {
 		return nil, nil
+	}
+	from := int64(0)
+	if back < staleLeases*ttl {
+		from = since.UnixMilli()
 	}
 	var dead []cluster.Dead
 	err := c.do(ctx, "looking for dead nodes", func(ctx context.Context) error {
-		values, err := c.eval(ctx, c.scripts.reap, []string{c.keys.leases(), c.keys.claims()}, c.member, cluster.ClaimTime.Milliseconds()).StringSlice()
+		values, err := c.eval(ctx, c.scripts.reap, []string{c.keys.leases(), c.keys.claims()}, c.member, cluster.ClaimTime.Milliseconds(), from).StringSlice()
 		if err != nil {
 			return err
 		}
@@ -215,7 +225,7 @@ func (c *Cluster) taken(ctx context.Context, member string) (list []cluster.Open
 // Succeed implements cluster.Nodes.
 func (c *Cluster) Succeed(ctx context.Context, node, boot string) (d cluster.Dead, err error) {
 	m := member(node, boot)
-	err = c.do(ctx, "following on an earlier start", func(ctx context.Context) error {
+	err = c.doSoon(ctx, "following on an earlier start", func(ctx context.Context) error {
 		until, err := c.eval(ctx, c.scripts.succeed, c.lifeKeys(m), m, cluster.ClaimTime.Milliseconds()).Text()
 		if errors.Is(err, goredis.Nil) {
 			return cluster.ErrUnknown
@@ -237,7 +247,7 @@ func (c *Cluster) Buried(ctx context.Context, d cluster.Dead) error {
 	if err := c.forget(ctx, m); err != nil {
 		return err
 	}
-	err := c.do(ctx, "burying a node", func(ctx context.Context) error { // should it come back, it is told
+	err := c.doSoon(ctx, "burying a node", func(ctx context.Context) error { // should it come back, it is told
 		return c.client.PExpire(ctx, c.keys.taken(m), markTime).Err()
 	})
 	if err != nil {
@@ -248,7 +258,7 @@ func (c *Cluster) Buried(ctx context.Context, d cluster.Dead) error {
 
 // bury takes a node's lease out when it has run out, or only asks whether it has.
 func (c *Cluster) bury(ctx context.Context, member string, mark time.Duration) error {
-	return c.do(ctx, "burying a node", func(ctx context.Context) error {
+	return c.doSoon(ctx, "burying a node", func(ctx context.Context) error {
 		n, err := c.eval(ctx, c.scripts.bury, c.lifeKeys(member), member, mark.Milliseconds()).Int()
 		if err == nil && n == 0 {
 			return cluster.ErrUnknown
@@ -264,7 +274,7 @@ func (c *Cluster) Retire(ctx context.Context) error {
 	if err := c.keepTrying(c.forget(ctx, c.member)); err != nil {
 		return err
 	}
-	return c.do(ctx, "giving the lease up", func(ctx context.Context) error {
+	return c.doSoon(ctx, "giving the lease up", func(ctx context.Context) error {
 		pipe := c.client.Pipeline()
 		pipe.ZRem(ctx, c.keys.leases(), c.member)
 		pipe.HDel(ctx, c.keys.claims(), c.member)

@@ -81,7 +81,7 @@ func (o *own) has(connection string) bool {
 
 // resync makes Redis equal to what this node knows of itself.
 func (c *Cluster) resync(ctx context.Context) {
-	err := c.do(ctx, "telling Redis of this node's connections anew", func(ctx context.Context) error {
+	err := c.doSoon(ctx, "telling Redis of this node's connections anew", func(ctx context.Context) error {
 		enter, open := c.own.snapshot()
 		return first(c.resyncOpen(ctx, open), func() error { return c.resyncPresence(ctx, enter) })
 	})

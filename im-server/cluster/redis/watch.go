@@ -22,7 +22,7 @@ func (c *Cluster) watch(ctx context.Context) {
 			c.handed.forget(c.opts.Now().Add(-c.opts.Keep.Dedupe))
 		case <-c.breaker.change:
 		}
-		if c.breaker.up() && c.own.spoilt() {
+		if c.breaker.refuseOpen() == nil && c.own.spoilt() {
 			c.resync(ctx)
 		}
 	}
@@ -64,6 +64,9 @@ func (c *Cluster) ping(ctx context.Context, back bool) error {
 func (c *Cluster) tell(ctx context.Context, told bool) bool {
 	state, err := c.breaker.now()
 	up := state == stateClosed
+	if state != stateOpen || err != nil {
+		c.answerOnce.Do(func() { close(c.answered) })
+	}
 	switch {
 	case up:
 		c.lookedOnce.Do(func() {
