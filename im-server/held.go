@@ -21,7 +21,7 @@ type held struct {
 	mu    sync.Mutex
 	until time.Time     // of this node's lease, by its own wall clock
 	ran   time.Time     // when keepLease ran last
-	doubt bool          // it did not for so long that others may have taken this node for dead
+	still time.Time     // when it had stood still; zero: the lease was held since
 	open  []*conn       // to be told of
 	over  []string      // no longer
 	told  chan struct{} // closed when all this was told, or could not be
@@ -95,7 +95,7 @@ func (h *held) take() (open []cluster.Open, over []string, told chan struct{}) {
 func (h *held) leased(until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.until, h.doubt = until.Round(0), false // the wall clock goes on while a machine sleeps
+	h.until, h.still = until.Round(0), time.Time{} // the wall clock goes on while a machine sleeps
 }
 
 // lapsed says whether others may have taken this node for dead.
@@ -105,20 +105,17 @@ func (h *held) lapsed(now time.Time) bool {
 	return !h.until.IsZero() && now.Round(0).After(h.until)
 }
 
-// runs notes that keepLease does. Where it did not for a gap, the lease may have run out while Redis was there: until it is
-// held again no end may be written.
-func (h *held) runs(now time.Time, gap time.Duration) {
+// runs notes that keepLease does, and says whether it stood still for a gap since the lease was held last, and nobody can
+// know what became of it. It does not say so for ever.
+func (h *held) runs(now time.Time, gap, most time.Duration) (doubt bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now = now.Round(0)
-	h.doubt = h.doubt || !h.ran.IsZero() && now.Sub(h.ran) >= gap
+	if !h.ran.IsZero() && now.Sub(h.ran) >= gap {
+		h.still = now
+	}
 	h.ran = now
-}
-
-func (h *held) doubts() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.doubt
+	return !h.still.IsZero() && now.Sub(h.still) < most
 }
 
 func (c *conn) openRecord() cluster.Open {

@@ -13,6 +13,9 @@ import (
 // heldEvery is how late others know of a connection.
 const heldEvery = 200 * time.Millisecond
 
+// doubtLeases is for how many times that of a lease an end may wait.
+const doubtLeases = 6
+
 // leaseEvery is the time between two renewals: one may fail, and one after it.
 func (s *Server) leaseEvery() time.Duration { return s.conf().Redis.Lease * 3 / 10 }
 
@@ -50,14 +53,14 @@ func (s *Server) keepReaping(ctx context.Context) {
 	}
 }
 
-// tellHeld tells of starts and ends. When the lease has run out it first finds out whether others have ended connections of
-// this node, while their own ends are not in the log yet. Where it cannot, they wait if the node stood still. If it did not,
-// Redis is lost to others as well, as a rule, and the ends are written.
+// tellHeld tells of starts and ends. When the node stood still, or the lease has run out, it first finds out whether others
+// have ended connections of this node, while their own ends are not in the log yet. Where it cannot after it stood still,
+// the ends wait. Otherwise Redis is lost to others as well, as a rule, and they are written.
 func (s *Server) tellHeld(ctx context.Context) {
-	s.held.runs(s.now(), s.conf().Redis.Lease-s.leaseEvery())
-	if s.held.lapsed(s.now()) {
+	gap, most := s.leaseEvery(), doubtLeases*s.conf().Redis.Lease
+	if doubt := s.held.runs(s.now(), gap, most); doubt || s.held.lapsed(s.now()) {
 		s.renew(ctx)
-		if s.held.lapsed(s.now()) && s.held.doubts() {
+		if s.held.runs(s.now(), gap, most) {
 			return
 		}
 	}
