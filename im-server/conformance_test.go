@@ -131,7 +131,8 @@ func reservedBits() (list []conform) {
 		for _, op := range []byte{1, 2, 8, 9, 10} {
 			list = append(list, conform{
 				fmt.Sprintf("3 reserved bits/%03b with opcode %d", bits, op),
-				[][]byte{masked(fin|1, "before"), masked(fin|bits<<4|op, "x"), masked(fin|9, "after")}, []string{"text before", "close 1002"},
+				[][]byte{masked(fin|1, "before"), masked(fin|bits<<4|op, "x"), masked(fin|9, "after")},
+				[]string{"text before", "close 1002"},
 			})
 		}
 	}
@@ -143,7 +144,8 @@ func opcodes() (list []conform) {
 		for _, text := range []string{"", "x"} {
 			list = append(list, conform{
 				fmt.Sprintf("4 opcodes/%d with %d bytes", op, len(text)),
-				[][]byte{masked(fin|1, "before"), masked(fin|op, text), masked(fin|9, "after")}, []string{"text before", "close 1002"},
+				[][]byte{masked(fin|1, "before"), masked(fin|op, text), masked(fin|9, "after")},
+				[]string{"text before", "close 1002"},
 			})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -107,7 +108,7 @@ func (w *raw) next() string {
 	for err == nil && first == fin|9 {
 		first, payload, err = w.frame()
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return "end"
 	}
 	if err != nil {

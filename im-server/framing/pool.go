@@ -79,7 +79,7 @@ func (p *Pool) unpack(dst, src *buffer, most int) *Error {
 		switch {
 		case len(dst.b) > most:
 			return tooBig(KindUnpacked, "a message of more than %d bytes when it is unpacked", most)
-		case err == io.EOF: //nolint:errorlint // a reader gives it as it is
+		case err == io.EOF:
 			return nil
 		case err != nil:
 			return &Error{Kind: KindPacked, Code: closeBadData, Text: "a packed message that cannot be unpacked: " + err.Error()}

@@ -92,7 +92,7 @@ func TestWhatIsSentIsRead(t *testing.T) {
 				t.Fatal("something has begun behind the end of a message")
 			}
 		}
-		if _, err := r.Read(Limits{1 << 20, 1000}); err != io.EOF {
+		if _, err := r.Read(Limits{1 << 20, 1000}); !errors.Is(err, io.EOF) {
 			t.Fatalf("at the end came %v", err)
 		}
 		r.Release()
@@ -235,7 +235,7 @@ func FuzzReader(f *testing.F) {
 			bad, isBad := errors.AsType[*Error](err)
 			switch {
 			case isBad && bad.Broken, err != nil && !isBad:
-				if !isBad && err != io.EOF && err != io.ErrUnexpectedEOF {
+				if !isBad && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 					t.Fatalf("an error that is not ours: %v", err)
 				}
 				return
