@@ -170,7 +170,7 @@ func (p *foreign) Parse(dst []byte, e *event.Event, line string, at Origin) ([]b
 	if len(line) > event.MaxLine {
 		return dst, fault.New("too_large", "line of %d bytes, at most %d are allowed", len(line), event.MaxLine)
 	}
-	text := strings.ToValidUTF8(strings.TrimSuffix(line, "\r"), "\ufffd")
+	text := strings.ToValidUTF8(strings.TrimRight(line, " \t\r"), "\ufffd")
 	if err := p.event(e, text); err != nil {
 		return dst, err
 	}
@@ -195,7 +195,7 @@ func (p *foreign) event(e *event.Event, text string) error {
 	if strings.IndexByte(text, 0x1b) >= 0 {
 		text = p.colour.ReplaceAllString(text, "")
 	}
-	var first error
+	var last error
 	for i := range p.patterns {
 		if !p.match(&p.patterns[i], text) {
 			continue
@@ -204,13 +204,11 @@ func (p *foreign) event(e *event.Event, text string) error {
 		if err == nil || errors.Is(err, ErrIgnored) {
 			return err
 		}
-		if first == nil {
-			first = err
-		}
+		last = err
 		e.Reset()
 	}
-	if first != nil {
-		return first
+	if last != nil {
+		return last
 	}
 	return fault.New("pattern", "the line does not fit the pattern")
 }

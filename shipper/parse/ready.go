@@ -2,11 +2,12 @@ package parse
 
 import "imwatch/shipper/parse/mapping"
 
-// ginPattern is the line of gin's default logger. Colours are taken out before.
-const ginPattern = `^\[GIN\] %{GIN_TIME:timestamp} \| +%{STATUS:http.response.status_code} \| +%{NOTSPACE:event.duration} \| +%{IP:client.ip} \| %{METHOD:http.request.method} +"%{QUOTED:url.path}"\s*$`
+// ginPattern is the line of gin's default logger. Colours and padding are taken out.
+const ginPattern = `[GIN] %{timestamp} |%{http.response.status_code}|%{event.duration}|%{client.ip}|%{http.request.method} "%{url.path}"`
 
-// nginxPattern is nginx's combined format, with $request_time after it or not, and with anything after that.
-const nginxPattern = `^%{IP:client.ip} - %{NOTSPACE:user.id} \[%{HTTPDATE:timestamp}\] "%{QUOTED:request}" %{STATUS:http.response.status_code} %{NOTSPACE} "%{QUOTED}" "%{QUOTED:user_agent.original}"(?: %{SECONDS:event.duration}(?: .*)?)?\s*$`
+// nginxPattern is nginx's combined format, with anything after it, such as the forwarded address of its example
+// configuration.
+const nginxPattern = `%{client.ip} - %{user.id} [%{timestamp}] "%{request}" %{http.response.status_code} %{?bytes} "%{?referer}" "%{user_agent.original}"`
 
 const envoyBegin = `[%{timestamp}] "%{http.request.method} %{url.path} %{http.version}" %{http.response.status_code} %{event.reason} `
 
@@ -21,9 +22,11 @@ const istioPattern = envoyBegin + `%{?details} %{?termination} "%{?failure}" ` +
 // readyFormats are the formats that know what their lines mean.
 func readyFormats() []ready {
 	return []ready{
-		{name: "gin", kind: kindGrok, patterns: []string{ginPattern}},
+		{name: "gin", kind: kindDissect, patterns: []string{ginPattern}, fields: anyPeer},
 		{name: "gin-json", kind: kindJSON, fields: ginJSON},
-		{name: "nginx", kind: kindGrok, patterns: []string{nginxPattern}},
+		{name: "nginx", kind: kindDissect, patterns: []string{ // with $request_time, then with anything
+			nginxPattern + " %{event.duration} %{?}", nginxPattern + " %{event.duration}", nginxPattern + "%{?}",
+		}, fields: anyPeer},
 		{name: "nginx-json", kind: kindJSON, fields: nginxJSON},
 		{name: "envoy", kind: kindDissect, patterns: []string{envoyPattern, istioPattern}, fields: envoyText},
 		{name: "envoy-json", kind: kindJSON, fields: envoyJSON},
@@ -56,10 +59,14 @@ func when(f mapping.Field, names ...string) mapping.Field {
 // request says that lines are those of an access log.
 func request() mapping.Field { return mapping.Field{To: "event.action", Value: "http_request"} }
 
+// anyPeer keeps lines whose peer has no address: nginx says unix: of sockets in files.
+func anyPeer() []mapping.Field { return []mapping.Field{take("client.ip", "client.ip")} }
+
 func envoyText() []mapping.Field {
 	return []mapping.Field{
 		request(),
-		lasting("event.duration", "ms", "duration"),
+		{To: "event.duration", From: mapping.Names{"duration"}, Unit: "ms"}, // what is none tells Istio's lines from Envoy's
+		take("client.ip", "client.ip"),
 		{To: "trace.id", From: mapping.Names{"request_id"}, Bad: mapping.Skip},
 		{To: "labels.request_id", From: mapping.Names{"request_id"}},
 	}

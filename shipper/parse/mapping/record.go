@@ -20,9 +20,9 @@ func (m *Mapping) Reset() {
 	m.others = m.others[:0]
 }
 
-// Text gives the value at a place; "" and "-" are none.
+// Text gives the value at a place, without what pads it; "" and "-" are none.
 func (m *Mapping) Text(slot int, v string) {
-	m.values[slot] = m.values[slot].or(v, false)
+	m.values[slot] = m.values[slot].or(strings.TrimSpace(v), false)
 }
 
 // or gives a slot its value. What comes later under the same name counts, as in JSON.
