@@ -67,7 +67,7 @@ func (p *Contract) missing(x *extra, e *event.Event) {
 		{event.FieldServiceName, "service.name", p.defaults.Service},
 		{event.FieldServiceEnvironment, "service.environment", p.defaults.Environment},
 		{event.FieldLogLevel, "log.level", event.LevelInfo},
-		{event.FieldEventDataset, "event.dataset", event.DatasetConnection},
+		{event.FieldEventDataset, "event.dataset", datasetOf(e.Action())},
 		{event.FieldEventKind, "event.kind", "event"},
 		{event.FieldECSVersion, "ecs.version", event.ECSVersion},
 	} {
@@ -76,6 +76,17 @@ func (p *Contract) missing(x *extra, e *event.Event) {
 			x.text(d.name, d.value)
 		}
 	}
+}
+
+// datasetOf gives the dataset that an action is of.
+func datasetOf(action string) string {
+	switch {
+	case action == event.ActionHTTPRequest.Code:
+		return event.DatasetHTTP
+	case strings.HasPrefix(action, "message_"), action == event.ActionTopicGap.Code:
+		return event.DatasetMessage
+	}
+	return event.DatasetConnection
 }
 
 // refine does what is configured for every event. What that adds goes to the end of the line; what it changes needs the

@@ -33,7 +33,7 @@ func made(tb testing.TB, format string) Parser {
 func TestReadyFormatsGolden(t *testing.T) {
 	t.Parallel()
 	for _, name := range Formats() {
-		if name == FormatContract || name == FormatJSON || name == FormatGrok || name == FormatDissect {
+		if name == FormatJSON || name == FormatGrok || name == FormatDissect {
 			continue
 		}
 		p := made(t, name)
@@ -62,7 +62,7 @@ func TestReadyFormatsGolden(t *testing.T) {
 					t.Fatalf("%s: %v", rec, err)
 				}
 				for _, x := range again.Extras() {
-					if !strings.HasPrefix(x.Name, "labels.") && !strings.HasPrefix(x.Name, "foreign.") {
+					if !takeable(x.Name) {
 						t.Errorf("%s is no name that a store takes", x.Name)
 					}
 				}
@@ -142,6 +142,15 @@ func TestContract(t *testing.T) {
 				t.Errorf("record and event differ: %s", got)
 			}
 		})
+	}
+}
+
+func TestDatasetsAreThoseOfTheContract(t *testing.T) {
+	t.Parallel()
+	for _, a := range event.Actions() {
+		if got := datasetOf(a.Code); got != a.Dataset && a.Dataset != event.DatasetPipeline {
+			t.Errorf("%s is of %s, not of %s", a.Code, a.Dataset, got)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +79,28 @@ func TestAlertFits(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored(t, s, store.Doc{Index: index, ID: a.DocID(), Body: body})
+}
+
+// TestWhatShippersMakeIsTaken puts what the shipper makes of lines of all formats: none may be refused.
+func TestWhatShippersMakeIsTaken(t *testing.T) {
+	s, index := onReal(t, "im-connection-info-")
+	files, err := filepath.Glob("../../../shipper/parse/testdata/*.golden")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	var docs []store.Doc
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(b) {
+			if line[0] == '{' {
+				docs = append(docs, store.Doc{Index: index, ID: fmt.Sprint(len(docs)), Body: bytes.TrimSpace(line)})
+			}
+		}
+	}
+	stored(t, s, docs...)
 }
 
 // TestTypedInKibana runs a query as it is typed in Kibana's search bar.
