@@ -12,12 +12,15 @@ import (
 type batch struct {
 	arena  []byte // where the bodies lie
 	items  []item
+	bytes  int       // of the bodies
 	since  time.Time // when its first message came
 	newest time.Time // event time
 	last   map[place]bus.Message
 	count  int // messages, those that make no document included
 	done   chan struct{}
-	err    error // set before done is closed
+	// Set before done is closed: what may be committed then, and why there is no more to hope for.
+	commit []bus.Message
+	err    error
 }
 
 // place is one partition of one topic.
@@ -53,8 +56,8 @@ func (b *batch) covers(m bus.Message) {
 	}
 }
 
-// commit gives what may be committed once the batch is in the store.
-func (b *batch) commit() []bus.Message {
+// ends gives the last message of each partition.
+func (b *batch) ends() []bus.Message {
 	ms := make([]bus.Message, 0, len(b.last))
 	for _, m := range b.last {
 		ms = append(ms, m)
@@ -65,6 +68,7 @@ func (b *batch) commit() []bus.Message {
 // add takes a document whose body was appended to the arena from start on.
 func (b *batch) add(m bus.Message, index, id string, start int) {
 	end := len(b.arena)
+	b.bytes += end - start
 	b.items = append(b.items, item{doc: store.Doc{Index: index, ID: id, Body: b.arena[start:end:end]}, from: m})
 }
 
@@ -74,4 +78,10 @@ func (b *batch) addLetter(m bus.Message, index string, l deadletter.Letter) {
 	b.arena = l.AppendJSON(b.arena)
 	b.add(m, index, l.ID, start)
 	b.items[len(b.items)-1].letter = true
+}
+
+// addAsItCame takes a message whose value is the document.
+func (b *batch) addAsItCame(m bus.Message, index, id string) {
+	b.bytes += len(m.Value)
+	b.items = append(b.items, item{doc: store.Doc{Index: index, ID: id, Body: m.Value}, from: m})
 }

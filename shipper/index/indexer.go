@@ -23,7 +23,8 @@ type Source interface {
 // Deps is what an Indexer works with.
 type Deps struct {
 	Bus        Source                // needed
-	Store      store.Writer          // needed
+	Store      store.Writer          // where documents go; this or Sink is needed
+	Sink       Sink                  // where events go in another form
 	Log        logrus.FieldLogger    // needed; diagnostics
 	Registerer prometheus.Registerer // nil: the metrics are not shown
 	Now        func() time.Time      // nil: time.Now
@@ -34,7 +35,15 @@ type Indexer struct {
 	cfg     Config
 	deps    Deps
 	metrics *metrics
-	putter  *putter
+	writer  writer
+}
+
+// writer is what brings batches to where they belong.
+type writer interface {
+	size() int                                            // bytes that the next batch should have
+	room(bytes, flying, batches int) bool                 // whether a batch may go while others are on their way
+	every() time.Duration                                 // how often it wants to be called without a batch; 0: never
+	write(context.Context, *batch) ([]bus.Message, error) // gives what may be committed; its error is the end
 }
 
 // New checks the configuration and makes the metrics known.
@@ -42,8 +51,8 @@ func New(cfg Config, deps Deps) (*Indexer, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring the indexer: %w", err)
 	}
-	if deps.Bus == nil || deps.Store == nil || deps.Log == nil {
-		return nil, errors.New("making an indexer: a bus, a store and a logger are needed")
+	if deps.Bus == nil || (deps.Store == nil) == (deps.Sink == nil) || deps.Log == nil {
+		return nil, errors.New("making an indexer: a bus, a store or a sink, and a logger are needed")
 	}
 	if deps.Now == nil {
 		deps.Now = time.Now
@@ -52,8 +61,13 @@ func New(cfg Config, deps Deps) (*Indexer, error) {
 	if err := m.register(deps.Registerer); err != nil {
 		return nil, err
 	}
-	p := &putter{cfg: cfg, log: deps.Log, now: deps.Now, store: deps.Store, pace: newPace(cfg), metrics: m}
-	return &Indexer{cfg: cfg, deps: deps, metrics: m, putter: p}, nil
+	x := &Indexer{cfg: cfg, deps: deps, metrics: m}
+	if deps.Sink != nil {
+		x.writer = &sinkWriter{cfg: cfg, now: deps.Now, sink: deps.Sink, metrics: m}
+	} else {
+		x.writer = &putter{cfg: cfg, log: deps.Log, now: deps.Now, store: deps.Store, pace: newPace(cfg), metrics: m}
+	}
+	return x, nil
 }
 
 // Run indexes until ctx ends. Then it waits for the store for up to ShutdownTimeout, commits what is in it and
@@ -74,8 +88,9 @@ func (x *Indexer) Run(ctx context.Context) error {
 	})()
 
 	l := &loop{
-		cfg: x.cfg, now: x.deps.Now, consumer: c, putter: x.putter, metrics: x.metrics,
-		preparer: preparer{now: x.deps.Now, metrics: x.metrics},
+		cfg: x.cfg, now: x.deps.Now, consumer: c, writer: x.writer, metrics: x.metrics,
+		preparer: preparer{now: x.deps.Now, metrics: x.metrics, again: x.deps.Sink != nil},
+		called:   x.deps.Now(),
 	}
 	err = l.run(ctx, hard)
 	if err != nil {
@@ -114,10 +129,11 @@ type loop struct {
 	cfg      Config
 	now      func() time.Time
 	consumer bus.Consumer
-	putter   *putter
+	writer   writer
 	metrics  *metrics
 	preparer preparer
 
+	called  time.Time // when the writer was last called
 	batch   *batch
 	flying  []*batch // on their way, the oldest first
 	free    []*batch
@@ -156,6 +172,8 @@ func (l *loop) fetch(ctx, hard context.Context) error {
 		fetch, cancel = context.WithTimeout(ctx, max(0, l.cfg.BatchDelay-l.now().Sub(l.batch.since)))
 	case len(l.flying) > 0:
 		fetch, cancel = context.WithTimeout(ctx, l.cfg.BatchDelay)
+	case l.writer.every() > 0:
+		fetch, cancel = context.WithTimeout(ctx, max(0, l.writer.every()-l.now().Sub(l.called)))
 	}
 	defer cancel()
 	ms, err := l.consumer.Fetch(fetch, l.cfg.BatchDocs-l.batch.count)
@@ -170,7 +188,7 @@ func (l *loop) fetch(ctx, hard context.Context) error {
 			l.batch.since = l.now()
 		}
 		l.preparer.prepare(l.batch, m)
-		if len(l.batch.arena) >= l.putter.pace.size() {
+		if l.batch.bytes >= l.writer.size() {
 			if err := l.launch(hard); err != nil {
 				return err
 			}
@@ -182,21 +200,25 @@ func (l *loop) fetch(ctx, hard context.Context) error {
 // due says whether the batch at hand is to be sent.
 func (l *loop) due() bool {
 	b := l.batch
+	if every := l.writer.every(); every > 0 && b.count == 0 {
+		return len(l.flying) == 0 && l.now().Sub(l.called) >= every
+	}
 	return b.count > 0 && (b.count >= l.cfg.BatchDocs || l.now().Sub(b.since) >= l.cfg.BatchDelay)
 }
 
 // launch sends the batch at hand, as soon as there is room for it.
 func (l *loop) launch(hard context.Context) error {
 	b := l.batch
-	for !l.putter.pace.room(len(b.arena), l.bytes(), len(l.flying)) {
+	for !l.writer.room(b.bytes, l.bytes(), len(l.flying)) {
 		if err := l.land(hard, 1); err != nil {
 			return err
 		}
 	}
+	l.called = l.now()
 	l.flying = append(l.flying, b)
 	l.metrics.inFlight.Set(float64(len(l.flying)))
 	l.working.Go(func() {
-		b.err = l.putter.put(hard, b)
+		b.commit, b.err = l.writer.write(hard, b)
 		close(b.done)
 	})
 	l.batch = l.fresh()
@@ -206,7 +228,7 @@ func (l *loop) launch(hard context.Context) error {
 // bytes is how much is on its way.
 func (l *loop) bytes() (n int) {
 	for _, b := range l.flying {
-		n += len(b.arena)
+		n += b.bytes
 	}
 	return n
 }
@@ -226,8 +248,10 @@ func (l *loop) land(hard context.Context, n int) error {
 		if b.err != nil {
 			return b.err
 		}
-		if err := l.consumer.Commit(hard, b.commit()...); err != nil {
-			return fmt.Errorf("committing: %w", err)
+		if len(b.commit) > 0 {
+			if err := l.consumer.Commit(hard, b.commit...); err != nil {
+				return fmt.Errorf("committing: %w", err)
+			}
 		}
 		l.flying = l.flying[1:]
 		l.metrics.inFlight.Set(float64(len(l.flying)))

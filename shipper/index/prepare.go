@@ -21,6 +21,17 @@ type preparer struct {
 	now     func() time.Time
 	metrics *metrics
 	event   event.Event
+	// again makes the same of a message whenever it is read: its own time is taken for the clock, its value for the
+	// document, and a message that makes no document is an item without one.
+	again bool
+}
+
+// clock is the time by which a message is judged.
+func (p *preparer) clock(m bus.Message) time.Time {
+	if p.again && !m.Time.IsZero() {
+		return m.Time
+	}
+	return p.now()
 }
 
 // prepare adds what a message makes to the batch: an event's document, a dead letter, or nothing for a watermark.
@@ -30,7 +41,7 @@ func (p *preparer) prepare(b *batch, m bus.Message) {
 		p.passLetter(b, m)
 		return
 	}
-	e, now := &p.event, p.now()
+	e, now := &p.event, p.clock(m)
 	if err := event.Decode(m.Value, e); err != nil {
 		reason := "unknown"
 		if d, ok := errors.AsType[*event.DecodeError](err); ok {
@@ -41,6 +52,9 @@ func (p *preparer) prepare(b *batch, m bus.Message) {
 	}
 	if e.IsWatermark() {
 		p.metrics.events.WithLabelValues(outcomeWatermark).Inc()
+		if p.again {
+			b.items = append(b.items, item{from: m})
+		}
 		return
 	}
 	if reason, detail := unfit(e, now); reason != "" {
@@ -49,6 +63,10 @@ func (p *preparer) prepare(b *batch, m bus.Message) {
 	}
 	if t := e.Time(); t.After(b.newest) {
 		b.newest = t
+	}
+	if p.again {
+		b.addAsItCame(m, e.Index(), e.ID())
+		return
 	}
 	start := len(b.arena)
 	b.arena = ingested(b.arena, m.Value, e, now)

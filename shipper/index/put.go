@@ -12,6 +12,7 @@ import (
 
 	"imwatch/event"
 	"imwatch/event/deadletter"
+	"imwatch/internal/bus"
 	"imwatch/internal/store"
 )
 
@@ -26,13 +27,17 @@ type putter struct {
 	warned  atomic.Int64 // Unix ns of the last warning
 }
 
-// put returns when every document of the batch is in the store or refused and kept as a dead letter. Its error is
+func (p *putter) size() int                            { return p.pace.size() }
+func (p *putter) room(bytes, flying, batches int) bool { return p.pace.room(bytes, flying, batches) }
+func (p *putter) every() time.Duration                 { return 0 }
+
+// write returns when every document of the batch is in the store or refused and kept as a dead letter. Its error is
 // ctx's.
-func (p *putter) put(ctx context.Context, b *batch) error {
+func (p *putter) write(ctx context.Context, b *batch) ([]bus.Message, error) {
 	start := p.now()
 	refused, err := p.insist(ctx, b.items)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for len(refused) > 0 {
 		letters := make([]item, 0, len(refused))
@@ -42,7 +47,7 @@ func (p *putter) put(ctx context.Context, b *batch) error {
 			}
 		}
 		if refused, err = p.insist(ctx, letters); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if len(b.items) > 0 {
@@ -51,7 +56,7 @@ func (p *putter) put(ctx context.Context, b *batch) error {
 	if !b.newest.IsZero() {
 		p.metrics.lag.Set(p.now().Sub(b.newest).Seconds())
 	}
-	return nil
+	return b.ends(), nil
 }
 
 // refusal is a document that the store will never take.
