@@ -41,7 +41,17 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/pires/go-proxyproto v0.15.0
+require (
+	github.com/parquet-go/parquet-go v0.32.0
+	github.com/pires/go-proxyproto v0.15.0
+)
+
+require (
+	github.com/andybalholm/brotli v1.1.1 // indirect
+	github.com/parquet-go/bitpack v1.0.0 // indirect
+	github.com/parquet-go/jsonlite v1.0.0 // indirect
+	github.com/twpayne/go-geom v1.6.1 // indirect
+)
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect

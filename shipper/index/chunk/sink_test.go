@@ -153,7 +153,9 @@ func TestEachMessageInOneFile(t *testing.T) {
 			"read": func(t *rapid.T) {
 				read(rapid.IntRange(0, 2).Draw(t, "worker"), rapid.Int64Range(0, 40).Draw(t, "messages"))
 			},
-			"time passes": func(t *rapid.T) { now = now.Add(rapid.SampledFrom([]time.Duration{time.Second, time.Hour}).Draw(t, "by")) },
+			"time passes": func(t *rapid.T) {
+				now = now.Add(rapid.SampledFrom([]time.Duration{time.Second, time.Hour}).Draw(t, "by"))
+			},
 			"rebalance": func(t *rapid.T) { // who had it does not know yet
 				assign(rapid.SampledFrom(places).Draw(t, "partition"), rapid.IntRange(0, 2).Draw(t, "worker"))
 			},
