@@ -18,6 +18,12 @@ $redis start
 export IMWATCH_TEST_KAFKA=127.0.0.1:$KAFKA_PORT IMWATCH_TEST_ES=http://127.0.0.1:$ES_HTTP_PORT IMWATCH_TEST_REDIS=127.0.0.1:$REDIS_PORT
 export IMWATCH_TEST_KAFKA_SCRIPT=$PWD/$kafka IMWATCH_TEST_ES_SCRIPT=$PWD/$es
 if [ $# -eq 0 ]; then
+  if command -v python3 >/dev/null && IMWATCH_TEST_PYTHON=$(test/infra/python/python.sh install); then
+    export IMWATCH_TEST_PYTHON
+    go test -count=1 ./shipper/index/...
+  else
+    echo "passed over: the sinks' files are read by nobody, for there is no python3 with venv and pip here"
+  fi
   go test -count=1 -timeout 20m ./internal/bus/... ./internal/store ./internal/store/sqlite
   IMWATCH_TEST_REDIS_SECONDS=${REDIS_SECONDS:-20} go test -count=1 -timeout 20m ./im-server/cluster/...
   go test -count=1 -timeout 20m ./internal/store/elastic -rapid.seed="${SEED:-20261128}" # another one with SEED=0

@@ -20,6 +20,7 @@ import (
 	"imwatch/kibana"
 	"imwatch/shipper"
 	"imwatch/shipper/index"
+	"imwatch/shipper/index/parquet"
 )
 
 // EnvPrefix begins the names of environment variables that override keys.
@@ -36,7 +37,8 @@ type Config struct {
 	Embedded      EmbeddedConfig  `yaml:"embedded" doc:"The broker and the store inside the process, for up and demo."`
 	IMServer      imserver.Config `yaml:"im_server" doc:"The IM server."`
 	Shipper       shipper.Config  `yaml:"shipper" doc:"From files to Kafka."`
-	Indexer       index.Config    `yaml:"indexer" doc:"From Kafka to Elasticsearch."`
+	Indexer       index.Config    `yaml:"indexer" doc:"From Kafka to Elasticsearch and the other sinks."`
+	Parquet       parquet.Config  `yaml:"parquet" doc:"Parquet files, where indexer.sinks names parquet."`
 	Detector      detector.Config `yaml:"detector" doc:"Rules and their evaluators."`
 	Alerting      alerting.Config `yaml:"alerting" doc:"Who is told what, and how."`
 
@@ -98,6 +100,7 @@ func DefaultConfig() Config {
 		IMServer:      imserver.DefaultConfig(),
 		Shipper:       shipper.DefaultConfig(),
 		Indexer:       index.DefaultConfig(),
+		Parquet:       parquet.DefaultConfig(),
 		Detector:      detector.DefaultConfig(),
 		Alerting:      alerting.DefaultConfig(),
 	}
@@ -118,6 +121,7 @@ func (c *Config) parts() []part {
 		{"im_server", c.IMServer.Validate},
 		{"shipper", c.Shipper.Validate},
 		{"indexer", c.Indexer.Validate},
+		{"parquet", c.Parquet.Validate},
 		{"detector", c.Detector.Validate},
 		{"alerting", c.Alerting.Validate},
 	}

@@ -59,7 +59,7 @@ func TestUpConfigStandsBelowItsFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{cfg.Embedded.Broker.Dir, cfg.Embedded.Store.Dir, cfg.IMServer.Log.Path, cfg.Shipper.Checkpoint, cfg.Detector.Checkpoint, cfg.Shipper.Sources[0].Paths[0]} {
+	for _, path := range []string{cfg.Embedded.Broker.Dir, cfg.Embedded.Store.Dir, cfg.Parquet.Dir, cfg.IMServer.Log.Path, cfg.Shipper.Checkpoint, cfg.Detector.Checkpoint, cfg.Shipper.Sources[0].Paths[0]} {
 		if rel, err := filepath.Rel(dir, path); err != nil || !filepath.IsLocal(rel) {
 			t.Errorf("%s is not below %s", path, dir)
 		}

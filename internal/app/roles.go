@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
@@ -33,7 +34,7 @@ func Roles() []Role {
 	return []Role{
 		{"im-server", "the IM server: clients connect to it, it writes one line for each event", []string{"log", "im_server"}, false, false, (*site).imServer},
 		{"ship", "the shipper: from the log files into Kafka", []string{"log", "ops", "kafka", "shipper"}, true, false, (*site).shipper},
-		{"index", "the indexer: from Kafka into Elasticsearch", []string{"log", "ops", "kafka", "elasticsearch", "indexer"}, true, true, (*site).indexer},
+		{"index", "the indexer: from Kafka into Elasticsearch, Parquet files", []string{"log", "ops", "kafka", "elasticsearch", "indexer", "parquet"}, true, true, (*site).indexer},
 		{"detect", "the detector: runs the rules", []string{"log", "ops", "kafka", "elasticsearch", "detector"}, true, true, (*site).detector},
 		{"alert", "the alerting: tells people", []string{"log", "ops", "kafka", "elasticsearch", "alerting"}, true, true, (*site).alerting},
 	}
@@ -75,7 +76,8 @@ func RunRole(ctx context.Context, name string, cfg Config, o RoleOptions, stream
 			return err
 		}
 	}
-	if role.store {
+	needsStore := role.store && (name != "index" || slices.Contains(cfg.Indexer.Sinks, index.SinkElasticsearch))
+	if needsStore {
 		if err := s.openElastic(); err != nil {
 			return err
 		}
@@ -93,7 +95,7 @@ func RunRole(ctx context.Context, name string, cfg Config, o RoleOptions, stream
 		s.log.WithField("addr", ops.addr()).Info("operations listener is up")
 		g.add("operations", ops.run)
 	}
-	if name == "index" {
+	if name == "index" && needsStore {
 		g.add("retention", s.retention)
 	}
 	g.add(a.name, a.run)
@@ -151,14 +153,6 @@ func (s *site) shipper() (actor, error) {
 		return actor{}, fmt.Errorf("shipper: %w", err)
 	}
 	return actor{"shipper", sh.Run}, nil
-}
-
-func (s *site) indexer() (actor, error) {
-	ix, err := index.New(s.cfg.Indexer, index.Deps{Bus: s.bus, Store: s.store, Log: s.component("indexer"), Registerer: s.reg, Now: s.now})
-	if err != nil {
-		return actor{}, fmt.Errorf("indexer: %w", err)
-	}
-	return actor{"indexer", ix.Run}, nil
 }
 
 func (s *site) detector() (actor, error) {

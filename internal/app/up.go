@@ -20,7 +20,7 @@ import (
 
 // upKeys are the parts of the configuration that up needs.
 func upKeys() []string {
-	return []string{"log", "ops", "topics", "embedded", "im_server", "shipper", "indexer", "detector", "alerting"}
+	return []string{"log", "ops", "topics", "embedded", "im_server", "shipper", "indexer", "parquet", "detector", "alerting"}
 }
 
 // LoadUpConfig is LoadConfig for up: what stands in files is put below the folder data where the configuration does
@@ -69,6 +69,7 @@ func (c *Config) moveBelow(data string) {
 	move(&c.Embedded.Store.Dir, def.Embedded.Store.Dir, "store")
 	move(&c.Shipper.Checkpoint, def.Shipper.Checkpoint, "shipper.checkpoint")
 	move(&c.Detector.Checkpoint, def.Detector.Checkpoint, "detector.checkpoint")
+	move(&c.Parquet.Dir, def.Parquet.Dir, "parquet")
 	if c.IMServer.Log.Path != def.IMServer.Log.Path {
 		return
 	}

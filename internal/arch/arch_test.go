@@ -55,7 +55,9 @@ var may = map[string][]string{
 	"shipper/sample":        {"event"},
 	"shipper/shiptest":      {"event", "shipper/"},
 
-	"shipper/index": {"event", "internal/bus", "internal/store", "event/deadletter"},
+	"shipper/index":         {"event", "internal/bus", "internal/store", "event/deadletter"},
+	"shipper/index/chunk":   {"event", "internal/bus", "shipper/index"},
+	"shipper/index/parquet": {"event", "shipper/index", "shipper/index/chunk"},
 
 	"detector":                    {"event", "event/filter", "event/canary", "internal/bus", "internal/store", "detector/"},
 	"detector/kql":                {"event", "event/filter"},
@@ -115,9 +117,9 @@ var may = map[string][]string{
 
 // testsMay are further folders that tests, and only they, import.
 var testsMay = []string{
-	"event", "event/filter",
+	"event", "event/filter", "event/deadletter",
 	"im-server/cluster/clustertest",
-	"internal/bus/membus", "internal/bus/embedded", "internal/bus/bustest", "internal/store/sqlite", "internal/store/storetest",
+	"internal/bus", "internal/bus/membus", "internal/bus/embedded", "internal/bus/bustest", "internal/store/sqlite", "internal/store/storetest",
 	"alerting/alertingtest", "alerting/alertingtest/", "im-server", "sim", "rules", "detector/",
 }
 
@@ -131,6 +133,7 @@ var owner = map[string][]string{
 	"github.com/oschwald":            {"shipper/parse/geo"},
 	"github.com/mileusna":            {"shipper/parse/agent"},
 	"github.com/maxmind":             nil, // tests make databases with it
+	"github.com/parquet-go/parquet":  {"shipper/index/parquet"},
 	"modernc.org/sqlite":             {"internal/store/sqlite"},
 	"github.com/gin-gonic/gin":       {"im-server", "bench/gateway/bare"},
 	"github.com/pires/go-proxyproto": {"im-server/accept"},

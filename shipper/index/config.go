@@ -3,12 +3,17 @@ package index
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"imwatch/event"
 )
 
 // Config says how events are brought into the store. Start from DefaultConfig.
 type Config struct {
-	Group           string        `yaml:"group" doc:"consumer group; indexers with the same one share the work"`
+	Sinks           []string      `yaml:"sinks" doc:"where events are brought: elasticsearch (with up: the embedded store), parquet; each on its own, with a consumer group of its own"`
+	Group           string        `yaml:"group" doc:"consumer group; indexers with the same one share the work. The sinks beside elasticsearch append their name"`
 	BatchDocs       int           `yaml:"batch_docs" doc:"most documents put at once"`
 	BatchBytes      int           `yaml:"batch_bytes" doc:"most bytes put at once; how many of them, and how many batches at once, follows what the store takes"`
 	BatchDelay      time.Duration `yaml:"batch_delay" doc:"how long the first event of a batch waits for more"`
@@ -22,9 +27,24 @@ type Config struct {
 // DefaultConfig gives the defaults.
 func DefaultConfig() Config {
 	return Config{
-		Group: "imwatch-indexer", BatchDocs: 5000, BatchBytes: 5 << 20, BatchDelay: 200 * time.Millisecond, InFlight: 4,
+		Sinks: []string{SinkElasticsearch}, Group: "imwatch-indexer", BatchDocs: 5000, BatchBytes: 5 << 20, BatchDelay: 200 * time.Millisecond, InFlight: 4,
 		LatencyTarget: 2 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second, ShutdownTimeout: 10 * time.Second,
 	}
+}
+
+// What Config.Sinks may name.
+const (
+	SinkElasticsearch = "elasticsearch"
+	SinkParquet       = "parquet"
+)
+
+// For gives the configuration of one sink's indexer.
+func (c Config) For(sink string) Config {
+	c.Sinks = []string{sink}
+	if sink != SinkElasticsearch {
+		c.Group += "-" + sink
+	}
+	return c
 }
 
 // Validate names every fault by its key.
@@ -33,6 +53,21 @@ func (c Config) Validate() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.Group == "" {
 		bad("group: a name is needed")
+	}
+	known := []string{SinkElasticsearch, SinkParquet}
+	if len(c.Sinks) == 0 {
+		bad("sinks: at least one of %s is needed", strings.Join(known, ", "))
+	}
+	for i, s := range c.Sinks {
+		switch near := event.Nearest(s, known); {
+		case slices.Index(c.Sinks, s) < i:
+			bad("sinks[%d]: %s is named twice", i, s)
+		case slices.Contains(known, s):
+		case near != "":
+			bad("sinks[%d]: %q is not one of %s; did you mean %s?", i, s, strings.Join(known, ", "), near)
+		default:
+			bad("sinks[%d]: %q is not one of %s", i, s, strings.Join(known, ", "))
+		}
 	}
 	for _, n := range []struct {
 		key      string

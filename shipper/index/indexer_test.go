@@ -282,8 +282,14 @@ func TestConfig(t *testing.T) {
 	if err := DefaultConfig().Validate(); err != nil {
 		t.Error(err)
 	}
+	if err := (Config{Sinks: []string{"parket", "parquet", "parquet"}}).Validate(); err == nil || !strings.Contains(err.Error(), "mean parquet?") || !strings.Contains(err.Error(), "sinks[2]: parquet is named twice") {
+		t.Errorf("sinks: %v", err)
+	}
+	if a, b := DefaultConfig().For(SinkElasticsearch), DefaultConfig().For(SinkParquet); a.Group != DefaultConfig().Group || b.Group == a.Group {
+		t.Errorf("groups %q and %q", a.Group, b.Group)
+	}
 	err := Config{}.Validate()
-	for _, key := range []string{"group", "batch_docs", "batch_bytes", "batch_delay", "in_flight", "latency_target", "retry_min", "retry_max", "shutdown_timeout"} {
+	for _, key := range []string{"sinks", "group", "batch_docs", "batch_bytes", "batch_delay", "in_flight", "latency_target", "retry_min", "retry_max", "shutdown_timeout"} {
 		if err == nil || !strings.Contains(err.Error(), key+":") {
 			t.Errorf("%s is not named in %v", key, err)
 		}

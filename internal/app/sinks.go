@@ -1,0 +1,49 @@
+package app
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"imwatch/shipper/index"
+	"imwatch/shipper/index/chunk"
+	"imwatch/shipper/index/parquet"
+)
+
+// indexer builds an indexer for each sink. Each has its own consumer group: a sink that is away holds up no other.
+func (s *site) indexer() (actor, error) {
+	var g group
+	for _, name := range s.cfg.Indexer.Sinks {
+		x, err := s.indexInto(name)
+		if err != nil {
+			return actor{}, fmt.Errorf("indexer into %s: %w", name, err)
+		}
+		g.add("into "+name, x.Run)
+	}
+	return actor{"indexer", g.run}, nil
+}
+
+func (s *site) indexInto(name string) (*index.Indexer, error) {
+	log := s.component("indexer").WithField("sink", name)
+	deps := index.Deps{Bus: s.bus, Log: log, Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"sink": name}, s.reg), Now: s.now}
+	var err error
+	switch name {
+	case index.SinkElasticsearch:
+		deps.Store = s.store
+	case index.SinkParquet:
+		deps.Sink, err = s.parquetSink(log, deps.Registerer)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return index.New(s.cfg.Indexer.For(name), deps)
+}
+
+func (s *site) parquetSink(log logrus.FieldLogger, reg prometheus.Registerer) (index.Sink, error) {
+	k, err := parquet.New(s.cfg.Parquet, s.now)
+	if err != nil {
+		return nil, err
+	}
+	return chunk.New(s.cfg.Parquet.Chunk, chunk.Deps{Keeper: k, Log: log, Registerer: reg, Now: s.now})
+}
