@@ -15,6 +15,7 @@ type Config struct {
 	OpsToken        string            `yaml:"ops_token" secret:"true" hot:"true" doc:"bearer token of /-/ on ops_addr, at least 16 bytes; empty: /-/ is switched off"`
 	OpsClosed       int               `yaml:"ops_closed" doc:"ended connections that /-/conns?state=closed remembers"`
 	Node            string            `yaml:"node" doc:"name of this node in events, unique in the fleet; empty: the host's name"`
+	HeapFloor       int               `yaml:"heap_floor" doc:"bytes of heap up to which garbage is not collected, so that a small heap is not collected all the time; 0: Go's own rule, as where GOGC or GOMEMLIMIT is set; of a process that is the role im-server alone"`
 	Environment     string            `yaml:"environment" doc:"service.environment of events"`
 	Zone            string            `yaml:"zone" doc:"cloud.availability_zone of events; empty: not said"`
 	Origins         []string          `yaml:"origins" hot:"true" doc:"Origin headers let in, as https://app.example.org or https://*.example.org; * is any, empty: the same host only; requests without an Origin are let in"`
@@ -85,6 +86,7 @@ func DefaultConfig() Config {
 		Addr:            ":8080",
 		OpsAddr:         "127.0.0.1:8081",
 		OpsClosed:       1000,
+		HeapFloor:       64 << 20,
 		Environment:     "production",
 		ForwardedHeader: "X-Forwarded-For",
 		JWT:             token.DefaultConfig(),

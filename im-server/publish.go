@@ -37,8 +37,12 @@ func handlePublish(c *conn, e protocol.Envelope) error {
 
 // publish hands a message to the cluster. The ack goes when it is safe there.
 func (c *conn) publish(id string, m cluster.Message) error {
-	ctx, cancel := context.WithTimeout(context.Background(), c.s.conf().Timeouts.Publish)
-	defer cancel()
+	ctx := context.Background()
+	if c.s.shared { // else nothing takes time
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.s.conf().Timeouts.Publish)
+		defer cancel()
+	}
 	began := time.Now()
 	r, err := c.s.cluster.Publish(ctx, m)
 	if err != nil {

@@ -26,6 +26,7 @@ func (c Config) validate() error {
 		v.addr("ops_addr", c.OpsAddr)
 	}
 	v.check(c.OpsToken == "" || len(c.OpsToken) >= 16, "ops_token", "must have at least 16 bytes, not %d", len(c.OpsToken))
+	v.check(c.HeapFloor >= 0, "heap_floor", "%d must not be negative", c.HeapFloor)
 	v.check(c.OpsClosed >= 0 && c.OpsClosed <= 100_000, "ops_closed", "%d must be from 0 to 100000", c.OpsClosed)
 	v.word("node", c.Node)
 	v.word("environment", c.Environment)

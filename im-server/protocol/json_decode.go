@@ -100,7 +100,7 @@ func checkJSON(data []byte) error {
 	if !utf8.Valid(data) {
 		return fault(CodeBadJSON, "", "not valid UTF-8")
 	}
-	if !json.Valid(data) {
+	if !validJSON(data) {
 		var sink json.RawMessage
 		return fault(CodeBadJSON, "", "not valid JSON: %v", json.Unmarshal(data, &sink))
 	}

@@ -19,11 +19,32 @@ func (*jsonCodec) Name() string { return SubprotocolJSON }
 func (*jsonCodec) Binary() bool { return false }
 
 func (c *jsonCodec) Append(dst []byte, e *Envelope) []byte {
+	if dst == nil {
+		dst = make([]byte, 0, roughly(e))
+	}
 	return c.appendTail(appendSeq(appendHead(dst, e), e.Seq), e)
 }
 
 func (c *jsonCodec) Split(e *Envelope) Parts {
-	return Parts{Head: appendHead(nil, e), Tail: c.appendTail(nil, e)}
+	b := appendHead(make([]byte, 0, roughly(e)), e)
+	head := len(b)
+	b = c.appendTail(b, e)
+	return Parts{Head: b[:head:head], Tail: b[head:]}
+}
+
+// roughly is how many bytes an envelope takes, so that its buffer need not grow: at times more, seldom less.
+func roughly(e *Envelope) int {
+	n := 96 + len(e.ID)
+	switch p := e.Payload.(type) {
+	case *Message:
+		n += 64 + len(p.From) + len(p.To) + len(p.Room) + len(p.Global) + len(p.Body) + base64.StdEncoding.EncodedLen(len(p.Data))
+	case *Echo:
+		n += len(p.Body)
+	case nil:
+	default:
+		n += 64
+	}
+	return n
 }
 
 func (*jsonCodec) AppendNumbered(dst []byte, p Parts, seq int64) []byte {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -23,9 +22,12 @@ func fields(obj []byte, path string, f func(key string, raw []byte) error) error
 			i = blank(obj, i+1)
 		}
 		end := skip(obj, i)
-		key, err := str(obj[i:end], path)
-		if err != nil {
-			return err
+		key := commonKey(obj[i+1 : end-1])
+		if key == "" {
+			var err error
+			if key, err = str(obj[i:end], path); err != nil {
+				return err
+			}
 		}
 		if slices.Contains(seen, key) {
 			return fault(CodeDuplicateField, path+clip([]byte(key)), "stands twice")
@@ -41,6 +43,16 @@ func fields(obj []byte, path string, f func(key string, raw []byte) error) error
 		}
 		i = end
 	}
+}
+
+// commonKey gives a key that stands in most envelopes without making a string of it; "": it is another.
+func commonKey(b []byte) string {
+	for _, key := range [...]string{"v", "type", "id", "payload", "to", "room", "body", "seq", "ts", "data"} {
+		if string(b) == key {
+			return key
+		}
+	}
+	return ""
 }
 
 // elements calls f for every entry of the list that raw must be.
@@ -88,7 +100,7 @@ func skip(b []byte, i int) int {
 		case ',', ':', ' ', '\t', '\n', '\r':
 			i++
 		default:
-			for i < len(b) && !strings.ContainsRune(",:]} \t\r\n", rune(b[i])) {
+			for i < len(b) && !endsWord(b[i]) {
 				i++
 			}
 		}
@@ -98,11 +110,17 @@ func skip(b []byte, i int) int {
 	}
 }
 
+// endsWord says whether c stands behind a number, true, false or null.
+func endsWord(c byte) bool {
+	switch c {
+	case ',', ':', ']', '}', ' ', '\t', '\r', '\n':
+		return true
+	}
+	return false
+}
+
 func skipString(b []byte, i int) int {
-	for i++; b[i] != '"'; i++ {
-		if b[i] == '\\' {
-			i++
-		}
+	for i = plain(b, i+1); b[i] != '"'; i = plain(b, i+2) { // past a backslash and what it is before
 	}
 	return i + 1
 }

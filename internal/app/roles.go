@@ -98,6 +98,9 @@ func RunRole(ctx context.Context, name string, cfg Config, o RoleOptions, stream
 	if name == "index" && needsStore {
 		g.add("retention", s.retention)
 	}
+	if c, ok := newCollector(cfg.IMServer.HeapFloor, os.Getenv); ok && name == "im-server" {
+		g.add("collector", c.run)
+	}
 	g.add(a.name, a.run)
 	return g.run(ctx)
 }
