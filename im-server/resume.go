@@ -39,8 +39,20 @@ func (s *Server) resume(ctx context.Context, c *conn, a ask) resumed {
 	if !s.shared {
 		return resumed{reason: event.ResumeUnknownSession}
 	}
-	return s.resumeThere(ctx, c, a)
+	// A session is worth a moment's wait: what the nodes share may only be slow.
+	for limit := time.Now().Add(s.conf().Timeouts.Ask); ; {
+		r := s.resumeThere(ctx, c, a)
+		if r.reason != event.ResumeStoreUnavailable || time.Now().After(limit) || !s.pause(ctx, resumeEvery) {
+			return r
+		}
+		if x := s.sessions.get(a.session); x != nil { // meanwhile, by another connection
+			return s.resumeHere(c, x, a)
+		}
+	}
 }
+
+// resumeEvery is the time between two tries to reach a session's record, which go on for timeouts.ask.
+const resumeEvery = 200 * time.Millisecond
 
 func (s *Server) resumeHere(c *conn, x *session, a ask) resumed {
 	x.mu.Lock()

@@ -1,7 +1,9 @@
 package redis
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,17 +21,19 @@ var stateNumbers = map[string]float64{stateClosed: 0, stateHalfOpen: 1, stateOpe
 // breaker decides whether Redis is there. It begins open, until it was looked for.
 type breaker struct {
 	limit  int
+	window time.Duration // calls that time out within it count as one: a disk that stalls holds up all that are being made
 	isUp   atomic.Bool
 	change chan struct{} // holds one when there was a change
 	mu     sync.Mutex
 	state  string
 	closed time.Time // since when
 	fails  int       // in a row
+	late   time.Time // when a time-out was counted last
 	err    error
 }
 
-func newBreaker(limit int) *breaker {
-	return &breaker{limit: limit, state: stateOpen, change: make(chan struct{}, 1)}
+func newBreaker(limit int, window time.Duration) *breaker {
+	return &breaker{limit: limit, window: window, state: stateOpen, change: make(chan struct{}, 1)}
 }
 
 func (b *breaker) up() bool { return b.isUp.Load() }
@@ -85,10 +89,19 @@ func (b *breaker) succeeded() {
 
 // failed opens the breaker when it was one failure too many; half open, one is enough.
 func (b *breaker) failed(err error) {
+	var ne net.Error
+	timeout := errors.As(err, &ne) && ne.Timeout()
+	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.fails++
 	b.err = err
+	if timeout && b.state == stateClosed {
+		if now.Sub(b.late) < b.window {
+			return
+		}
+		b.late = now
+	}
+	b.fails++
 	if b.state == stateHalfOpen || b.state == stateClosed && b.fails >= b.limit {
 		b.set(stateOpen)
 	}

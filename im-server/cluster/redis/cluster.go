@@ -74,7 +74,7 @@ func New(cfg Config, opts cluster.Options, reg prometheus.Registerer) (*Cluster,
 		cfg: cfg, opts: opts, keys: keys{cfg.Prefix}, member: member(opts.Node, opts.Boot), client: client, several: several, scripts: s,
 		slots: make(chan struct{}, cfg.Connections), looked: make(chan struct{}), answered: make(chan struct{}), done: make(chan struct{}),
 	}
-	c.breaker = newBreaker(cfg.Failures)
+	c.breaker = newBreaker(cfg.Failures, cfg.Timeout)
 	c.lane, c.feed, c.own, c.calls = newLane(c), newFeed(c), newOwn(), newCalls(c)
 	if err := c.open(reg); err != nil {
 		return nil, errors.Join(err, c.Close())
