@@ -31,8 +31,12 @@ func closeByPeer(code int) event.CloseReason {
 
 // classify gives the reason of an end that showed as a failed read. c.mu is held.
 func (c *conn) classify(err error) (event.CloseReason, error) {
-	if errorClass(err) == classDeadline && c.ending.writeErr != nil {
+	switch {
+	case c.ending.writeErr == nil:
+	case errorClass(err) == classDeadline:
 		err = c.ending.writeErr // nothing was left to read
+	case errorClass(err) == classEOF && errors.Is(c.ending.writeErr, syscall.ECONNRESET):
+		err = c.ending.writeErr // the system tells of a reset once, to whoever calls first; the next sees an end of stream
 	}
 	class := errorClass(err)
 	switch class {

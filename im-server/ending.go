@@ -119,6 +119,9 @@ func (c *conn) cut() { _ = c.nc.Close() }
 // finish puts the connection away and writes its one end. It is called once, by the read goroutine, with the error
 // that ended reading.
 func (c *conn) finish(err error) {
+	if errorClass(err) == classEOF {
+		c.waitWriter(writerWord) // it may know that it was a reset
+	}
 	var late error
 	c.mu.Lock()
 	bound := c.bound
@@ -164,6 +167,9 @@ func (c *conn) finish(err error) {
 	}
 	c.s.freeSlot()
 }
+
+// writerWord is how long a writer may take to say what it found of a socket that has ended.
+const writerWord = 100 * time.Millisecond
 
 // unbind takes the connection from its session, which may outlive it.
 func (c *conn) unbind() {

@@ -127,6 +127,14 @@ func byNetwork() []way {
 			cut(f, c)
 		}, fields: map[event.FieldID]string{event.FieldErrorType: "reset"}},
 		{
+			name: "reset that a write was told of", reason: event.ClosePeerReset, setup: faulty, do: func(f *fixture, c *client) {
+				f.deps.Listener.(*faultyListener).fail(syscall.ECONNRESET, nil)
+				c.send(`{"v":1,"type":"ping"}`)
+				cut(f, c)
+			},
+			fields: map[event.FieldID]string{event.FieldErrorType: "reset"},
+		},
+		{
 			name: "TCP gives it up", reason: event.CloseNetTimeout, setup: faulty, do: func(f *fixture, _ *client) {
 				f.deps.Listener.(*faultyListener).fail(nil, syscall.ETIMEDOUT)
 			},

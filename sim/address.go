@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -96,11 +97,12 @@ func (l *line) hang() {
 	}
 }
 
-// reset ends the connection without a goodbye: linger 0 makes the kernel send RST. False: there was none.
+// reset ends the connection without a goodbye: linger 0 makes the kernel send RST. False: there was none that had its hello.
+// One before that is no connection yet to the server, but a handshake.
 func (l *line) reset() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.now == nil || l.now.SetLinger(0) != nil {
+	if l.now == nil || !l.now.up || l.now.SetLinger(0) != nil {
 		return false
 	}
 	return l.now.Close() == nil
@@ -112,6 +114,20 @@ type held struct {
 	line   *line
 	closed chan struct{}
 	once   sync.Once
+
+	head []byte // of what was read, until up; both guarded by the line's mu
+	up   bool   // the server has said hello
+}
+
+// heard looks for the hello. The line's mu is held.
+func (h *held) heard(p []byte) {
+	if h.up {
+		return
+	}
+	h.head = append(h.head, p...)
+	if h.up = bytes.Contains(h.head, []byte(`"hello"`)); h.up {
+		h.head = nil
+	}
 }
 
 // Read implements net.Conn.
@@ -119,6 +135,7 @@ func (h *held) Read(p []byte) (int, error) {
 	n, err := h.TCPConn.Read(p)
 	h.line.mu.Lock()
 	hangs := h.line.hangs
+	h.heard(p[:max(n, 0)])
 	h.line.mu.Unlock()
 	if !hangs {
 		return n, err

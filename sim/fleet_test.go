@@ -33,7 +33,7 @@ type server struct {
 }
 
 const (
-	pingEvery = 300 * time.Millisecond
+	pingEvery = time.Second
 	giveUp    = 3 * pingEvery
 )
 

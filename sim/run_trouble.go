@@ -23,7 +23,7 @@ func (r *runner) trouble(ctx context.Context, i int, t Trouble) {
 	case Hammer:
 		a.hammer(ctx)
 	case Reset:
-		a.reset()
+		a.reset(ctx)
 	case NodeStop, NodeKill:
 		a.stopNode(ctx)
 	case SharedAddr:
@@ -141,18 +141,23 @@ func (a *actor) hammer(ctx context.Context) {
 	}
 }
 
-// reset cuts normal clients off, all at once.
-func (a *actor) reset() {
+// resetEvery is the time between two looks for clients that are connected.
+const resetEvery = 20 * time.Millisecond
+
+// reset cuts normal clients off, all at once; or so many, as soon as they are connected.
+func (a *actor) reset(ctx context.Context) {
 	began := time.Now().UTC()
 	rng := a.rng(-1 - a.index)
 	left := a.Count
-	for _, k := range rng.Perm(len(a.users)) {
-		if a.Count > 0 && left == 0 {
-			break
-		}
-		if a.users[k].line.reset() {
-			left--
-			a.tally.lost.Add(1)
+	for again := true; again; again = left > 0 && sleep(ctx, resetEvery) {
+		for _, k := range rng.Perm(len(a.users)) {
+			if a.Count > 0 && left == 0 {
+				break
+			}
+			if a.users[k].line.reset() {
+				left--
+				a.tally.lost.Add(1)
+			}
 		}
 	}
 	a.label(a.benignLabel(began))
