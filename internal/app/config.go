@@ -20,6 +20,7 @@ import (
 	"imwatch/kibana"
 	"imwatch/shipper"
 	"imwatch/shipper/index"
+	"imwatch/shipper/index/clickhouse"
 	"imwatch/shipper/index/parquet"
 )
 
@@ -28,19 +29,20 @@ const EnvPrefix = "IMWATCH_"
 
 // Config is the configuration of the whole: the tree of each part's own.
 type Config struct {
-	Log           LogConfig       `yaml:"log" doc:"Diagnostics of the program itself, on standard error."`
-	Ops           OpsConfig       `yaml:"ops" doc:"The listener for operations of every role but im-server, which has its own."`
-	Topics        TopicsConfig    `yaml:"topics" doc:"How topics are made by setup and up."`
-	Kafka         kafkabus.Config `yaml:"kafka" doc:"Kafka, for every role but up and demo."`
-	Elasticsearch elastic.Config  `yaml:"elasticsearch" doc:"Elasticsearch, for every role but up and demo."`
-	Kibana        kibana.Config   `yaml:"kibana" doc:"Kibana, for setup."`
-	Embedded      EmbeddedConfig  `yaml:"embedded" doc:"The broker and the store inside the process, for up and demo."`
-	IMServer      imserver.Config `yaml:"im_server" doc:"The IM server."`
-	Shipper       shipper.Config  `yaml:"shipper" doc:"From files to Kafka."`
-	Indexer       index.Config    `yaml:"indexer" doc:"From Kafka to Elasticsearch and the other sinks."`
-	Parquet       parquet.Config  `yaml:"parquet" doc:"Parquet files, where indexer.sinks names parquet."`
-	Detector      detector.Config `yaml:"detector" doc:"Rules and their evaluators."`
-	Alerting      alerting.Config `yaml:"alerting" doc:"Who is told what, and how."`
+	Log           LogConfig         `yaml:"log" doc:"Diagnostics of the program itself, on standard error."`
+	Ops           OpsConfig         `yaml:"ops" doc:"The listener for operations of every role but im-server, which has its own."`
+	Topics        TopicsConfig      `yaml:"topics" doc:"How topics are made by setup and up."`
+	Kafka         kafkabus.Config   `yaml:"kafka" doc:"Kafka, for every role but up and demo."`
+	Elasticsearch elastic.Config    `yaml:"elasticsearch" doc:"Elasticsearch, for every role but up and demo."`
+	Kibana        kibana.Config     `yaml:"kibana" doc:"Kibana, for setup."`
+	Embedded      EmbeddedConfig    `yaml:"embedded" doc:"The broker and the store inside the process, for up and demo."`
+	IMServer      imserver.Config   `yaml:"im_server" doc:"The IM server."`
+	Shipper       shipper.Config    `yaml:"shipper" doc:"From files to Kafka."`
+	Indexer       index.Config      `yaml:"indexer" doc:"From Kafka to Elasticsearch and the other sinks."`
+	Parquet       parquet.Config    `yaml:"parquet" doc:"Parquet files, where indexer.sinks names parquet."`
+	ClickHouse    clickhouse.Config `yaml:"clickhouse" doc:"ClickHouse, where indexer.sinks names clickhouse."`
+	Detector      detector.Config   `yaml:"detector" doc:"Rules and their evaluators."`
+	Alerting      alerting.Config   `yaml:"alerting" doc:"Who is told what, and how."`
 
 	source *source       // where it came from; nil: not to be read again
 	places config.Places // where its keys stand
@@ -101,6 +103,7 @@ func DefaultConfig() Config {
 		Shipper:       shipper.DefaultConfig(),
 		Indexer:       index.DefaultConfig(),
 		Parquet:       parquet.DefaultConfig(),
+		ClickHouse:    clickhouse.DefaultConfig(),
 		Detector:      detector.DefaultConfig(),
 		Alerting:      alerting.DefaultConfig(),
 	}
@@ -122,6 +125,7 @@ func (c *Config) parts() []part {
 		{"shipper", c.Shipper.Validate},
 		{"indexer", c.Indexer.Validate},
 		{"parquet", c.Parquet.Validate},
+		{"clickhouse", c.ClickHouse.Validate},
 		{"detector", c.Detector.Validate},
 		{"alerting", c.Alerting.Validate},
 	}

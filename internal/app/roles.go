@@ -34,7 +34,7 @@ func Roles() []Role {
 	return []Role{
 		{"im-server", "the IM server: clients connect to it, it writes one line for each event", []string{"log", "im_server"}, false, false, (*site).imServer},
 		{"ship", "the shipper: from the log files into Kafka", []string{"log", "ops", "kafka", "shipper"}, true, false, (*site).shipper},
-		{"index", "the indexer: from Kafka into Elasticsearch, Parquet files", []string{"log", "ops", "kafka", "elasticsearch", "indexer", "parquet"}, true, true, (*site).indexer},
+		{"index", "the indexer: from Kafka into Elasticsearch, Parquet files, ClickHouse", []string{"log", "ops", "kafka", "elasticsearch", "indexer", "parquet", "clickhouse"}, true, true, (*site).indexer},
 		{"detect", "the detector: runs the rules", []string{"log", "ops", "kafka", "elasticsearch", "detector"}, true, true, (*site).detector},
 		{"alert", "the alerting: tells people", []string{"log", "ops", "kafka", "elasticsearch", "alerting"}, true, true, (*site).alerting},
 	}

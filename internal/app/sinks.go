@@ -8,6 +8,7 @@ import (
 
 	"imwatch/shipper/index"
 	"imwatch/shipper/index/chunk"
+	"imwatch/shipper/index/clickhouse"
 	"imwatch/shipper/index/parquet"
 )
 
@@ -33,6 +34,8 @@ func (s *site) indexInto(name string) (*index.Indexer, error) {
 		deps.Store = s.store
 	case index.SinkParquet:
 		deps.Sink, err = s.parquetSink(log, deps.Registerer)
+	case index.SinkClickHouse:
+		deps.Sink, err = s.clickHouseSink(log, deps.Registerer)
 	}
 	if err != nil {
 		return nil, err
@@ -46,4 +49,13 @@ func (s *site) parquetSink(log logrus.FieldLogger, reg prometheus.Registerer) (i
 		return nil, err
 	}
 	return chunk.New(s.cfg.Parquet.Chunk, chunk.Deps{Keeper: k, Log: log, Registerer: reg, Now: s.now})
+}
+
+func (s *site) clickHouseSink(log logrus.FieldLogger, reg prometheus.Registerer) (index.Sink, error) {
+	k, err := clickhouse.New(s.cfg.ClickHouse, log)
+	if err != nil {
+		return nil, err
+	}
+	s.opened.add("ClickHouse", k.Close)
+	return chunk.New(s.cfg.ClickHouse.Chunk, chunk.Deps{Keeper: k, Log: log, Registerer: reg, Now: s.now})
 }

@@ -55,9 +55,10 @@ var may = map[string][]string{
 	"shipper/sample":        {"event"},
 	"shipper/shiptest":      {"event", "shipper/"},
 
-	"shipper/index":         {"event", "internal/bus", "internal/store", "event/deadletter"},
-	"shipper/index/chunk":   {"event", "internal/bus", "shipper/index"},
-	"shipper/index/parquet": {"event", "shipper/index", "shipper/index/chunk"},
+	"shipper/index":            {"event", "internal/bus", "internal/store", "event/deadletter"},
+	"shipper/index/chunk":      {"event", "internal/bus", "shipper/index"},
+	"shipper/index/parquet":    {"event", "shipper/index", "shipper/index/chunk"},
+	"shipper/index/clickhouse": {"event", "event/deadletter", "shipper/index", "shipper/index/chunk"},
 
 	"detector":                    {"event", "event/filter", "event/canary", "internal/bus", "internal/store", "detector/"},
 	"detector/kql":                {"event", "event/filter"},

@@ -12,7 +12,7 @@ import (
 
 // Config says how events are brought into the store. Start from DefaultConfig.
 type Config struct {
-	Sinks           []string      `yaml:"sinks" doc:"where events are brought: elasticsearch (with up: the embedded store), parquet; each on its own, with a consumer group of its own"`
+	Sinks           []string      `yaml:"sinks" doc:"where events are brought: elasticsearch (with up: the embedded store), parquet, clickhouse; each on its own, with a consumer group of its own"`
 	Group           string        `yaml:"group" doc:"consumer group; indexers with the same one share the work. The sinks beside elasticsearch append their name"`
 	BatchDocs       int           `yaml:"batch_docs" doc:"most documents put at once"`
 	BatchBytes      int           `yaml:"batch_bytes" doc:"most bytes put at once; how many of them, and how many batches at once, follows what the store takes"`
@@ -36,6 +36,7 @@ func DefaultConfig() Config {
 const (
 	SinkElasticsearch = "elasticsearch"
 	SinkParquet       = "parquet"
+	SinkClickHouse    = "clickhouse"
 )
 
 // For gives the configuration of one sink's indexer.
@@ -54,7 +55,7 @@ func (c Config) Validate() error {
 	if c.Group == "" {
 		bad("group: a name is needed")
 	}
-	known := []string{SinkElasticsearch, SinkParquet}
+	known := []string{SinkElasticsearch, SinkParquet, SinkClickHouse}
 	if len(c.Sinks) == 0 {
 		bad("sinks: at least one of %s is needed", strings.Join(known, ", "))
 	}
