@@ -12,6 +12,7 @@ import (
 
 // Matcher is one condition on an alert. Immutable and safe for concurrent use.
 type Matcher struct {
+	name   string
 	of     func(*event.Alert) string
 	negate bool
 	values []string
@@ -38,7 +39,7 @@ func ParseMatcher(s string) (Matcher, error) {
 	if err != nil {
 		return Matcher{}, err
 	}
-	m := Matcher{of: of}
+	m := Matcher{name: name, of: of}
 	op, value := cutOp(rest)
 	m.negate = strings.HasPrefix(op, "!") || strings.HasPrefix(op, "not")
 	switch op {

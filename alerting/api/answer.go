@@ -1,0 +1,77 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"imwatch/alerting/desk"
+	"imwatch/internal/store"
+)
+
+// refusal is an error for the caller.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r *refusal) Error() string { return r.text }
+
+func badRequest(err error) error { return &refusal{http.StatusBadRequest, err.Error()} }
+
+// answer tells an error: what the caller did wrong in full, what is wrong here as far as it is the caller's business.
+func (a *API) answer(w http.ResponseWriter, err error) {
+	status, text := http.StatusInternalServerError, "internal error"
+	refused, isRefusal := errors.AsType[*refusal](err)
+	switch {
+	case isRefusal:
+		status, text = refused.status, refused.text
+	case errors.Is(err, desk.ErrUnknown):
+		status, text = http.StatusNotFound, err.Error()
+	case errors.Is(err, desk.ErrFixed):
+		status, text = http.StatusConflict, err.Error()
+	case errors.Is(err, store.ErrUnavailable):
+		status, text = http.StatusServiceUnavailable, "the store cannot be reached; try again"
+		w.Header().Set("Retry-After", "5")
+	}
+	if status >= http.StatusInternalServerError {
+		a.log.WithError(err).Error("a request to the alerting's interface failed")
+	}
+	a.write(w, status, map[string]string{"error": text})
+}
+
+func (a *API) write(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		a.log.WithError(err).Error("an answer of the alerting's interface cannot be encoded")
+		http.Error(w, `{"error":"internal error"}`, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // the caller may have gone
+}
+
+// maxBody bounds what a caller sends.
+const maxBody = 64 << 10
+
+// read decodes a request's body, strictly. An empty one is an empty object.
+func read(w http.ResponseWriter, r *http.Request, into any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(into)
+	switch _, large := errors.AsType[*http.MaxBytesError](err); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case large:
+		return &refusal{http.StatusRequestEntityTooLarge, "the body is too large"}
+	case err != nil:
+		return badRequest(errors.New("the body is no JSON object of the form that is expected: " + err.Error()))
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return badRequest(errors.New("something stands behind the JSON object"))
+	}
+	return nil
+}
