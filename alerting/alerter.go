@@ -10,6 +10,8 @@ import (
 
 	"imwatch/alerting/channel"
 	"imwatch/alerting/deliver"
+	"imwatch/alerting/desk"
+	"imwatch/alerting/inhibit"
 	"imwatch/alerting/outbox"
 	"imwatch/alerting/render"
 	"imwatch/alerting/route"
@@ -52,6 +54,8 @@ type Alerter struct {
 	renderer  *render.Renderer
 	receivers map[string]*receiver
 	repeats   *repeats
+	desk      *desk.Desk
+	board     *inhibit.Board
 	watchman  *watchman
 	metrics   *metrics
 	line      Line
@@ -82,11 +86,18 @@ func New(cfg Config, deps Deps) (*Alerter, error) {
 	}
 	a.metrics.ages(a.watchman, deps.Now)
 	a.notReady("not started")
+	var err error
+	if a.board, err = inhibit.New(cfg.Inhibit); err != nil {
+		return nil, fmt.Errorf("inhibit%w", err)
+	}
+	if a.desk, err = desk.New(deps.Store, cfg.Silences, deps.Now, deps.Log); err != nil {
+		return nil, fmt.Errorf("silences: %w", err)
+	}
+	a.desk.OnChange(a.release)
 	tree := cfg.Route
 	if tree.IsZero() {
 		tree = DefaultRoute(cfg.Receivers)
 	}
-	var err error
 	if a.tree, err = route.New(tree); err != nil {
 		return nil, err
 	}
@@ -119,7 +130,7 @@ func (a *Alerter) addReceivers(deps Deps) error {
 		r.sender = &deliver.Sender{
 			Config: a.cfg.Delivery, Channel: ch, Queue: r.queue, Pace: paceOf(ch, paces), Ledger: a.ledger,
 			Observer: observer{a, cfg.Channel()}, Instance: instance, Now: a.now, Log: a.log.WithField("receiver", cfg.Name),
-			Fold: a.folder(r, budgetOf(ch).Fold),
+			Fold: a.folder(r, budgetOf(ch).Fold), Gate: a.gate,
 		}
 		a.receivers[cfg.Name] = r
 		a.metrics.pending(cfg.Name, r.queue.Len)

@@ -8,31 +8,38 @@ import (
 	"strings"
 	"time"
 
+	"imwatch/alerting/api"
 	"imwatch/alerting/deliver"
+	"imwatch/alerting/inhibit"
 	"imwatch/alerting/render"
 	"imwatch/alerting/route"
+	"imwatch/alerting/silence"
 )
 
 // Config is the stage's configuration. Begin with DefaultConfig.
 type Config struct {
-	Group       string         `yaml:"group" doc:"consumer group; alerters with the same one share the work"`
-	Batch       int            `yaml:"batch" doc:"state changes taken from the bus at once, at most"`
-	Language    string         `yaml:"language" doc:"language of notifications, en or zh; a receiver may have its own"`
-	TimeZone    string         `yaml:"time_zone" doc:"zone of the times in notifications, an IANA name such as Asia/Shanghai"`
-	Links       render.Links   `yaml:"links" doc:"where the links of notifications lead"`
-	Templates   string         `yaml:"templates" doc:"folder with templates that take the place of built-in ones: LANGUAGE/NAME, such as zh/wecom.txt"`
-	Receivers   []Receiver     `yaml:"receivers" doc:"who can be told; without any, alerts are only kept"`
-	Route       route.Config   `yaml:"route" doc:"who is told what; without it, by severity: warn by e-mail, high by e-mail and SMS, critical by webhook and WeCom"`
-	Delivery    deliver.Config `yaml:"delivery" doc:"attempts and their repetition"`
-	Sweep       time.Duration  `yaml:"sweep" doc:"how often to look in the store for notifications that another alerter left behind"`
-	StopTimeout time.Duration  `yaml:"stop_timeout" doc:"how long to wait, when stopping, for attempts under way"`
+	Group       string             `yaml:"group" doc:"consumer group; alerters with the same one share the work"`
+	Batch       int                `yaml:"batch" doc:"state changes taken from the bus at once, at most"`
+	Language    string             `yaml:"language" doc:"language of notifications, en or zh; a receiver may have its own"`
+	TimeZone    string             `yaml:"time_zone" doc:"zone of the times in notifications, an IANA name such as Asia/Shanghai"`
+	Links       render.Links       `yaml:"links" doc:"where the links of notifications lead"`
+	Templates   string             `yaml:"templates" doc:"folder with templates that take the place of built-in ones: LANGUAGE/NAME, such as zh/wecom.txt"`
+	Receivers   []Receiver         `yaml:"receivers" doc:"who can be told; without any, alerts are only kept"`
+	Route       route.Config       `yaml:"route" doc:"who is told what; without it, by severity: warn by e-mail, high by e-mail and SMS, critical by webhook and WeCom"`
+	API         api.Config         `yaml:"api" doc:"the HTTP interface for people: what fires, silences, acknowledgements"`
+	Silences    []*silence.Silence `yaml:"silences" doc:"silences that always stand, such as weekly maintenance; others are made by people"`
+	Inhibit     []inhibit.Rule     `yaml:"inhibit" doc:"which alerts are not told while another one fires that they follow from"`
+	Delivery    deliver.Config     `yaml:"delivery" doc:"attempts and their repetition"`
+	Refresh     time.Duration      `yaml:"refresh" doc:"how often to look in the store for what people told another alerter: silences and acknowledgements count there after this"`
+	Sweep       time.Duration      `yaml:"sweep" doc:"how often to look in the store for notifications that another alerter left behind"`
+	StopTimeout time.Duration      `yaml:"stop_timeout" doc:"how long to wait, when stopping, for attempts under way"`
 }
 
 // DefaultConfig gives the defaults: no receivers.
 func DefaultConfig() Config {
 	return Config{
 		Group: "imwatch-alerting", Batch: 200, Language: "en", TimeZone: "UTC", Links: render.Links{DataView: "imwatch-events"},
-		Delivery: deliver.DefaultConfig(), Sweep: 30 * time.Second, StopTimeout: 10 * time.Second,
+		API: api.DefaultConfig(), Delivery: deliver.DefaultConfig(), Refresh: 5 * time.Second, Sweep: 30 * time.Second, StopTimeout: 10 * time.Second,
 	}
 }
 
@@ -70,6 +77,9 @@ func (c Config) Validate() error {
 	if c.Sweep < time.Second {
 		fault("sweep", "found %v, expected at least 1s", c.Sweep)
 	}
+	if c.Refresh < time.Second {
+		fault("refresh", "found %v, expected at least 1s", c.Refresh)
+	}
 	if c.StopTimeout <= 0 {
 		fault("stop_timeout", "found %v, expected more than 0", c.StopTimeout)
 	}
@@ -78,9 +88,36 @@ func (c Config) Validate() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, c.validateHolds()...)
 	errs = append(errs, c.Links.Validate("links"), validateReceivers(c.Receivers), c.Delivery.Validate("delivery"))
 	if !c.Route.IsZero() {
 		errs = append(errs, c.Route.Validate("route", receiverNames(c.Receivers)))
 	}
 	return errors.Join(errs...)
+}
+
+// validateHolds checks what holds alerts back, and the interface by which people do.
+func (c Config) validateHolds() (errs []error) {
+	prefixed := func(path string, err error) {
+		if err == nil {
+			return
+		}
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			errs = append(errs, fmt.Errorf("%s.%s", path, line))
+		}
+	}
+	prefixed("api", c.API.Validate())
+	ids := map[string]bool{}
+	for i, s := range c.Silences {
+		at := fmt.Sprintf("silences[%d]", i)
+		if s.ID == "" || ids[s.ID] {
+			errs = append(errs, fmt.Errorf("%s.id: found %q, expected a name that no other silence has", at, s.ID))
+		}
+		ids[s.ID] = true
+		prefixed(at, s.Validate())
+	}
+	for i, r := range c.Inhibit {
+		prefixed(fmt.Sprintf("inhibit[%d]", i), r.Validate())
+	}
+	return errs
 }

@@ -3,7 +3,10 @@ package alerting
 import (
 	"context"
 	"fmt"
+	"maps"
+	"strconv"
 
+	"imwatch/alerting/api"
 	"imwatch/alerting/channel"
 	"imwatch/alerting/outbox"
 	"imwatch/alerting/route"
@@ -51,13 +54,35 @@ func (a *Alerter) render(_ context.Context, items []Item) ([]Item, error) {
 // words never fails: an alert whose template cannot be run is told plainly.
 func (a *Alerter) words(receiver string, kind channel.Kind, alert *event.Alert) channel.Message {
 	r := a.receivers[receiver]
-	m, err := a.renderer.Message(r.cfg.style(), r.language, kind, alert)
+	if n := a.board.Folded(alert.ID); n > 0 {
+		told := *alert
+		if told.Annotations = maps.Clone(alert.Annotations); told.Annotations == nil {
+			told.Annotations = map[string]string{}
+		}
+		told.Annotations["folded_alerts"] = strconv.Itoa(n)
+		alert = &told
+	}
+	m, err := a.renderer.Message(r.cfg.style(), r.language, kind, alert, a.actions(receiver, kind, alert)...)
 	if err != nil {
 		a.log.WithError(err).Error("rendering failed, the alert is told without a template")
 		title := fmt.Sprintf("[%s][%s] %s %s", kind, alert.Severity, alert.RuleID, alert.ID)
 		return channel.Message{Title: title, Body: title}
 	}
 	return m
+}
+
+// actions gives the links by which somebody who is told can act.
+func (a *Alerter) actions(receiver string, kind channel.Kind, alert *event.Alert) (list []channel.Link) {
+	if kind == channel.Resolved {
+		return nil
+	}
+	links := a.cfg.API.Links()
+	for _, action := range []string{api.LinkAck, api.LinkSilence} {
+		if to := links.Make(action, alert, receiver, a.now()); to != "" {
+			list = append(list, channel.Link{Name: action, URL: to})
+		}
+	}
+	return list
 }
 
 // post is the stage that writes items into the outbox and wakes their senders. What was decided before stays as it

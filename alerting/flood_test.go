@@ -185,7 +185,9 @@ func checkFloodLedger(t *testing.T, r *rig, messages, alerts int) {
 	sent, ids := 0, map[string]bool{}
 	for id, doc := range r.store.all("im-notify-*") {
 		var d struct {
-			IM struct{ Notify struct{ State, Digest string } } `json:"im"`
+			IM struct {
+				Notify struct{ State, Digest string }
+			} `json:"im"`
 		}
 		if err := json.Unmarshal(doc, &d); err != nil {
 			t.Fatal(err)

@@ -18,6 +18,7 @@ type metrics struct {
 	digests       *prometheus.CounterVec
 	folded        *prometheus.CounterVec
 	throttled     *prometheus.CounterVec
+	held          *prometheus.CounterVec
 	latency       *prometheus.HistogramVec
 	canary        prometheus.Histogram
 	all           []prometheus.Collector
@@ -57,6 +58,10 @@ func newMetrics() *metrics {
 			Name: "im_alerting_throttled_total",
 			Help: "Times that something due had to wait for the provider's budget, by channel.",
 		}, []string{"channel"}),
+		held: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_held_total",
+			Help: "Notifications that were held back, by channel, reason (silenced, inhibited, acknowledged, over) and what became of them: pending, or superseded where they are not told at all.",
+		}, []string{"channel", "reason", "state"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "im_alerting_latency_seconds",
 			Help:    "Time from the moment of an alert's state change to its acceptance by the provider, by channel.",
@@ -74,7 +79,7 @@ func newMetrics() *metrics {
 	for _, state := range []string{"firing", "updated", "resolved"} {
 		m.alerts.WithLabelValues(state)
 	}
-	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.digests, m.folded, m.throttled, m.latency, m.canary}
+	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.digests, m.folded, m.throttled, m.held, m.latency, m.canary}
 	return m
 }
 

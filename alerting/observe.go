@@ -45,6 +45,12 @@ func (o observer) Folded(entries []*outbox.Entry, r channel.Result) {
 	m.folded.WithLabelValues(e.Channel).Add(float64(len(entries)))
 }
 
+// Held counts what was held back, or is not told at all.
+func (o observer) Held(e *outbox.Entry) {
+	o.a.metrics.held.WithLabelValues(e.Channel, e.Verdict, string(e.State)).Inc()
+	o.a.log.WithFields(map[string]any{"receiver": e.Receiver, "alert": e.Alert.ID, "kind": e.Kind, "why": e.Verdict, "answer": e.Answer}).Debug("a notification is held back")
+}
+
 // Throttled counts waits for a budget.
 func (o observer) Throttled() { o.a.metrics.throttled.WithLabelValues(o.channel).Inc() }
 

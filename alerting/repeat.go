@@ -74,6 +74,7 @@ func (r *repeats) due(now time.Time) (ids map[string]string, wait time.Duration)
 func (a *Alerter) watch(_ context.Context, items []Item) ([]Item, error) {
 	for i := range items {
 		it := &items[i]
+		a.noted(&it.Alert)
 		next := time.Time{}
 		if it.Alert.State != event.StateResolved {
 			next = a.nextRepeat(&it.Alert, it.KeptAt, it.KeptAt)
@@ -184,6 +185,7 @@ func (a *Alerter) findFiring(ctx context.Context) error {
 			bad = append(bad, fmt.Errorf("%s/%s: %w", hit.Index, hit.ID, err))
 			continue
 		}
+		a.board.Note(&k.alert)
 		if k.alert.Status != "shadow" && !a.repeats.knows(k.alert.ID) {
 			a.repeats.set(k.alert.ID, hit.Index, a.now()) // one may be owed already; what was told is recognised
 		}

@@ -43,6 +43,7 @@ func newRig(t *testing.T, receivers ...string) *rig {
 		r.cfg.Receivers = append(r.cfg.Receivers, rec)
 	}
 	r.cfg.Route = route.Config{Receivers: receivers}
+	r.cfg.Refresh = 10 * time.Minute // of nothing, in most tests
 	return r
 }
 

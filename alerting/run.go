@@ -37,6 +37,10 @@ func (a *Alerter) Run(ctx context.Context) error {
 	if !a.insist(ctx, "reading the outbox", a.restore) {
 		return nil
 	}
+	wg.Go(func() { a.desk.Run(ctx, a.cfg.Refresh) })
+	if len(a.cfg.Inhibit) > 0 {
+		wg.Go(func() { a.follow(ctx) })
+	}
 	for _, r := range a.receivers {
 		wg.Go(func() { r.sender.Run(ctx, hard) })
 	}
@@ -68,6 +72,9 @@ func (a *Alerter) restore(ctx context.Context) error {
 	}
 	if err := a.findFiring(ctx); err != nil {
 		return err
+	}
+	if err := a.desk.Load(ctx); err != nil { // before anything is told
+		return fmt.Errorf("reading silences: %w", err)
 	}
 	return a.findDeadMan(ctx)
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"imwatch/alerting/channel"
 	"imwatch/alerting/outbox"
 )
 
@@ -25,6 +26,7 @@ type Queue struct {
 type line struct {
 	refs  []outbox.Ref
 	taken bool      // refs[0] is being sent
+	held  bool      // refs[0] is held back by the gate
 	heap  *headHeap // where it stands, nil: nowhere
 	at    int       // its place there
 }
@@ -56,6 +58,9 @@ func (q *Queue) Add(r outbox.Ref) {
 		i++
 	}
 	l.refs = slices.Insert(l.refs, i, r)
+	if l.held && (i == 0 || r.Kind == channel.Resolved) { // what is held may be over now
+		l.held, l.refs[0].Due = false, r.Due
+	}
 	q.settle(l)
 }
 
@@ -131,11 +136,31 @@ func (q *Queue) Take(now time.Time, n int) []outbox.Ref {
 }
 
 // Again puts a taken notification back, due at the given time.
-func (q *Queue) Again(r outbox.Ref, due time.Time) {
+func (q *Queue) Again(r outbox.Ref, due time.Time) { q.back(r, due, false) }
+
+// Hold puts a taken notification back that the gate holds, due at the given time or when it is released.
+func (q *Queue) Hold(r outbox.Ref, due time.Time) { q.back(r, due, true) }
+
+// Release makes all that the gate holds due now: it may let some of it through.
+func (q *Queue) Release(now time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, l := range q.alerts {
+		if l.held && !l.taken {
+			l.held, l.refs[0].Due = false, now
+			q.settle(l)
+		}
+	}
+}
+
+func (q *Queue) back(r outbox.Ref, due time.Time, held bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.alerts[r.AlertID]
-	l.taken = false
+	l.taken, l.held = false, held
+	if held && slices.ContainsFunc(l.refs, func(r outbox.Ref) bool { return r.Kind == channel.Resolved }) {
+		l.held, due = false, r.Due // it came meanwhile
+	}
 	l.refs[0].Due = due
 	slices.SortStableFunc(l.refs, func(a, b outbox.Ref) int { // one told earlier may have come in meanwhile
 		switch {
@@ -155,7 +180,7 @@ func (q *Queue) Drop(r outbox.Ref) {
 	defer q.mu.Unlock()
 	delete(q.known, r.ID)
 	l := q.alerts[r.AlertID]
-	l.taken = false
+	l.taken, l.held = false, false
 	l.refs = slices.Delete(l.refs, 0, 1)
 	if len(l.refs) == 0 {
 		delete(q.alerts, r.AlertID)

@@ -31,6 +31,9 @@ type Observer interface {
 	GivingUp(ctx context.Context, e *outbox.Entry) error
 	// Folded is called after a digest of several entries was sent, before their Attempted.
 	Folded(entries []*outbox.Entry, r channel.Result)
+	// Held is called when an entry was held back by the gate, again when that is for another reason, or when it is not
+	// told at all for it.
+	Held(e *outbox.Entry)
 	// Throttled is called when something that is due has to wait for the provider's budget.
 	Throttled()
 }
@@ -48,6 +51,8 @@ type Sender struct {
 	Log      logrus.FieldLogger
 	// Fold puts several entries into the words of one message. It is called only where the pace folds.
 	Fold func(entries []*outbox.Entry) channel.Message
+	// Gate says what is not to be told now; nil: everything is.
+	Gate Gate
 }
 
 // Run sends until ctx ends; an attempt under way is then finished as long as hard lasts.
@@ -112,7 +117,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // claimed is an entry that is ours to send.
 type claimed struct {
-	entry   *outbox.Entry
+	entry   *outbox.Entry // nil: it is not ours to send now
+	held    bool          // by the gate
 	version string
 	by      time.Time // the attempt must have begun by then
 }
@@ -129,6 +135,8 @@ func (s *Sender) take(ctx context.Context, r outbox.Ref) (c claimed, ok bool) {
 	case err != nil:
 		s.Log.WithError(err).Warn("claiming a notification failed, it is tried again")
 		s.Queue.Again(r, s.Now().Add(storePause))
+	case c.held && !again.IsZero():
+		s.Queue.Hold(r, again)
 	case c.entry != nil:
 		return c, true
 	case again.IsZero():
@@ -203,11 +211,14 @@ func (s *Sender) claim(ctx context.Context, r outbox.Ref) (c claimed, again time
 	if over, err := s.overtaken(ctx, e, version); over || err != nil {
 		return c, again, err
 	}
+	if until, held, err := s.hold(ctx, e, version); held || err != nil {
+		return claimed{held: held}, until, err
+	}
 	e.Claim = outbox.Claim{By: s.Instance, Until: now.Add(s.Config.Lease)}
 	if version, err = s.Ledger.Save(ctx, e, version); err != nil {
 		return c, again, err
 	}
-	return claimed{e, version, e.Claim.Until.Add(-s.Config.Timeout)}, again, nil
+	return claimed{entry: e, version: version, by: e.Claim.Until.Add(-s.Config.Timeout)}, again, nil
 }
 
 // settle writes an answer into the entry.

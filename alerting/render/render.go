@@ -179,13 +179,16 @@ func samples() []*event.Alert {
 }
 
 // Message renders what a receiver is told about an alert in a language.
-func (r *Renderer) Message(style Style, lang string, kind channel.Kind, a *event.Alert) (channel.Message, error) {
+func (r *Renderer) Message(style Style, lang string, kind channel.Kind, a *event.Alert, more ...channel.Link) (channel.Message, error) {
 	p, ok := r.packs[lang][style]
 	if !ok {
 		return channel.Message{}, fmt.Errorf("no templates for language %q and style %q", lang, style)
 	}
 	v := newView(kind, a, cleaner(style))
 	v.Links = r.links.of(lang, a)
+	for _, l := range more {
+		v.Links = append(v.Links, channel.Link{Name: word(lang, l.Name), URL: l.URL})
+	}
 	m := channel.Message{Fields: rows(&v, lang, r.zone), Links: v.Links}
 	var errs [3]error
 	m.Title, errs[0] = run(p.text, "title.txt", v)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -28,57 +27,15 @@ type ServerOps struct {
 // tokenVariable is the environment's name of im_server.ops_token.
 const tokenVariable = EnvPrefix + "IM_SERVER_OPS_TOKEN"
 
-func (o *ServerOps) token() (string, error) {
-	if o.TokenFile != "" {
-		b, err := os.ReadFile(o.TokenFile)
-		if err != nil {
-			return "", Usagef("--token-file: %w", err)
-		}
-		return strings.TrimSpace(string(b)), nil
-	}
-	for _, v := range o.Env {
-		if token, ok := strings.CutPrefix(v, tokenVariable+"="); ok {
-			return token, nil
-		}
-	}
-	return "", Usagef("no token: give --token-file FILE (of imwatch up: data/ops.token) or %s", tokenVariable)
-}
-
 // call asks the server; the caller closes the body. A refusal is an error with the server's words.
 func (o *ServerOps) call(ctx context.Context, method, path string, query url.Values) (io.ReadCloser, error) {
-	token, err := o.token()
+	token, err := readToken(o.TokenFile, o.Env, tokenVariable, "of imwatch up: data/ops.token")
 	if err != nil {
 		return nil, err
 	}
-	target := strings.TrimSuffix(o.Server, "/") + path
-	if len(query) > 0 {
-		target += "?" + query.Encode()
-	}
-	req, err := http.NewRequestWithContext(ctx, method, target, nil)
-	if err != nil {
-		return nil, Usagef("--server: %w", err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set(ops.HeaderActor, o.Actor)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("asking the server: %w", err)
-	}
-	if resp.StatusCode < 300 {
-		return resp.Body, nil
-	}
-	defer resp.Body.Close()
-	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what came of it will do
-	var refusal struct {
-		Error string `json:"error"`
-	}
-	if json.Unmarshal(b, &refusal) != nil || refusal.Error == "" {
-		refusal.Error = strings.TrimSpace(string(b))
-	}
-	if resp.StatusCode == http.StatusBadRequest {
-		return nil, Usagef("%s", refusal.Error)
-	}
-	return nil, fmt.Errorf("the server refuses: status %d: %s", resp.StatusCode, refusal.Error)
+	return callServer(ctx, method, serverURL(o.Server, path, query), nil, http.Header{
+		"Authorization": {"Bearer " + token}, ops.HeaderActor: {o.Actor},
+	})
 }
 
 // List prints the connections that the filters, NAME=VALUE each, ask for: all pages of them.

@@ -141,7 +141,7 @@ func delivery(r *explain.Report, o ExplainOptions) []string {
 	if err != nil {
 		return []string{"who would be told is not known, the configuration of alerting cannot be read: " + strings.ReplaceAll(err.Error(), "\n", "; ")}
 	}
-	return append(routes(r.Alert(), cfg.Alerting), "there are no silences and no inhibition in this version: nothing else holds a notification back")
+	return append(routes(r.Alert(), cfg.Alerting), "silences, inhibition and acknowledgements hold it back as `imwatch alerts list` says")
 }
 
 func routes(a *event.Alert, cfg alerting.Config) []string {

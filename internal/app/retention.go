@@ -73,7 +73,7 @@ func expires(name string) (time.Time, bool) {
 	switch prefix {
 	case "im-deadletter":
 		return afterDay(date, deadLetterDays)
-	case "im-alerts", "im-notify":
+	case "im-alerts", "im-notify", "im-desk":
 		month, err := time.Parse("2006.01", date)
 		return month.AddDate(0, 1, alertDays), err == nil
 	}

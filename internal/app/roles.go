@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"imwatch/alerting"
+	alertsapi "imwatch/alerting/api"
 	"imwatch/detector"
 	imserver "imwatch/im-server"
 	"imwatch/rules"
@@ -187,5 +188,19 @@ func (s *site) alerting() (actor, error) {
 	if err != nil {
 		return actor{}, fmt.Errorf("alerting: %w", err)
 	}
-	return actor{"alerting", a.Run}, nil
+	api := s.cfg.Alerting.API
+	if len(api.Tokens) == 0 {
+		return actor{"alerting", a.Run}, nil
+	}
+	people := a.Handler()
+	s.pages = append(s.pages, page{"/api/v1/", people}, page{alertsapi.LinkPath, people})
+	if api.Addr == "" {
+		return actor{"alerting", a.Run}, nil
+	}
+	return actor{"alerting", func(ctx context.Context) error {
+		var g group
+		g.add("alerting", a.Run)
+		g.add("people", func(ctx context.Context) error { return serveHTTP(ctx, api.Addr, people, s.component("alerting")) })
+		return g.run(ctx)
+	}}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	alertsapi "imwatch/alerting/api"
 	imserver "imwatch/im-server"
 	"imwatch/shipper"
 	"imwatch/sim"
@@ -47,6 +48,11 @@ func (c *Config) below(data string) error {
 	if c.IMServer.OpsToken == "" {
 		token, err := ownSecret(filepath.Join(data, "ops.token"))
 		c.IMServer.OpsToken = token
+		errs = append(errs, err)
+	}
+	if len(c.Alerting.API.Tokens) == 0 {
+		token, err := ownSecret(filepath.Join(data, "alerts.token"))
+		c.Alerting.API.Tokens = []alertsapi.Token{{Name: "operator", Role: alertsapi.Admin, Token: token}}
 		errs = append(errs, err)
 	}
 	if len(c.IMServer.JWT.Keys) == 0 {
@@ -105,7 +111,7 @@ func Up(ctx context.Context, cfg Config, streams Streams) error {
 		fmt.Fprintf(streams.Out, "imwatch %s is up\n  clients    ws://%s/ws/connect\n  server     http://%s (/healthz /readyz /metrics /debug/pprof /-/)\n",
 			Version(), local(a.clients), local(a.serverOps))
 		if a.ops != "" {
-			fmt.Fprintf(streams.Out, "  pipeline   http://%s (/healthz /readyz /metrics /debug/pprof)\n", local(a.ops))
+			fmt.Fprintf(streams.Out, "  pipeline   http://%s (/healthz /readyz /metrics /debug/pprof, /api/v1 for alerts)\n", local(a.ops))
 		}
 		fmt.Fprintf(streams.Out, "  broker     %s (Kafka's protocol)\n  events     %s\n  store      %s\n",
 			a.broker, cfg.IMServer.Log.Path, cfg.Embedded.Store.Dir)

@@ -21,6 +21,9 @@ func (s *Store) Setup(ctx context.Context) error {
 	kinds := s.cfg.kinds()
 	if ilm {
 		for _, k := range kinds {
+			if k.days == 0 {
+				continue
+			}
 			req := func(body []byte) esapi.Request {
 				return esapi.ILMPutLifecycleRequest{Policy: k.name, Body: bytes.NewReader(body)}
 			}

@@ -10,7 +10,7 @@ import (
 type kind struct {
 	name    string
 	pattern string
-	days    int  // from the index's first instant until it is deleted
+	days    int  // from the index's first instant until it is deleted; 0: never
 	daily   bool // the name ends in a day, from which the age counts; else it counts from the index's making
 }
 
@@ -25,7 +25,9 @@ func (c Config) kinds() []kind {
 	return append(all,
 		kind{"imwatch-deadletter", event.DeadLetterIndices, c.DeadLetterDays + 1, true},
 		kind{"imwatch-alerts", event.AlertIndices, c.AlertDays + longestMonth, false},
-		kind{"imwatch-notify", "im-notify-*", c.AlertDays + longestMonth, false})
+		kind{"imwatch-notify", "im-notify-*", c.AlertDays + longestMonth, false},
+		kind{"imwatch-desk", "im-desk-*", c.AlertDays + longestMonth, false},
+		kind{"imwatch-silences", "im-silences", 0, false})
 }
 
 // managed marks what is ours, so that an operator knows that the next set-up replaces it.
@@ -73,7 +75,7 @@ func (k kind) template(ilm bool) obj {
 	if k.pattern == event.DeadLetterIndices {
 		body["mappings"] = event.DeadLetterMapping()
 	}
-	if ilm {
+	if ilm && k.days > 0 {
 		settings := obj{"index.lifecycle.name": k.name}
 		if k.daily {
 			settings["index.lifecycle.parse_origination_date"] = true
