@@ -19,7 +19,7 @@ type held struct {
 	wake chan struct{} // has a token while an end waits
 
 	mu    sync.Mutex
-	until time.Time     // of this node's lease, by its own wall clock
+	due   time.Time     // when the lease is to be renewed, by this node's own wall clock
 	ran   time.Time     // when keepLease ran last
 	still time.Time     // when it had stood still; zero: the lease was held since
 	open  []*conn       // to be told of
@@ -92,17 +92,18 @@ func (h *held) take() (open []cluster.Open, over []string, told chan struct{}) {
 	return open, over, told
 }
 
-func (h *held) leased(until time.Time) {
+// leased notes that the lease is held.
+func (h *held) leased(due time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.until, h.still = until.Round(0), time.Time{} // the wall clock goes on while a machine sleeps
+	h.due, h.still = due.Round(0), time.Time{} // the wall clock goes on while a machine sleeps
 }
 
-// lapsed says whether others may have taken this node for dead.
-func (h *held) lapsed(now time.Time) bool {
+// overdue says whether the lease should have been renewed a while ago: it may have run out.
+func (h *held) overdue(now time.Time, while time.Duration) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return !h.until.IsZero() && now.Round(0).After(h.until)
+	return !h.due.IsZero() && now.Round(0).After(h.due.Add(while/4))
 }
 
 // runs notes that keepLease does, and says whether it stood still for a gap since the lease was held last, and nobody can

@@ -53,12 +53,12 @@ func (s *Server) keepReaping(ctx context.Context) {
 	}
 }
 
-// tellHeld tells of starts and ends. When the node stood still, or the lease has run out, it first finds out whether others
+// tellHeld tells of starts and ends. When the node stood still, or the lease could not be renewed when it was due, it first finds out whether others
 // have ended connections of this node, while their own ends are not in the log yet. Where it cannot after it stood still,
 // the ends wait. Otherwise Redis is lost to others as well, as a rule, and they are written.
 func (s *Server) tellHeld(ctx context.Context) {
 	gap, most := s.leaseEvery(), doubtLeases*s.conf().Redis.Lease
-	if doubt := s.held.runs(s.now(), gap, most); doubt || s.held.lapsed(s.now()) {
+	if doubt := s.held.runs(s.now(), gap, most); doubt || s.held.overdue(s.now(), gap) {
 		s.renew(ctx)
 		if s.held.runs(s.now(), gap, most) {
 			return
@@ -91,13 +91,13 @@ func (s *Server) awaitTold(c *conn) {
 
 func (s *Server) renew(ctx context.Context) {
 	ttl := s.conf().Redis.Lease
-	until := s.now().Add(ttl)
+	due := s.now().Add(s.leaseEvery())
 	l, err := s.cluster.Renew(ctx, ttl)
 	s.report("renewing the node's lease", err)
 	if err != nil {
 		return
 	}
-	s.held.leased(until)
+	s.held.leased(due)
 	s.log.Lease(l.Until)
 	if l.Buried != nil {
 		s.comeBack(l.Buried)

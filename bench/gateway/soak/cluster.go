@@ -86,10 +86,10 @@ func (s *site) pick(not *node) *node {
 	return ready[rand.IntN(len(ready))] //nolint:gosec // no secret
 }
 
-// redis is a real Redis, which keeps what it has answered through SIGKILL.
+// redis is a real Redis.
 type redis struct {
-	addr, port, dir, program string
-	p                        *process
+	addr, port, dir, program, fsync string
+	p                               *process
 }
 
 func (b *bench) newRedis() (*redis, error) {
@@ -97,13 +97,16 @@ func (b *bench) newRedis() (*redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &redis{addr: "127.0.0.1:" + ports[0], port: ports[0], dir: filepath.Join(b.dir, "redis"), program: b.redis}
+	r := &redis{addr: "127.0.0.1:" + ports[0], port: ports[0], dir: filepath.Join(b.dir, "redis"), program: b.redis, fsync: "everysec"}
+	if b.harsh {
+		r.fsync = "always"
+	}
 	return r, os.MkdirAll(r.dir, 0o700)
 }
 
 func (r *redis) start(ctx context.Context) (err error) {
 	r.p, err = launch(filepath.Join(r.dir, "output"), r.program, "--bind", "127.0.0.1", "--port", r.port, "--dir", r.dir,
-		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
+		"--appendonly", "yes", "--appendfsync", r.fsync, "--save", "", "--maxmemory-policy", "noeviction")
 	if err != nil {
 		return err
 	}

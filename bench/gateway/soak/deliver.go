@@ -190,6 +190,7 @@ func deliver(ctx context.Context, b *bench, r result) error {
 	if b.clients == 0 {
 		b.clients = 200
 	}
+	b.harsh = true
 	s, err := b.open(ctx)
 	if err != nil {
 		return err

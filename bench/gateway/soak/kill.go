@@ -12,9 +12,9 @@ import (
 
 // killings is what was done while messages flowed.
 type killings struct {
-	mu                                   sync.Mutex
+	mu                                           sync.Mutex
 	nodes, frozen, terms, redis, clients, resets int
-	errs                                 []error
+	errs                                         []error
 }
 
 // Mean times between two.
@@ -49,7 +49,7 @@ func (k *killings) begin(ctx context.Context, s *site, couriers []*courier, work
 			k.count(&k.terms)
 		case 1: // for about as long as its lease, which is shorter than the default here
 			k.count(&k.frozen)
-			return n.freeze(func() { pause(calm, lease/2+drawn(lease)) })
+			return n.freeze(func() { pause(calm, shortLease/2+drawn(shortLease)) })
 		default:
 			k.count(&k.nodes)
 		}

@@ -38,6 +38,7 @@ type bench struct {
 	messages int
 	sigkill  bool
 	nodes    int
+	harsh    bool // nodes and Redis are killed: nodes' leases are short, and Redis must not forget what it has answered
 	seed     uint64
 	log      io.Writer // progress
 }

@@ -92,7 +92,7 @@ func (b *bench) newNode(i int, redis string) (*node, error) {
 		c.WriteString("  sessions: " + keeping + "\n")
 	}
 	if redis != "" {
-		fmt.Fprintf(&c, clusterConfig, redis, filepath.Join(n.dir, "journal"), lease)
+		fmt.Fprintf(&c, clusterConfig, redis, filepath.Join(n.dir, "journal"), b.lease())
 	}
 	for line := range strings.Lines(b.extra) {
 		c.WriteString("  " + strings.TrimRight(line, "\n") + "\n")
@@ -110,8 +110,16 @@ const keeping = "{keep: {messages: 50000}}"
 // clusterConfig makes nodes one cluster.
 const clusterConfig = "  redis: {addrs: [%q], journal: %q, lease: %v}\n"
 
+// shortLease is that of nodes that are stopped now and then for about as long.
+const shortLease = 3 * time.Second
+
 // lease is that of a node: one that stands still for longer is dead to the others.
-const lease = 3 * time.Second
+func (b *bench) lease() time.Duration {
+	if b.harsh {
+		return shortLease
+	}
+	return 10 * time.Second
+}
 
 func (n *node) start(ctx context.Context) (err error) {
 	if n.p, err = launch(filepath.Join(n.dir, "output"), n.b.program, "im-server", "--config", n.config); err != nil {
