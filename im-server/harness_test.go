@@ -201,6 +201,10 @@ func (f *fixture) check() {
 			starts[ev.Text(event.FieldConnID)]++
 		case event.ActionDisconnect.Code:
 			ends[ev.Text(event.FieldConnID)]++
+		case event.ActionOrphaned.Code:
+			if ev.Text(event.FieldConnBoot) == f.boot {
+				ends[ev.Text(event.FieldConnID)]++
+			}
 		}
 	}
 	for id := range starts {
