@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,10 @@ type Deps struct {
 	// HTTP is used by the channels that speak HTTP instead of clients of their own, which check certificates and
 	// targets; nil: those.
 	HTTP *http.Client
+	// Out is where the channel stdout writes; nil: standard output.
+	Out io.Writer
+	// Series gives what charts in mails show; nil: mails have none.
+	Series Series
 	// Channel makes a receiver's channel; nil: the ones built in.
 	Channel func(Receiver) (Channel, error)
 }
@@ -114,7 +119,8 @@ func New(cfg Config, deps Deps) (*Alerter, error) {
 func (a *Alerter) addReceivers(deps Deps) error {
 	build := deps.Channel
 	if build == nil {
-		build = func(r Receiver) (Channel, error) { return newChannel(r, deps.HTTP, deps.Now) }
+		m := makings{deps.HTTP, deps.Now, deps.Out, a.chart(deps.Series)}
+		build = func(r Receiver) (Channel, error) { return r.kind().build(&r, m) }
 	}
 	instance := rand.Text()
 	paces := map[string]*deliver.Pace{}
@@ -128,7 +134,7 @@ func (a *Alerter) addReceivers(deps Deps) error {
 			r.language = a.cfg.Language
 		}
 		r.sender = &deliver.Sender{
-			Config: a.cfg.Delivery, Channel: ch, Queue: r.queue, Pace: paceOf(ch, paces), Ledger: a.ledger,
+			Config: cfg.delivery(a.cfg.Delivery), Channel: ch, Queue: r.queue, Pace: paceOf(ch, paces), Ledger: a.ledger,
 			Observer: observer{a, cfg.Channel()}, Instance: instance, Now: a.now, Log: a.log.WithField("receiver", cfg.Name),
 			Fold: a.folder(r, budgetOf(ch).Fold), Gate: a.gate,
 		}

@@ -1,7 +1,9 @@
 package alerting
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"imwatch/alerting/route"
@@ -10,62 +12,68 @@ import (
 // NotifyLabel is the label by which a rule names the channels itself: notify: wecom, or notify: email,sms.
 const NotifyLabel = "notify"
 
-// DefaultRoute is the policy where none is configured, by the kinds of the receivers there are:
+// DefaultRoute is the policy where none is configured, by the channels that there are:
 //
-//	label notify: KIND,…   those kinds, whatever the severity
-//	critical               webhook and WeCom
+//	label notify: NAME,…   channels of that kind or class (wecom, chat, sms, voice, …), whatever the severity
+//	critical               webhook, chat (WeCom, DingTalk, Feishu, Slack), PagerDuty and voice
 //	high                   e-mail and SMS
 //	warn                   e-mail
 //	info                   nobody
 //
-// A severity none of whose channels is there goes to every receiver, so that a single robot hears everything.
+// Alertmanager and standard output are told everything. A severity none of whose channels is there goes to every
+// receiver, so that a single robot hears everything.
 func DefaultRoute(rs []Receiver) route.Config {
-	byKind := map[string][]string{}
-	for i := range rs {
-		byKind[rs[i].Channel()] = append(byKind[rs[i].Channel()], rs[i].Name)
-	}
+	named := byName(rs)
 	root := route.Config{}
-	for _, kind := range []string{ChannelWeCom, ChannelEmail, ChannelWebhook, ChannelSMS} {
-		if len(byKind[kind]) > 0 {
-			root.Routes = append(root.Routes, route.Config{
-				Match:     []string{`labels.` + NotifyLabel + ` =~ "(.*,)? *` + regexp.QuoteMeta(kind) + ` *(,.*)?"`},
-				Receivers: byKind[kind], Continue: true,
-			})
-		}
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		root.Routes = append(root.Routes, route.Config{
+			Match:     []string{`labels.` + NotifyLabel + ` =~ "(.*,)? *` + regexp.QuoteMeta(name) + ` *(,.*)?"`},
+			Receivers: named[name], Continue: true,
+		})
+	}
+	if all := named[classAll]; len(all) > 0 {
+		root.Routes = append(root.Routes, route.Config{Receivers: all, Continue: true})
 	}
 	for _, p := range []struct {
 		severity string
-		kinds    []string
+		classes  []string
 	}{
-		{"critical", []string{ChannelWebhook, ChannelWeCom}},
-		{"high", []string{ChannelEmail, ChannelSMS}},
+		{"critical", []string{ChannelWebhook, classChat, ChannelPagerDuty, classVoice}},
+		{"high", []string{ChannelEmail, classSMS}},
 		{"warn", []string{ChannelEmail}},
 	} {
 		var names []string
-		for _, kind := range p.kinds {
-			names = append(names, byKind[kind]...)
+		for _, class := range p.classes {
+			names = append(names, named[class]...)
 		}
 		if len(names) == 0 {
 			names = receiverNames(rs)
 		}
 		root.Routes = append(root.Routes, route.Config{
-			Match: []string{"severity = " + p.severity, notNamed(byKind)}, Receivers: names,
+			Match: []string{"severity = " + p.severity, notNamed(named)}, Receivers: names,
 		})
 	}
 	return root
 }
 
-// notNamed matches alerts whose label names none of the kinds that are there: a label that would reach nobody counts
-// as none.
-func notNamed(byKind map[string][]string) string {
-	var kinds []string
-	for _, kind := range []string{ChannelWeCom, ChannelEmail, ChannelWebhook, ChannelSMS} {
-		if len(byKind[kind]) > 0 {
-			kinds = append(kinds, kind)
+// byName gives the receivers of each kind and of each class.
+func byName(rs []Receiver) map[string][]string {
+	named := map[string][]string{}
+	for i := range rs {
+		kind, class := rs[i].Channel(), rs[i].class()
+		named[kind] = append(named[kind], rs[i].Name)
+		if class != kind {
+			named[class] = append(named[class], rs[i].Name)
 		}
 	}
-	if len(kinds) == 0 {
+	return named
+}
+
+// notNamed matches alerts whose label names none of the channels that are there: a label that would reach nobody
+// counts as none.
+func notNamed(named map[string][]string) string {
+	if len(named) == 0 {
 		return `labels.` + NotifyLabel + ` =~ ".*"`
 	}
-	return `labels.` + NotifyLabel + ` !~ "(.*,)? *(` + strings.Join(kinds, "|") + `) *(,.*)?"`
+	return `labels.` + NotifyLabel + ` !~ "(.*,)? *(` + strings.Join(slices.Sorted(maps.Keys(named)), "|") + `) *(,.*)?"`
 }

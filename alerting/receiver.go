@@ -5,34 +5,51 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"imwatch/alerting/alertmanager"
+	"imwatch/alerting/aliyun"
+	"imwatch/alerting/channel"
+	"imwatch/alerting/deliver"
+	"imwatch/alerting/dingtalk"
 	"imwatch/alerting/email"
+	"imwatch/alerting/feishu"
+	"imwatch/alerting/pagerduty"
 	"imwatch/alerting/render"
+	"imwatch/alerting/slack"
 	"imwatch/alerting/sms"
+	"imwatch/alerting/stdout"
+	"imwatch/alerting/tencent"
 	"imwatch/alerting/webhook"
 	"imwatch/alerting/wecom"
+	"imwatch/alerting/wecomapp"
+	"imwatch/event"
 )
 
 // Receiver is a channel with an address: who is told, and how. Begin with NewReceiver.
 type Receiver struct {
-	Name         string          `yaml:"name" doc:"what routes call it"`
-	WeCom        *wecom.Config   `yaml:"wecom" doc:"a WeCom group robot"`
-	Email        *email.Config   `yaml:"email" doc:"mail addresses"`
-	Webhook      *webhook.Config `yaml:"webhook" doc:"any program, by an HTTP POST"`
-	SMS          *sms.Config     `yaml:"sms" doc:"mobile numbers, by an SMS gateway's HTTP interface"`
-	Language     string          `yaml:"language" doc:"en or zh; none: the stage's"`
-	SendUpdated  bool            `yaml:"send_updated" doc:"tell when a firing alert became worse"`
-	SendResolved bool            `yaml:"send_resolved" doc:"tell when it is over"`
-	Fallback     string          `yaml:"fallback" doc:"receiver that is told what could not be delivered here"`
+	Name         string               `yaml:"name" doc:"what routes call it"`
+	WeCom        *wecom.Config        `yaml:"wecom" doc:"a WeCom group robot"`
+	WeComApp     *wecomapp.Config     `yaml:"wecom_app" doc:"members of a WeCom corporation, by an application"`
+	DingTalk     *dingtalk.Config     `yaml:"dingtalk" doc:"a DingTalk group robot"`
+	Feishu       *feishu.Config       `yaml:"feishu" doc:"a Feishu or Lark group robot"`
+	Slack        *slack.Config        `yaml:"slack" doc:"a Slack channel, by an incoming webhook"`
+	PagerDuty    *pagerduty.Config    `yaml:"pagerduty" doc:"a PagerDuty service"`
+	Email        *email.Config        `yaml:"email" doc:"mail addresses"`
+	Webhook      *webhook.Config      `yaml:"webhook" doc:"any program, by an HTTP POST"`
+	SMS          *sms.Config          `yaml:"sms" doc:"mobile numbers, by an SMS gateway's HTTP interface"`
+	AliyunSMS    *aliyun.Config       `yaml:"aliyun_sms" doc:"mobile numbers, by Aliyun's SMS"`
+	AliyunVoice  *aliyun.Config       `yaml:"aliyun_voice" doc:"telephone numbers, by Aliyun's voice calls"`
+	TencentSMS   *tencent.Config      `yaml:"tencent_sms" doc:"mobile numbers, by Tencent Cloud's SMS"`
+	TencentVoice *tencent.Config      `yaml:"tencent_voice" doc:"telephone numbers, by Tencent Cloud's voice calls"`
+	Alertmanager *alertmanager.Config `yaml:"alertmanager" doc:"an existing Prometheus Alertmanager"`
+	Stdout       *stdout.Config       `yaml:"stdout" doc:"the process's standard output"`
+	Language     string               `yaml:"language" doc:"en or zh; none: the stage's"`
+	SendUpdated  bool                 `yaml:"send_updated" doc:"tell when a firing alert became worse"`
+	SendResolved bool                 `yaml:"send_resolved" doc:"tell when it is over"`
+	Timeout      time.Duration        `yaml:"timeout" doc:"longest time of one attempt; 0: delivery.timeout"`
+	Fallback     string               `yaml:"fallback" doc:"receiver that is told what could not be delivered here"`
 }
-
-// The kinds of channels, as metrics and the outbox name them.
-const (
-	ChannelWeCom   = "wecom"
-	ChannelEmail   = "email"
-	ChannelWebhook = "webhook"
-	ChannelSMS     = "sms"
-)
 
 // NewReceiver makes a receiver that is told everything; one of its channels must be set.
 func NewReceiver(name string) Receiver {
@@ -47,33 +64,44 @@ func (r *Receiver) SetDefaults() { *r = Receiver{SendUpdated: true, SendResolved
 
 // Channel names the kind of the receiver's channel; "" when there is none or more than one.
 func (r *Receiver) Channel() string {
-	var kinds []string
-	for _, k := range []struct {
-		name string
-		set  bool
-	}{{ChannelWeCom, r.WeCom != nil}, {ChannelEmail, r.Email != nil}, {ChannelWebhook, r.Webhook != nil}, {ChannelSMS, r.SMS != nil}} {
-		if k.set {
-			kinds = append(kinds, k.name)
-		}
+	if k := r.kind(); k != nil {
+		return k.name
 	}
-	if len(kinds) != 1 {
-		return ""
-	}
-	return kinds[0]
+	return ""
 }
 
-func (r *Receiver) style() render.Style {
-	switch {
-	case r.Email != nil:
-		return render.Email
-	case r.SMS != nil:
-		return render.SMS
-	case r.WeCom != nil && r.WeCom.Format == wecom.MarkdownV2:
-		return render.WeComV2
-	case r.WeCom != nil && r.WeCom.Format == wecom.Markdown:
-		return render.WeCom
+// class names the class of the receiver's channel, likewise.
+func (r *Receiver) class() string {
+	if k := r.kind(); k != nil && k.class != "" {
+		return k.class
 	}
-	return render.Plain
+	return r.Channel()
+}
+
+// kind gives the kind of the receiver's channel; nil when there is none or more than one.
+func (r *Receiver) kind() *kind {
+	var found []kind
+	for _, k := range kinds() {
+		if k.set(r) {
+			found = append(found, k)
+		}
+	}
+	if len(found) != 1 {
+		return nil
+	}
+	return &found[0]
+}
+
+func (r *Receiver) style() render.Style { return r.kind().style(r) }
+
+// delivery gives the stage's delivery with the receiver's own time-out. A claim lasts for two attempts at least.
+func (r *Receiver) delivery(c deliver.Config) deliver.Config {
+	if r.Timeout > 0 {
+		c.Timeout = r.Timeout
+		c.Lease = max(c.Lease, 2*r.Timeout)
+		c.Deadline = max(c.Deadline, r.Timeout)
+	}
+	return c
 }
 
 func receiverNames(rs []Receiver) []string {
@@ -98,7 +126,7 @@ func validateReceivers(rs []Receiver) error {
 		}
 		errs = append(errs, r.validate(path))
 		if r.Fallback != "" && !slices.Contains(names, r.Fallback) {
-			errs = append(errs, fmt.Errorf("%s.fallback: unknown receiver %q, known are: %s", path, r.Fallback, strings.Join(names, ", ")))
+			errs = append(errs, fmt.Errorf("%s.fallback: unknown receiver %q, known are: %s%s", path, r.Fallback, strings.Join(names, ", "), nearest(r.Fallback, names)))
 		} else if circle(rs, r.Name) {
 			errs = append(errs, fmt.Errorf("%s.fallback: the fallbacks lead back to %q", path, r.Name))
 		}
@@ -108,23 +136,19 @@ func validateReceivers(rs []Receiver) error {
 
 func (r *Receiver) validate(path string) error {
 	var errs []error
-	if r.Channel() == "" {
-		errs = append(errs, fmt.Errorf("%s: exactly one of wecom, email, webhook and sms is needed", path))
+	if r.kind() == nil {
+		errs = append(errs, fmt.Errorf("%s: exactly one of %s is needed", path, strings.Join(Channels(), ", ")))
 	}
-	if r.Language != "" && !slices.Contains(render.Languages(), r.Language) {
-		errs = append(errs, fmt.Errorf("%s.language: found %q, expected %s", path, r.Language, strings.Join(render.Languages(), " or ")))
+	if r.Language != "" {
+		errs = append(errs, channel.CheckOneOf(path+".language", r.Language, render.Languages()...))
 	}
-	if r.WeCom != nil {
-		errs = append(errs, r.WeCom.Validate(path+".wecom"))
+	if r.Timeout != 0 && r.Timeout < 10*time.Millisecond {
+		errs = append(errs, fmt.Errorf("%s.timeout: found %v, expected at least 10ms", path, r.Timeout))
 	}
-	if r.Email != nil {
-		errs = append(errs, r.Email.Validate(path+".email"))
-	}
-	if r.Webhook != nil {
-		errs = append(errs, r.Webhook.Validate(path+".webhook"))
-	}
-	if r.SMS != nil {
-		errs = append(errs, r.SMS.Validate(path+".sms"))
+	for _, k := range kinds() {
+		if k.set(r) {
+			errs = append(errs, k.validate(r, path+"."+k.name))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -142,4 +166,11 @@ func circle(rs []Receiver, name string) bool {
 		}
 	}
 	return false
+}
+
+func nearest(name string, known []string) string {
+	if near := event.Nearest(name, known); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
 }

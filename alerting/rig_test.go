@@ -124,3 +124,9 @@ func told(p *phone) []string {
 	}
 	return out
 }
+
+// notification is one as channels get it.
+func notification(body string) channel.Notification {
+	a := state("a", event.StateFiring, time.Now().UTC(), 0)
+	return channel.Notification{ID: "n1", Receiver: "team", Kind: channel.Firing, Alert: *a, Message: channel.Message{Title: "title", Body: body}}
+}

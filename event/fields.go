@@ -248,7 +248,7 @@ var table = [numFields]Field{
 	FieldAlertDegraded:        {FieldAlertDegraded, "im.alert.degraded", Bool, false, AlertGroup, "where keys had to share a sketch", "the value may be over-counted"},
 	FieldNotifyState:          {FieldNotifyState, "im.notify.state", Keyword, false, AlertGroup, "on notifications", "pending, sent, failed"},
 	FieldNotifyReceiver:       {FieldNotifyReceiver, "im.notify.receiver", Keyword, false, AlertGroup, "on notifications", "who is told"},
-	FieldNotifyChannel:        {FieldNotifyChannel, "im.notify.channel", Keyword, false, AlertGroup, "on notifications", "wecom, email, webhook, sms"},
+	FieldNotifyChannel:        {FieldNotifyChannel, "im.notify.channel", Keyword, false, AlertGroup, "on notifications", "wecom, email, aliyun_sms, …"},
 	FieldNotifyKind:           {FieldNotifyKind, "im.notify.kind", Keyword, false, AlertGroup, "on notifications", "why: the alert's state, or a repetition"},
 	FieldNotifyVerdict:        {FieldNotifyVerdict, "im.notify.verdict", Keyword, false, AlertGroup, "on notifications", "what the provider's last answer meant"},
 	FieldNotifyAttempts:       {FieldNotifyAttempts, "im.notify.attempts", Long, false, AlertGroup, "on notifications", "how often it was tried"},

@@ -1,6 +1,9 @@
 package channel
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Merge makes one result of those of several addresses. took names the addresses that accepted now, earlier is how
 // many did before. While one address may still accept, the whole is to be tried again.
@@ -33,6 +36,9 @@ func Merge(results []Result, took []string, earlier int) Result {
 		if len(took)+earlier == 0 {
 			merged.Verdict = Permanent
 		}
+	}
+	if len(words) == 0 {
+		words = []string{fmt.Sprintf("%d addresses: %s", len(results), results[0].Words)}
 	}
 	merged.Words = clip(strings.Join(words, "; "))
 	return merged

@@ -27,6 +27,10 @@ type Message struct {
 	Links  []Link  // where more is to be seen, the best first
 }
 
+// PictureMark is where the picture stands in HTML. Nobody else can write it there: texts from outside lose such
+// characters.
+const PictureMark = "\u2063picture\u2063"
+
 // Field is one row of a card. ID names it in every language: state, severity, rule, key, value, since, lasted, ended.
 type Field struct {
 	ID   string `json:"id"`

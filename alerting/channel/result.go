@@ -50,6 +50,11 @@ func Refuse(format string, args ...any) Result {
 	return Result{Verdict: Permanent, Words: clip(fmt.Sprintf(format, args...))}
 }
 
+// Renew is the result of a provider that did not take it because of a token or a time that is renewed now.
+func Renew(format string, args ...any) Result {
+	return Result{Verdict: Refresh, Words: clip(fmt.Sprintf(format, args...))}
+}
+
 // NoAnswer is the result of an attempt that was handed over without an answer.
 func NoAnswer(format string, args ...any) Result {
 	return Result{Verdict: Unanswered, Words: clip(fmt.Sprintf(format, args...))}

@@ -45,3 +45,11 @@ func CheckURL(address string) error {
 	}
 	return nil
 }
+
+// CheckProxy refuses a proxy where private addresses are refused.
+func CheckProxy(n Network, allowPrivate bool, path string) error {
+	if (n.UseProxy || n.Proxy != "") && !allowPrivate {
+		return fmt.Errorf("%s.allow_private: a proxy sees addresses that are not checked here; it needs allow_private: true", path)
+	}
+	return nil
+}

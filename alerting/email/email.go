@@ -6,10 +6,12 @@
 package email
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"html"
 	"net/mail"
 	"slices"
 	"strings"
@@ -23,14 +25,15 @@ import (
 
 // Mailer sends through one mail server. Safe for concurrent use; each attempt is a connection of its own.
 type Mailer struct {
-	cfg Config
-	tls *tls.Config
-	now func() time.Time
+	cfg   Config
+	tls   *tls.Config
+	now   func() time.Time
+	chart Chart
 }
 
-// New makes a mailer. now nil: time.Now.
-func New(cfg Config, now func() time.Time) (*Mailer, error) {
-	m := &Mailer{cfg: cfg, tls: &tls.Config{ServerName: cfg.Host, MinVersion: tls.VersionTLS12}, now: now}
+// New makes a mailer. now nil: time.Now; chart nil: mails have no picture.
+func New(cfg Config, now func() time.Time, chart Chart) (*Mailer, error) {
+	m := &Mailer{cfg: cfg, chart: chart, tls: &tls.Config{ServerName: cfg.Host, MinVersion: tls.VersionTLS12}, now: now}
 	if cfg.CAFile != "" {
 		roots, err := egress.Roots(cfg.CAFile)
 		if err != nil {
@@ -80,7 +83,7 @@ func (m *Mailer) Send(ctx context.Context, n channel.Notification) channel.Resul
 
 // mail sends one mail. some: the server refused an address before any content was handed over.
 func (m *Mailer) mail(ctx context.Context, n channel.Notification, to []string) (r channel.Result, some bool) {
-	msg, err := m.compose(n, to)
+	msg, err := m.compose(ctx, n, to)
 	if err != nil {
 		return channel.Refuse("composing the mail: %v", err), false
 	}
@@ -133,7 +136,7 @@ func mechanisms() []gomail.SMTPAuthType {
 	}
 }
 
-func (m *Mailer) compose(n channel.Notification, to []string) (*gomail.Msg, error) {
+func (m *Mailer) compose(ctx context.Context, n channel.Notification, to []string) (*gomail.Msg, error) {
 	msg := gomail.NewMsg()
 	err := errors.Join(msg.From(m.cfg.From), msg.To(to...))
 	if err != nil {
@@ -151,11 +154,30 @@ func (m *Mailer) compose(n channel.Notification, to []string) (*gomail.Msg, erro
 	if n.Alert.Severity == "critical" && n.Kind != channel.Resolved {
 		msg.SetImportance(gomail.ImportanceUrgent)
 	}
-	msg.SetBodyString(gomail.TypeTextPlain, n.Message.Body)
-	if n.Message.HTML != "" {
-		msg.AddAlternativeString(gomail.TypeTextHTML, n.Message.HTML)
+	return msg, m.fill(ctx, msg, n)
+}
+
+// fill writes text, HTML and the picture, which stands inside the mail: nothing is fetched when it is read.
+func (m *Mailer) fill(ctx context.Context, msg *gomail.Msg, n channel.Notification) error {
+	picture, ok := Picture{}, false
+	if m.chart != nil && n.Message.HTML != "" {
+		picture, ok = m.chart(ctx, &n.Alert)
 	}
-	return msg, nil
+	text, page := n.Message.Body, strings.ReplaceAll(n.Message.HTML, channel.PictureMark, "")
+	if ok {
+		id := "chart." + headerSafe(n.ID)
+		text += "\n\n" + picture.Line + "\n" + picture.Alt
+		page = strings.ReplaceAll(n.Message.HTML, channel.PictureMark, `<img src="cid:`+id+`" alt="`+html.EscapeString(picture.Alt)+
+			`" width="520" height="80" style="display:block;margin:8px 0;max-width:100%">`)
+		if err := msg.EmbedReader("chart.png", bytes.NewReader(picture.PNG), gomail.WithFileContentID("<"+id+">"), gomail.WithFileContentType("image/png")); err != nil {
+			return fmt.Errorf("adding the picture: %w", err)
+		}
+	}
+	msg.SetBodyString(gomail.TypeTextPlain, text)
+	if page != "" {
+		msg.AddAlternativeString(gomail.TypeTextHTML, page)
+	}
+	return nil
 }
 
 // domain is the right side of message ids: that of the sender.

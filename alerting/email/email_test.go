@@ -3,6 +3,7 @@ package email_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -46,7 +47,7 @@ func send(t *testing.T, cfg email.Config, n channel.Notification) channel.Result
 	if err := cfg.Validate("email"); err != nil {
 		t.Fatal(err)
 	}
-	m, err := email.New(cfg, nil)
+	m, err := email.New(cfg, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +233,7 @@ func TestServerThatNeverAnswers(t *testing.T) {
 	}()
 	cfg := email.DefaultConfig()
 	cfg.Host, cfg.Port, cfg.TLS, cfg.From, cfg.To = "127.0.0.1", l.Addr().(*net.TCPAddr).Port, email.None, "a@example.org", []string{"b@example.org"}
-	m, err := email.New(cfg, nil)
+	m, err := email.New(cfg, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,4 +292,68 @@ func TestValidate(t *testing.T) {
 	if err := open.Validate("m"); err == nil || !strings.Contains(err.Error(), "in the clear") {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestPicture: the HTML shows the picture that is inside the mail, and the text has it as a line.
+func TestPicture(t *testing.T) {
+	s, cfg := start(t, smtpd.Options{})
+	for _, there := range []bool{true, false} {
+		m, err := email.New(cfg, nil, func(_ context.Context, a *event.Alert) (email.Picture, bool) {
+			return email.Picture{PNG: []byte("\x89PNG of " + a.ID), Line: "▁▂▇", Alt: "14:00 – 14:05"}, there
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := note()
+		n.Message.HTML = "<p>html</p>" + channel.PictureMark
+		if got := m.Send(t.Context(), n); got.Verdict != channel.Accepted {
+			t.Fatalf("%+v", got)
+		}
+		ms := s.Received()
+		msg, err := mail.ReadMessage(bytes.NewReader(ms[len(ms)-1].Data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := map[string]string{}
+		leaves(t, msg.Header.Get("Content-Type"), msg.Header.Get("Content-Transfer-Encoding"), "", msg.Body, parts)
+		if has := strings.Contains(parts["text/html"], `<img src="cid:chart.5fd0c9a1" alt="14:00 – 14:05"`); has != there || strings.Contains(parts["text/html"], "\u2063") {
+			t.Errorf("html: %q", parts["text/html"])
+		}
+		if has := strings.Contains(parts["text/plain"], "▁▂▇"); has != there {
+			t.Errorf("text: %q", parts["text/plain"])
+		}
+		if has := parts["image/png <chart.5fd0c9a1>"] == "\x89PNG of a1b2"; has != there {
+			t.Errorf("parts: %q", parts)
+		}
+	}
+}
+
+// leaves collects the decoded parts of a message by type and content id.
+func leaves(t *testing.T, contentType, encoding, id string, body io.Reader, into map[string]string) {
+	t.Helper()
+	kind, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.HasPrefix(kind, "multipart/") {
+		r := multipart.NewReader(body, params["boundary"])
+		for {
+			p, err := r.NextRawPart()
+			if err != nil {
+				return
+			}
+			leaves(t, p.Header.Get("Content-Type"), p.Header.Get("Content-Transfer-Encoding"), p.Header.Get("Content-ID"), p, into)
+		}
+	}
+	switch encoding {
+	case "quoted-printable":
+		body = quotedprintable.NewReader(body)
+	case "base64":
+		body = base64.NewDecoder(base64.StdEncoding, body)
+	}
+	b, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	into[strings.TrimSpace(kind+" "+id)] = strings.TrimSpace(string(b))
 }

@@ -29,6 +29,7 @@ func functions(lang string, zone *time.Location, s Style) template.FuncMap {
 		"item":     s.item,
 		"link":     s.link,
 		"links":    s.links,
+		"picture":  func() string { return channel.PictureMark },
 		"table":    s.table,
 		"list":     func(texts ...string) []string { return texts },
 	}

@@ -4,22 +4,24 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+
+	"imwatch/alerting/egress"
 )
 
 // Config says which gateway is called and how. Begin with DefaultConfig.
 type Config struct {
-	URL           string            `yaml:"url" doc:"the gateway's address, https:// or http://" secret:"true"`
-	Numbers       []string          `yaml:"numbers" doc:"numbers that are told, each by a call of its own"`
-	Form          map[string]string `yaml:"form" doc:"body as a form: names, and templates of their values with {{.Number}}, {{.Text}}, {{.Token}}, {{.ID}}"`
-	JSON          string            `yaml:"json" doc:"body as JSON: a template with the same values, each through json: {\"to\": {{json .Number}}}"`
-	Token         string            `yaml:"token" doc:"the gateway's secret, as {{.Token}}" secret:"true"`
-	Authorization string            `yaml:"authorization" doc:"value of the Authorization header" secret:"true"`
-	Headers       map[string]string `yaml:"headers" doc:"further headers; not for secrets"`
-	Success       string            `yaml:"success" doc:"condition on the JSON answer that says it was taken: code == \"OK\"; none: HTTP 2xx is enough"`
-	RetryWhen     string            `yaml:"retry_when" doc:"condition on the JSON answer that says that it may be taken later"`
-	MaxRunes      int               `yaml:"max_runes" doc:"longest text in characters; a longer one is cut and the rest counted"`
-	AllowPrivate  bool              `yaml:"allow_private" doc:"let it call loopback, private and other addresses that are not of the public internet"`
-	CAFile        string            `yaml:"ca_file" doc:"PEM file of further certificate authorities"`
+	URL            string            `yaml:"url" doc:"the gateway's address, https:// or http://" secret:"true"`
+	Numbers        []string          `yaml:"numbers" doc:"numbers that are told, each by a call of its own"`
+	Form           map[string]string `yaml:"form" doc:"body as a form: names, and templates of their values with {{.Number}}, {{.Text}}, {{.Token}}, {{.ID}}"`
+	JSON           string            `yaml:"json" doc:"body as JSON: a template with the same values, each through json: {\"to\": {{json .Number}}}"`
+	Token          string            `yaml:"token" doc:"the gateway's secret, as {{.Token}}" secret:"true"`
+	Authorization  string            `yaml:"authorization" doc:"value of the Authorization header" secret:"true"`
+	Headers        map[string]string `yaml:"headers" doc:"further headers; not for secrets"`
+	Success        string            `yaml:"success" doc:"condition on the JSON answer that says it was taken: code == \"OK\"; none: HTTP 2xx is enough"`
+	RetryWhen      string            `yaml:"retry_when" doc:"condition on the JSON answer that says that it may be taken later"`
+	MaxRunes       int               `yaml:"max_runes" doc:"longest text in characters; a longer one is cut and the rest counted"`
+	AllowPrivate   bool              `yaml:"allow_private" doc:"let it call loopback, private and other addresses that are not of the public internet"`
+	egress.Network `yaml:",inline"`
 }
 
 // DefaultConfig gives the defaults; URL, Numbers and Form or JSON must be set.
@@ -54,5 +56,5 @@ func (c *Config) Validate(path string) error {
 			errs = append(errs, fmt.Errorf("%s.%s: %w", path, key, err))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.Network.Validate(path), egress.CheckProxy(c.Network, c.AllowPrivate, path))...)
 }

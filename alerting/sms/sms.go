@@ -8,11 +8,8 @@ package sms
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +42,7 @@ func New(cfg Config, client *http.Client, now func() time.Time) (*Gateway, error
 		return nil, fmt.Errorf("retry_when: %w", err)
 	}
 	if client == nil {
-		if g.client, err = egress.New(egress.Options{AllowPrivate: cfg.AllowPrivate, CAFile: cfg.CAFile}); err != nil {
+		if g.client, err = cfg.Client(cfg.AllowPrivate); err != nil {
 			return nil, fmt.Errorf("making the gateway's client: %w", err)
 		}
 	}
@@ -60,19 +57,7 @@ func (g *Gateway) Close() { g.client.CloseIdleConnections() }
 
 // Send makes one attempt for each number that has not accepted yet.
 func (g *Gateway) Send(ctx context.Context, n channel.Notification) channel.Result {
-	var results []channel.Result
-	var took []string
-	for _, number := range g.cfg.Numbers {
-		if slices.Contains(n.Done, tag(number)) {
-			continue
-		}
-		r := g.tell(ctx, number, n)
-		if r.Verdict == channel.Accepted {
-			took = append(took, tag(number))
-		}
-		results = append(results, r)
-	}
-	return channel.Merge(results, took, len(n.Done))
+	return channel.Each(n, g.cfg.Numbers, func(number string) channel.Result { return g.tell(ctx, number, n) })
 }
 
 func (g *Gateway) tell(ctx context.Context, number string, n channel.Notification) channel.Result {
@@ -89,7 +74,7 @@ func (g *Gateway) tell(ctx context.Context, number string, n channel.Notificatio
 		req.Header.Set(name, value)
 	}
 	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("Idempotency-Key", n.ID+"-"+tag(number))
+	req.Header.Set("Idempotency-Key", n.ID+"-"+channel.Tag(number))
 	if g.cfg.Authorization != "" {
 		req.Header.Set("Authorization", g.cfg.Authorization)
 	}
@@ -111,10 +96,4 @@ func (g *Gateway) judge(answer egress.Answer) channel.Result {
 		return channel.Refuse("HTTP %d: %s", answer.Status, answer.Body)
 	}
 	return channel.Accept(fmt.Sprintf("HTTP %d: %s", answer.Status, answer.Body))
-}
-
-// tag stands for a number where it is written down: numbers of people are in no log and no store.
-func tag(number string) string {
-	h := sha256.Sum256([]byte(number))
-	return "number-" + hex.EncodeToString(h[:6])
 }

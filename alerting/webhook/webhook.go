@@ -14,6 +14,7 @@ import (
 
 	"imwatch/alerting/channel"
 	"imwatch/alerting/egress"
+	"imwatch/event"
 )
 
 // Hook is one target. Safe for concurrent use.
@@ -28,7 +29,7 @@ type Hook struct {
 func New(cfg Config, client *http.Client, now func() time.Time) (*Hook, error) {
 	if client == nil {
 		var err error
-		if client, err = egress.New(egress.Options{AllowPrivate: cfg.AllowPrivate, CAFile: cfg.CAFile}); err != nil {
+		if client, err = cfg.Client(cfg.AllowPrivate); err != nil {
 			return nil, fmt.Errorf("making the webhook's client: %w", err)
 		}
 	}
@@ -51,9 +52,34 @@ type payload struct {
 	Alert    json.RawMessage `json:"alert"` // the alert line
 }
 
+// cloudEvent is the body in the structured mode of CloudEvents 1.0.
+type cloudEvent struct {
+	Version     string  `json:"specversion"`
+	ID          string  `json:"id"`
+	Source      string  `json:"source"`
+	Type        string  `json:"type"`
+	Subject     string  `json:"subject"`
+	Time        string  `json:"time"`
+	ContentType string  `json:"datacontenttype"`
+	Data        payload `json:"data"`
+}
+
+// body makes the body, the same for every attempt, and its content type.
+func (h *Hook) body(n channel.Notification) (body []byte, contentType string, err error) {
+	p := payload{n.ID, n.Kind, n.Receiver, n.Message.Title, n.Message.Body, n.Line}
+	if h.cfg.Format != CloudEvents {
+		body, err = json.Marshal(p)
+		return body, "application/json", err
+	}
+	body, err = json.Marshal(cloudEvent{
+		"1.0", n.ID, h.cfg.Source, "org.imwatch.alert." + string(n.Kind), n.Alert.ID, event.FormatTime(n.Alert.Time), "application/json", p,
+	})
+	return body, "application/cloudevents+json; charset=UTF-8", err
+}
+
 // Send makes one attempt.
 func (h *Hook) Send(ctx context.Context, n channel.Notification) channel.Result {
-	body, err := json.Marshal(payload{n.ID, n.Kind, n.Receiver, n.Message.Title, n.Message.Body, n.Line})
+	body, contentType, err := h.body(n)
 	if err != nil {
 		return channel.Refuse("encoding the message: %v", err)
 	}
@@ -64,7 +90,7 @@ func (h *Hook) Send(ctx context.Context, n channel.Notification) channel.Result 
 	for name, value := range h.cfg.Headers {
 		req.Header.Set(name, value)
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Idempotency-Key", n.ID)
 	if h.cfg.Authorization != "" {
 		req.Header.Set("Authorization", h.cfg.Authorization)

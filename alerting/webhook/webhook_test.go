@@ -15,6 +15,7 @@ import (
 
 	"imwatch/alerting/alertingtest/robot"
 	"imwatch/alerting/channel"
+	"imwatch/alerting/egress"
 	"imwatch/alerting/webhook"
 
 	"pgregory.net/rapid"
@@ -167,7 +168,7 @@ func TestCertificateIsChecked(t *testing.T) {
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := hook(t, webhook.Config{URL: s.URL, AllowPrivate: true, CAFile: ca}).Send(t.Context(), note()); got.Verdict != channel.Accepted {
+	if got := hook(t, webhook.Config{URL: s.URL, AllowPrivate: true, Network: egress.Network{CAFile: ca}}).Send(t.Context(), note()); got.Verdict != channel.Accepted {
 		t.Errorf("known authority: %+v", got)
 	}
 }

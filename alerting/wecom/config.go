@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
+	"imwatch/alerting/channel"
 	"imwatch/alerting/egress"
-	"imwatch/event"
 )
 
 // The formats of a message.
@@ -48,19 +47,7 @@ func (c *Config) Validate(path string) error {
 	if egress.CheckURL(c.URL) != nil {
 		fault("url", "expected the robot's webhook, https://…/cgi-bin/webhook/send?key=…")
 	}
-	if !slices.Contains(Formats(), c.Format) {
-		hint := ""
-		if near := event.Nearest(c.Format, Formats()); near != "" {
-			hint = fmt.Sprintf("; did you mean %s?", near)
-		}
-		fault("format", "found %q, expected %s%s", c.Format, strings.Join(Formats(), ", "), hint)
-	}
-	if c.PerMinute < 1 {
-		fault("per_minute", "found %d, expected at least 1", c.PerMinute)
-	}
-	if c.Reserve < 0 || c.Reserve > 0 && c.Reserve >= c.PerMinute {
-		fault("reserve", "found %d, expected 0 to less than per_minute (%d)", c.Reserve, c.PerMinute)
-	}
+	errs = append(errs, channel.CheckFormat(path, c.Format, Formats()...), channel.CheckPace(path, c.PerMinute, c.Reserve))
 	if c.Format != Text && len(c.MentionMobiles) > 0 {
 		fault("mention_mobiles", "only format: text can mention by mobile number")
 	}

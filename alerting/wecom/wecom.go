@@ -6,8 +6,6 @@ package wecom
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strings"
@@ -50,8 +48,7 @@ func New(cfg Config, client *http.Client, now func() time.Time) (*Robot, error) 
 
 // Budget gives the calls that the robot allows. Its key is a hash of the URL.
 func (r *Robot) Budget() channel.Budget {
-	h := sha256.Sum256([]byte(r.cfg.URL))
-	b := channel.Budget{Key: "wecom-" + hex.EncodeToString(h[:8]), Calls: r.cfg.PerMinute, Per: time.Minute, Reserve: r.cfg.Reserve}
+	b := channel.Budget{Key: channel.BudgetKey("wecom", r.cfg.URL), Calls: r.cfg.PerMinute, Per: time.Minute, Reserve: r.cfg.Reserve}
 	switch r.cfg.Format {
 	case Text:
 		b.Fold = MaxText - room

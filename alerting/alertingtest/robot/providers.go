@@ -21,40 +21,67 @@ func code(n int, words string) Answer {
 	return Answer{Body: string(body)}
 }
 
-// wecom judges a call as WeCom does: always HTTP 200, with the truth in the body. The lock is held.
+// tooMany counts an accepted call, unless so many were accepted in the last minute already.
+func (r *Robot) tooMany(p Provider, at time.Time, limit int) bool {
+	calls := r.accepted[p]
+	for len(calls) > 0 && at.Sub(calls[0]) >= time.Minute {
+		calls = calls[1:]
+	}
+	if r.accepted[p] = calls; len(calls) >= limit {
+		return true
+	}
+	r.accepted[p] = append(calls, at)
+	return false
+}
+
+// wecom judges a call as WeCom does: always HTTP 200, with the truth in the body.
 func (r *Robot) wecom(q *http.Request, m *Message) Answer {
 	if q.URL.Query().Get("key") != Key {
 		return code(93000, "invalid webhook url")
 	}
 	var body struct {
-		Type           string
-		Markdown, Text struct{ Content string }
+		Type       string                   `json:"msgtype"`
+		Markdown   struct{ Content string } `json:"markdown"`
+		MarkdownV2 struct{ Content string } `json:"markdown_v2"`
+		Text       struct{ Content string } `json:"text"`
+		Card       struct {
+			Type   string                       `json:"card_type"`
+			Main   struct{ Title, Desc string } `json:"main_title"`
+			Sub    string                       `json:"sub_title_text"`
+			Rows   []struct{ Keyname string }   `json:"horizontal_content_list"`
+			Jumps  []any                        `json:"jump_list"`
+			Action struct {
+				Type int
+				URL  string
+			} `json:"card_action"`
+		} `json:"template_card"`
 	}
-	var raw map[string]json.RawMessage
-	if json.Unmarshal(m.Body, &raw) != nil || json.Unmarshal(raw["msgtype"], &body.Type) != nil {
+	if json.Unmarshal(m.Body, &body) != nil {
 		return code(40008, "invalid message type")
 	}
-	var limit int
+	limit := maxMarkdown
 	switch body.Type {
 	case "markdown":
-		_ = json.Unmarshal(raw["markdown"], &body.Markdown) // an empty content is refused below
-		m.Text, limit = body.Markdown.Content, maxMarkdown
+		m.Text = body.Markdown.Content
+	case "markdown_v2":
+		m.Text = body.MarkdownV2.Content
 	case "text":
-		_ = json.Unmarshal(raw["text"], &body.Text) // likewise
 		m.Text, limit = body.Text.Content, maxText
+	case "template_card":
+		c := body.Card
+		m.Text = c.Main.Title + "\n" + c.Sub
+		if c.Type != "text_notice" || c.Action.Type != 1 || c.Action.URL == "" || len(c.Rows) > 6 || len(c.Jumps) > 3 {
+			return code(42014, "invalid template_card")
+		}
 	default:
 		return code(40008, "invalid message type")
 	}
 	if m.Text == "" || len(m.Text) > limit || !utf8.ValidString(m.Text) {
 		return code(40058, body.Type+".content exceed max length")
 	}
-	for len(r.accepted) > 0 && m.At.Sub(r.accepted[0]) >= time.Minute {
-		r.accepted = r.accepted[1:]
-	}
-	if len(r.accepted) >= perMinute {
+	if r.tooMany(WeCom, m.At, perMinute) {
 		return code(45009, "api freq out of limit")
 	}
-	r.accepted = append(r.accepted, m.At)
 	a := code(0, "ok")
 	a.Accept = true
 	return a

@@ -10,13 +10,6 @@ import (
 	"time"
 )
 
-// The paths that the robot answers.
-const (
-	wecomPath   = "/cgi-bin/webhook/send"
-	webhookPath = "/webhook"
-	smsPath     = "/sms"
-)
-
 // Key is the key that the WeCom robot asks for.
 const Key = "robot-0123456789"
 
@@ -25,10 +18,44 @@ type Provider string
 
 // The providers.
 const (
-	WeCom   Provider = "wecom"
-	Webhook Provider = "webhook"
-	SMS     Provider = "sms"
+	WeCom        Provider = "wecom"
+	WeComToken   Provider = "wecom token"
+	WeComApp     Provider = "wecom app"
+	DingTalk     Provider = "dingtalk"
+	Feishu       Provider = "feishu"
+	Slack        Provider = "slack"
+	PagerDuty    Provider = "pagerduty"
+	Alertmanager Provider = "alertmanager"
+	Webhook      Provider = "webhook"
+	SMS          Provider = "sms"
+	Aliyun       Provider = "aliyun"
+	Tencent      Provider = "tencent"
 )
+
+// endpoint is where a provider answers and how it judges a call. The lock is held while it does.
+type endpoint struct {
+	provider Provider
+	method   string
+	path     string
+	judge    func(*Robot, *http.Request, *Message) Answer
+}
+
+func endpoints() []endpoint {
+	return []endpoint{
+		{WeCom, http.MethodPost, "/cgi-bin/webhook/send", (*Robot).wecom},
+		{WeComToken, http.MethodGet, "/cgi-bin/gettoken", (*Robot).getToken},
+		{WeComApp, http.MethodPost, "/cgi-bin/message/send", (*Robot).wecomApp},
+		{DingTalk, http.MethodPost, "/robot/send", (*Robot).dingTalk},
+		{Feishu, http.MethodPost, "/open-apis/bot/v2/hook/" + FeishuHook, (*Robot).feishu},
+		{Slack, http.MethodPost, "/services/" + SlackHook, (*Robot).slack},
+		{PagerDuty, http.MethodPost, "/v2/enqueue", (*Robot).pagerDuty},
+		{Alertmanager, http.MethodPost, "/api/v2/alerts", (*Robot).alertmanager},
+		{Webhook, http.MethodPost, "/webhook", (*Robot).webhook},
+		{SMS, http.MethodPost, "/sms", (*Robot).sms},
+		{Aliyun, http.MethodPost, "/aliyun/", (*Robot).aliyun},
+		{Tencent, http.MethodPost, "/tencent/", (*Robot).tencent},
+	}
+}
 
 // Message is one accepted call.
 type Message struct {
@@ -50,7 +77,13 @@ type Robot struct {
 	messages []Message
 	calls    map[Provider]int
 	plans    map[Provider][]Answer
-	accepted []time.Time // WeCom's, for its limit
+	accepted map[Provider][]time.Time // for limits by the minute
+	locked   map[Provider]time.Time
+	skew     time.Duration
+	token    string // the WeCom application's
+	tokens   int
+	shown    map[string]time.Time // messages of the application, until when the same is not shown again
+	nonces   map[string]bool
 	changed  chan struct{}
 	closing  chan struct{}
 }
@@ -75,15 +108,9 @@ func Listen(addr string) (*Robot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the robot: %w", err)
 	}
-	r := &Robot{
-		base: "http://" + l.Addr().String(), done: make(chan struct{}), closing: make(chan struct{}),
-		calls: map[Provider]int{}, plans: map[Provider][]Answer{}, changed: make(chan struct{}),
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+wecomPath, func(w http.ResponseWriter, q *http.Request) { r.serve(w, q, WeCom, r.wecom) })
-	mux.HandleFunc("POST "+webhookPath, func(w http.ResponseWriter, q *http.Request) { r.serve(w, q, Webhook, r.webhook) })
-	mux.HandleFunc("POST "+smsPath, func(w http.ResponseWriter, q *http.Request) { r.serve(w, q, SMS, r.sms) })
-	r.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	r := Play()
+	r.base = "http://" + l.Addr().String()
+	r.server = &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		defer close(r.done)
 		_ = r.server.Serve(l) // ends by Close
@@ -91,15 +118,46 @@ func Listen(addr string) (*Robot, error) {
 	return r, nil
 }
 
+// Play makes a robot without a server: call it as a handler. Its addresses begin with http://robot.example. It needs no
+// Close.
+func Play() *Robot {
+	return &Robot{
+		base: "http://robot.example", done: make(chan struct{}), closing: make(chan struct{}), calls: map[Provider]int{},
+		plans: map[Provider][]Answer{}, changed: make(chan struct{}), accepted: map[Provider][]time.Time{}, locked: map[Provider]time.Time{},
+		shown: map[string]time.Time{}, nonces: map[string]bool{},
+	}
+}
+
+// ServeHTTP answers a call as the provider of its path does.
+func (r *Robot) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	for _, e := range endpoints() {
+		if q.Method == e.method && q.URL.Path == e.path {
+			r.serve(w, q, e.provider, e.judge)
+			return
+		}
+	}
+	http.NotFound(w, q)
+}
+
+// Skew sets how far the providers' clocks are ahead of this machine's.
+func (r *Robot) Skew(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.skew = d
+}
+
+// Address gives the base of all addresses, without a slash at its end.
+func (r *Robot) Address() string { return r.base }
+
 // URL is the WeCom robot's webhook, with its key.
-func (r *Robot) URL() string { return r.base + wecomPath + "?key=" + Key }
+func (r *Robot) URL() string { return r.base + "/cgi-bin/webhook/send" + "?key=" + Key }
 
 // WebhookURL is the webhook receiver's address.
-func (r *Robot) WebhookURL() string { return r.base + webhookPath }
+func (r *Robot) WebhookURL() string { return r.base + "/webhook" }
 
 // SMSURL is the SMS gateway's address: it takes the form fields to and text, or JSON with them, and answers
 // {"code":"OK"}.
-func (r *Robot) SMSURL() string { return r.base + smsPath }
+func (r *Robot) SMSURL() string { return r.base + "/sms" }
 
 // Close stops the robot. Calls that hang are cut.
 func (r *Robot) Close() {
@@ -107,6 +165,9 @@ func (r *Robot) Close() {
 	_ = r.server.Close()
 	<-r.done
 }
+
+// now is the providers' time.
+func (r *Robot) now(at time.Time) time.Time { return at.Add(r.skew) }
 
 // Plan makes a provider answer its next calls so, one after the other, and as usual after that.
 func (r *Robot) Plan(p Provider, answers ...Answer) {
@@ -147,7 +208,7 @@ func (r *Robot) Wait(ctx context.Context, enough func([]Message) bool) ([]Messag
 }
 
 // serve reads a call, and answers by the plan or as judge says.
-func (r *Robot) serve(w http.ResponseWriter, q *http.Request, p Provider, judge func(*http.Request, *Message) Answer) {
+func (r *Robot) serve(w http.ResponseWriter, q *http.Request, p Provider, judge func(*Robot, *http.Request, *Message) Answer) {
 	body, err := io.ReadAll(io.LimitReader(q.Body, 1<<20))
 	if err != nil {
 		return // the caller is gone
@@ -155,9 +216,15 @@ func (r *Robot) serve(w http.ResponseWriter, q *http.Request, p Provider, judge 
 	m := Message{Provider: p, At: time.Now(), Body: body, Header: q.Header.Clone()}
 	r.mu.Lock()
 	r.calls[p]++
-	a := judge(q, &m)
+	w.Header().Set("Date", r.now(m.At).UTC().Format(http.TimeFormat))
+	var a Answer
 	if plan := r.plans[p]; len(plan) > 0 {
 		a, r.plans[p] = plan[0], plan[1:]
+		if a.Accept {
+			_ = judge(r, q, &m) // to know its text
+		}
+	} else {
+		a = judge(r, q, &m)
 	}
 	if a.Accept {
 		r.messages = append(r.messages, m)

@@ -1,0 +1,116 @@
+package render_test
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"imwatch/alerting/channel"
+	"imwatch/alerting/render"
+	"imwatch/event"
+
+	"pgregory.net/rapid"
+)
+
+var (
+	counts = regexp.MustCompile(`(?m)×(\d+)(?:: (.*))?$`)
+	others = regexp.MustCompile(`(?m)^…\+(\d+)`)
+)
+
+// TestDigestNamesOrCountsEveryone: whatever is folded into whatever room, the numbers of the lines and of the rest add
+// up, each line names and counts as many as it says, and the body fits.
+func TestDigestNamesOrCountsEveryone(t *testing.T) {
+	r, err := render.New(render.Options{Links: render.Links{Kibana: "https://kibana.example.org"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		style := rapid.SampledFrom(render.Styles()).Draw(t, "style")
+		lang := rapid.SampledFrom(render.Languages()).Draw(t, "language")
+		limit := rapid.IntRange(300, 6000).Draw(t, "limit")
+		told := make([]render.Told, rapid.IntRange(2, 400).Draw(t, "alerts"))
+		rules := rapid.IntRange(1, 40).Draw(t, "rules")
+		for i := range told {
+			told[i] = render.Told{
+				Kind: rapid.SampledFrom([]channel.Kind{channel.Firing, channel.Resolved, channel.Repeat}).Draw(t, "kind"),
+				Alert: &event.Alert{
+					RuleID: fmt.Sprint("rule-", i%rules), RuleName: fmt.Sprint("规则 ", i%rules), Severity: rapid.SampledFrom(event.Severities()).Draw(t, "severity"),
+					Key: []event.KeyPart{{Field: "client.ip", Value: fmt.Sprint("192.0.2.", i)}},
+				},
+			}
+		}
+		m, err := r.Digest(style, lang, told, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Body) > limit || !utf8.ValidString(m.Body) {
+			t.Fatalf("%d bytes of %d", len(m.Body), limit)
+		}
+		sum := 0
+		for _, line := range counts.FindAllStringSubmatch(m.Body, -1) {
+			n, _ := strconv.Atoi(line[1])
+			sum += n
+			if line[2] == "" {
+				continue
+			}
+			keys, rest, _ := strings.Cut(line[2], " …+")
+			left, _ := strconv.Atoi(rest)
+			if got := len(strings.Split(keys, "; ")) + left; got != n {
+				t.Fatalf("%d of %d: %s", got, n, line[0])
+			}
+		}
+		for _, rest := range others.FindAllStringSubmatch(m.Body, -1) {
+			n, _ := strconv.Atoi(rest[1])
+			sum += n
+		}
+		if sum != len(told) || !strings.Contains(m.Title, strconv.Itoa(len(told))) {
+			t.Fatalf("%d of %d told: %s\n%s", sum, len(told), m.Title, m.Body)
+		}
+	})
+}
+
+func TestDigestGolden(t *testing.T) {
+	r, err := render.New(render.Options{Links: render.Links{Kibana: "https://kibana.example.org", DataView: "imwatch-events"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []render.Told
+	for i := range 60 {
+		a := sample(channel.Firing)
+		a.Key[0].Value = fmt.Sprint("192.0.2.", i)
+		told = append(told, render.Told{Kind: channel.Firing, Alert: a})
+	}
+	critical, over := sample(channel.Updated), sample(channel.Resolved)
+	critical.RuleID, critical.RuleName = "node-died", "A node died"
+	told = append(told, render.Told{Kind: channel.Updated, Alert: critical}, render.Told{Kind: channel.Resolved, Alert: over})
+	for _, lang := range render.Languages() {
+		for _, style := range render.Styles() {
+			m, err := r.Digest(style, lang, told, 1200)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, lang+"-"+string(style)+"-digest.txt", m.Title+"\n\n"+m.Body+"\n")
+		}
+	}
+}
+
+func BenchmarkDigest(b *testing.B) {
+	r, err := render.New(render.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	told := make([]render.Told, 500)
+	for i := range told {
+		a := sample(channel.Firing)
+		a.RuleID = fmt.Sprint(i % 7)
+		told[i] = render.Told{Kind: channel.Firing, Alert: a}
+	}
+	for b.Loop() {
+		if _, err := r.Digest(render.WeCom, "zh", told, 3600); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
