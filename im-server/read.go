@@ -14,27 +14,39 @@ var errClosed = errors.New("the peer sent a close frame")
 
 // read is the read goroutine. It reads to the end, after an end of ours too: the peer's close frame is worth waiting for.
 func (c *conn) read() {
-	for {
-		if c.isEnding() {
-			c.in.Deafen()
-		}
-		l := &c.s.conf().Limits
-		got, err := c.in.Read(framing.Limits{Bytes: l.MessageBytes, Frames: l.MessageFrames})
-		if bad, ok := errors.AsType[*framing.Error](err); ok && !c.badFrame(bad) {
-			continue
-		}
-		if err == nil && got.Op == framing.Close {
-			c.onClose(got.Code, len(got.Data))
-			err = errClosed
-		}
-		if err != nil {
-			c.flush()
-			c.in.Release()
-			c.finish(err)
-			return
-		}
-		c.receive(&got)
+	// An idle connection waits here and not in next: what next has on its stack would double the goroutine's.
+	for more := true; more; {
+		more = c.next(c.in.Wait())
 	}
+}
+
+// next takes what comes next, and says whether to go on.
+//
+//go:noinline
+func (c *conn) next(err error) bool {
+	if c.isEnding() {
+		c.in.Deafen()
+	}
+	var got framing.Received
+	if err == nil {
+		l := &c.s.conf().Limits
+		got, err = c.in.Read(framing.Limits{Bytes: l.MessageBytes, Frames: l.MessageFrames})
+	}
+	if bad, ok := errors.AsType[*framing.Error](err); ok && !c.badFrame(bad) {
+		return true
+	}
+	if err == nil && got.Op == framing.Close {
+		c.onClose(got.Code, len(got.Data))
+		err = errClosed
+	}
+	if err != nil {
+		c.flush()
+		c.in.Release()
+		c.finish(err)
+		return false
+	}
+	c.receive(&got)
+	return true
 }
 
 // receive takes what came whole.

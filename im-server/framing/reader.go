@@ -79,6 +79,15 @@ func (r *Reader) close() {
 	r.msg, r.op = nil, 0
 }
 
+// Wait returns when there is something to read, or nothing more will come: Read before it has more on the stack. The error
+// is one of src, as Read gives it.
+func (r *Reader) Wait() error {
+	if r.r < r.w {
+		return nil
+	}
+	return r.fill(1)
+}
+
 // Read gives what comes next whole. It blocks in src only. An error is one of src, io.EOF between frames and
 // io.ErrUnexpectedEOF within one, or an *Error.
 func (r *Reader) Read(l Limits) (Received, error) {
