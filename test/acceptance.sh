@@ -21,8 +21,10 @@ if [ $# -eq 0 ]; then
   if command -v python3 >/dev/null && IMWATCH_TEST_PYTHON=$(test/infra/python/python.sh install); then
     export IMWATCH_TEST_PYTHON
     go test -count=1 ./shipper/index/...
+    go build -o "$base/imwatch" ./cmd/imwatch
+    test/alertsapi.sh "$base/imwatch"
   else
-    echo "passed over: the sinks' files are read by nobody, for there is no python3 with venv and pip here"
+    echo "passed over: the sinks' files are read by nobody, and nobody tries the alerting's interface, for there is no python3 with venv and pip here"
   fi
   go test -count=1 -timeout 20m ./internal/bus/... ./internal/store ./internal/store/sqlite
   IMWATCH_TEST_REDIS_SECONDS=${REDIS_SECONDS:-20} go test -count=1 -timeout 20m ./im-server/cluster/...

@@ -48,18 +48,25 @@ const (
 	largest   = 1000
 )
 
-// knownAlertKeys are the names of a list's query.
-var knownAlertKeys = []string{"state", "match", "limit", "after"} //nolint:gochecknoglobals // a table
-
-func newSelection(q url.Values) (s selection, err error) {
-	for name := range q {
-		if !slices.Contains(knownAlertKeys, name) {
-			return s, fmt.Errorf("%s: unknown, expected one of %s", name, strings.Join(knownAlertKeys, ", "))
+// known refuses a name of a query that means nothing, and one that stands twice where it counts once.
+func known(q url.Values, names ...string) error {
+	for name, values := range q {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("%s: unknown, expected one of %s", name, strings.Join(names, ", "))
+		}
+		if len(values) > 1 && name != "match" {
+			return fmt.Errorf("%s: found %d times, expected once", name, len(values))
 		}
 	}
-	s.state = q.Get("state")
-	if s.state == "" {
-		s.state = event.StateFiring
+	return nil
+}
+
+func newSelection(q url.Values) (s selection, err error) {
+	if err := known(q, "state", "match", "limit", "after"); err != nil {
+		return s, err
+	}
+	if s.state = event.StateFiring; q.Has("state") {
+		s.state = q.Get("state")
 	}
 	if !slices.Contains([]string{event.StateFiring, event.StateResolved, "all"}, s.state) {
 		return s, fmt.Errorf("state: found %q, expected firing, resolved or all", s.state)
@@ -68,12 +75,12 @@ func newSelection(q url.Values) (s selection, err error) {
 		return s, fmt.Errorf("match%w", err)
 	}
 	s.limit = usualPage
-	if text := q.Get("limit"); text != "" {
+	if text := q.Get("limit"); q.Has("limit") {
 		if s.limit, err = strconv.Atoi(text); err != nil || s.limit < 1 || s.limit > largest {
 			return s, fmt.Errorf("limit: found %q, expected 1 to %d", text, largest)
 		}
 	}
-	if text := q.Get("after"); text != "" {
+	if text := q.Get("after"); q.Has("after") {
 		at, id, ok := strings.Cut(text, ",")
 		if s.from, err = time.Parse(time.RFC3339Nano, at); err != nil || !ok {
 			return s, fmt.Errorf("after: found %q, expected what stood in next", text)

@@ -10,10 +10,12 @@ import (
 )
 
 func (a *API) silences(w http.ResponseWriter, r *http.Request, _ desk.Who) error {
-	state := r.URL.Query().Get("state")
-	switch state {
-	case "", "active", "all":
-	default:
+	q := r.URL.Query()
+	if err := known(q, "state"); err != nil {
+		return badRequest(err)
+	}
+	state := q.Get("state")
+	if q.Has("state") && state != "active" && state != "all" {
 		return badRequest(fmt.Errorf("state: found %q, expected active or all", state))
 	}
 	now := a.now()
@@ -89,15 +91,18 @@ func (a *API) endSilence(w http.ResponseWriter, r *http.Request, who desk.Who) e
 const auditDefault = 7 * 24 * time.Hour
 
 func (a *API) audit(w http.ResponseWriter, r *http.Request, _ desk.Who) error {
+	if err := known(r.URL.Query(), "from", "to"); err != nil {
+		return badRequest(err)
+	}
 	from, to := a.now().Add(-auditDefault), a.now().Add(time.Second)
 	for _, b := range []struct {
 		name string
 		at   *time.Time
 	}{{"from", &from}, {"to", &to}} {
-		text := r.URL.Query().Get(b.name)
-		if text == "" {
+		if !r.URL.Query().Has(b.name) {
 			continue
 		}
+		text := r.URL.Query().Get(b.name)
 		t, err := time.Parse(time.RFC3339, text)
 		if err != nil {
 			return badRequest(fmt.Errorf("%s: found %q, expected a time such as 2026-11-21T10:00:00Z", b.name, text))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# DuckDB and ClickHouse's engine (chdb) from PyPI, in a virtual environment of its own, for the tests of the indexer's sinks.
+# DuckDB, ClickHouse's engine (chdb) and schemathesis from PyPI, in a virtual environment of its own, for the tests of the indexer's sinks and of the alerting's interface.
 #   python.sh install    make the environment (once; needs python3 and pip) and print the path of its python
 # Environment (defaults): PYTHON=python3 PYTHON_CACHE=${TMPDIR:-/tmp}/imwatch-python
 set -euo pipefail
