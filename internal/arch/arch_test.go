@@ -135,7 +135,7 @@ var may = map[string][]string{
 var testsMay = []string{
 	"event", "event/filter", "event/deadletter",
 	"im-server/cluster/clustertest",
-	"internal/bus", "internal/bus/membus", "internal/bus/embedded", "internal/bus/bustest", "internal/store/sqlite", "internal/store/storetest",
+	"internal/bus", "internal/bus/membus", "internal/bus/embedded", "internal/bus/bustest", "internal/store/sqlite", "internal/store/elastic", "internal/store/storetest",
 	"alerting/alertingtest", "alerting/alertingtest/", "im-server", "sim", "rules", "detector/",
 }
 

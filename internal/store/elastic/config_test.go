@@ -1,7 +1,9 @@
 package elastic
 
 import (
+	"encoding/pem"
 	"io"
+	stdlog "log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -67,5 +69,36 @@ func TestAuthentication(t *testing.T) {
 		if !strings.EqualFold(got, want) { // the scheme's case does not matter
 			t.Errorf("authorization is %q, want %q", got, want)
 		}
+	}
+}
+
+// TestTrust has a cluster behind TLS whose authority is known only by ca_file, and asks it with an API key.
+func TestTrust(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "APIKey a2V5" && r.Header.Get("Authorization") != "ApiKey a2V5" {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"error":{"type":"security_exception","reason":"missing authentication credentials"}}`)
+			return
+		}
+		_, _ = io.WriteString(w, "{}")
+	}))
+	srv.Config.ErrorLog = stdlog.New(io.Discard, "", 0)
+	srv.StartTLS()
+	defer srv.Close()
+	cfg := DefaultConfig()
+	cfg.Addresses, cfg.APIKey = []string{srv.URL}, "a2V5"
+	if err := open(t, cfg).Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("an unknown authority: %v", err)
+	}
+	cfg.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(cfg.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, cfg).Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	cfg.APIKey = "b3RoZXI"
+	if err := open(t, cfg).Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "security_exception") {
+		t.Errorf("another key: %v", err)
 	}
 }

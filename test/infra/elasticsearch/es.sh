@@ -6,6 +6,7 @@
 #   es.sh status             pid, RSS, health                es.sh wipe     stop and delete the data
 # Environment (defaults): ES_HTTP_PORT=19200 ES_TRANSPORT_PORT=HTTP+100 ES_RUN=/tmp/es-node/run-PORT
 #   ES_HEAP=1g ES_CACHE=/tmp/es-node/dist ES_USER_ID=65534 ES_JAVA_HOME (else JAVA_HOME, else java on PATH)
+#   ES_CARRIER: another version of the zip, with a cache of its own: 26.9.0.129388 has Elasticsearch 9.4.3, for Java 21 and later
 #   ES_EXTRA_YML: further lines for elasticsearch.yml      M2_REPO: a Maven local repository to use
 # As root the server runs as ES_USER_ID (it refuses uid 0), so ES_RUN and ES_CACHE must be reachable
 # by that id: not below a 0700 home.
@@ -29,7 +30,7 @@ install_es() {
   [ -n "$(home_dir)" ] && [ -e "$cache/.complete" ] && return 0
   mkdir -p "$cache"
   local tmp; tmp=$(mktemp -d)
-  mvn -q -B -f "$here/pom.xml" ${M2_REPO:+-Dmaven.repo.local=$M2_REPO} \
+  mvn -q -B -f "$here/pom.xml" ${M2_REPO:+-Dmaven.repo.local=$M2_REPO} ${ES_CARRIER:+-Dcarrier.version=$ES_CARRIER} \
     -Des.out="$cache" -Des.build="$tmp" dependency:unpack
   rm -rf "$tmp"
   mkdir -p "$(home_dir)/plugins" "$(home_dir)/logs" "$(home_dir)/bin"
@@ -70,6 +71,10 @@ Y
     export ES_JAVA_HOME=$java_home ES_TMPDIR=$run/tmp LIBFFI_TMPDIR=$run/tmp HOSTNAME=${HOSTNAME:-localhost}
     export ES_JAVA_OPTS="-Xms$heap -Xmx$heap ${ES_JAVA_OPTS:-}"
     exec </dev/null >"$run/console.log" 2>&1
+    if [ -d lib/tools/server-launcher ]; then # from 9.4 on; the launcher starts what is below as its helper
+      export JAVA=$java_home/bin/java ES_HOME=$home ES_PATH_CONF=$run/config ES_DISTRIBUTION_TYPE=tar JAVA_TYPE=JAVA_HOME CLI_JAVA_OPTS="-Xms4m -Xmx64m -XX:+UseSerialGC"
+      exec setsid "${as[@]}" "$JAVA" -Xms4m -Xmx64m -XX:+UseSerialGC -cp "lib/tools/server-launcher/*" org.elasticsearch.server.launcher.ServerLauncher -p "$pidfile"
+    fi
     exec setsid "${as[@]}" "$java_home/bin/java" -Xms4m -Xmx64m -XX:+UseSerialGC \
       -Dcli.name=server -Dcli.script="$home/bin/elasticsearch" -Dcli.libs=lib/tools/server-cli \
       -Des.path.home="$home" -Des.path.conf="$run/config" -Des.distribution.type=tar -Des.java.type=JAVA_HOME \
@@ -110,5 +115,5 @@ case "${1:-}" in
           p=$(cat "$pidfile"); echo "pid $p rss $(awk '/VmRSS/{print int($2/1024)" MiB"}' "/proc/$p/status")"
           curl -fsS "http://127.0.0.1:$port/_cluster/health?pretty" ;;
   wipe) finish TERM || true; rm -rf "$run" ;;
-  *) sed -n '2,13p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  *) sed -n '2,14p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac
