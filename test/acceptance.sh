@@ -2,12 +2,13 @@
 # Starts a real Kafka, a real Elasticsearch and a real Redis, runs every adapter's suite on them and the acceptance tests in both
 # modes, and stops them again. Arguments go to the acceptance tests: test/acceptance.sh -run TestKill -v
 #   KAFKA_PORT (19292), ES_HTTP_PORT (19393), REDIS_PORT (19479): where they listen, on 127.0.0.1. Kafka's controller takes the port behind its
-#   own, Elasticsearch the one 100 further.
+#   own, its listener with TLS the next one, Elasticsearch the one 100 further.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export KAFKA_PORT=${KAFKA_PORT:-19292} ES_HTTP_PORT=${ES_HTTP_PORT:-19393} REDIS_PORT=${REDIS_PORT:-19479} ES_HEAP=${ES_HEAP:-512m}
 base=$(mktemp -d "${TMPDIR:-/tmp}/imwatch-acceptance.XXXXXX")
 chmod 755 "$base" # Elasticsearch runs as another user
+export KAFKA_SECURE_PORT=${KAFKA_SECURE_PORT:-$((KAFKA_PORT + 2))}
 export KAFKA_RUN=$base/kafka ES_RUN=$base/es REDIS_RUN=$base/redis
 kafka=test/infra/kafka/kafka.sh es=test/infra/elasticsearch/es.sh redis=test/infra/redis/redis.sh
 finish() { $kafka wipe || true; $es wipe || true; $redis wipe || true; rm -rf "$base"; }
@@ -16,6 +17,7 @@ $kafka start
 $es start
 $redis start
 export IMWATCH_TEST_KAFKA=127.0.0.1:$KAFKA_PORT IMWATCH_TEST_ES=http://127.0.0.1:$ES_HTTP_PORT IMWATCH_TEST_REDIS=127.0.0.1:$REDIS_PORT
+export IMWATCH_TEST_KAFKA_SECURE=127.0.0.1:$KAFKA_SECURE_PORT IMWATCH_TEST_KAFKA_CA=$KAFKA_RUN/ca.pem
 export IMWATCH_TEST_KAFKA_SCRIPT=$PWD/$kafka IMWATCH_TEST_ES_SCRIPT=$PWD/$es
 if [ $# -eq 0 ]; then
   if command -v python3 >/dev/null && IMWATCH_TEST_PYTHON=$(test/infra/python/python.sh install); then
