@@ -97,6 +97,10 @@ func (b *bench) plainBulk(ctx context.Context) (figures, error) {
 	if err != nil {
 		return figures{}, err
 	}
+	serverBefore, err := b.serverCPU(ctx)
+	if err != nil {
+		return figures{}, err
+	}
 	before, start := ownCPU(), time.Now()
 	for _, body := range bodies {
 		var answer struct{ Errors bool }
@@ -108,7 +112,31 @@ func (b *bench) plainBulk(ctx context.Context) (figures, error) {
 		}
 	}
 	out := figures{name: "plain _bulk", wall: time.Since(start), cpu: ownCPU() - before}
+	after, err := b.serverCPU(ctx)
+	if err != nil {
+		return figures{}, err
+	}
+	out.server = after - serverBefore
 	return out, b.exactly(ctx)
+}
+
+// serverCPU is the processor time of Elasticsearch so far.
+func (b *bench) serverCPU(ctx context.Context) (time.Duration, error) {
+	var stats struct {
+		Nodes map[string]struct {
+			Process struct {
+				CPU struct {
+					Millis int64 `json:"total_in_millis"`
+				} `json:"cpu"`
+			} `json:"process"`
+		} `json:"nodes"`
+	}
+	err := b.call(ctx, http.MethodGet, "/_nodes/stats/process", nil, &stats)
+	var sum time.Duration
+	for _, n := range stats.Nodes {
+		sum += time.Duration(n.Process.CPU.Millis) * time.Millisecond
+	}
+	return sum, err
 }
 
 func readBodies(r io.Reader) ([][]byte, error) {

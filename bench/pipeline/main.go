@@ -1,8 +1,8 @@
 // Command pipeline measures the way of a million events: from a file through the shipper into a real Kafka, and from
-// there through the indexer into a real Elasticsearch, each stage a process of its own; then a plain _bulk loop of the
-// same documents, in the same run, to compare with. It prints a table in Markdown.
+// there through the indexer into a real Elasticsearch, each stage a process of its own; and a plain _bulk loop of the
+// same documents, in turn with the indexer, to compare with. It prints a table in Markdown.
 //
-//	bench/pipeline/run.sh [--events 1000000]
+//	bench/pipeline/run.sh [--events 1000000] [--rounds 3]
 //
 // starts a Kafka and an Elasticsearch of its own for that, and stops them again.
 package main
@@ -22,6 +22,7 @@ import (
 func main() {
 	var b bench
 	flag.Int64Var(&b.events, "events", 1_000_000, "how many events")
+	flag.IntVar(&b.rounds, "rounds", 3, "how often indexer and plain loop take turns")
 	flag.StringVar(&b.kafka, "kafka", "127.0.0.1:19092", "address of a Kafka of one's own: its topics are used up")
 	flag.StringVar(&b.es, "es", "http://127.0.0.1:19200", "address of an Elasticsearch of one's own: its indices im-* are deleted")
 	flag.StringVar(&b.dir, "dir", "", "folder for files; without it a temporary one")
@@ -36,6 +37,7 @@ func main() {
 
 type bench struct {
 	events    int64
+	rounds    int
 	kafka, es string
 	dir       string
 
@@ -60,24 +62,47 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	ship.bytes = size.Size()
 	if _, err := b.plainBulk(ctx); err != nil { // warms Elasticsearch up, so that the order below does not matter
 		return err
 	}
 	if err := b.dropIndices(ctx); err != nil {
 		return err
 	}
+	var index, plain []figures
+	for round := range b.rounds {
+		ix, err := b.index(ctx, round)
+		if err != nil {
+			return err
+		}
+		p, err := b.plainBulk(ctx)
+		if err != nil {
+			return err
+		}
+		index, plain = append(index, ix), append(plain, p)
+		if err := b.dropIndices(ctx); err != nil {
+			return err
+		}
+	}
+	b.print(os.Stdout, size.Size(), ship, index, plain)
+	return nil
+}
+
+// index has the topic indexed from its beginning, by a group of its own.
+func (b *bench) index(ctx context.Context, round int) (figures, error) {
+	before, err := b.serverCPU(ctx)
+	if err != nil {
+		return figures{}, err
+	}
+	if err := os.Setenv("IMWATCH_INDEXER_GROUP", fmt.Sprintf("bench-%d-%d", os.Getpid(), round)); err != nil {
+		return figures{}, fmt.Errorf("naming the group: %w", err)
+	}
 	ix, err := b.measure(ctx, "index", b.allIndexed, "index", "--config", b.config)
 	if err != nil {
-		return err
+		return figures{}, err
 	}
-	ix.bytes = size.Size()
-	plain, err := b.plainBulk(ctx)
-	if err != nil {
-		return err
-	}
-	b.print(os.Stdout, size.Size(), ship, ix, plain)
-	return nil
+	after, err := b.serverCPU(ctx)
+	ix.server = after - before
+	return ix, err
 }
 
 // prepare builds the program, writes its configuration, generates the events and sets the cluster up.

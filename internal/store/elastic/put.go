@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 
 	"imwatch/internal/store"
 )
@@ -25,7 +27,7 @@ func (s *Store) put(ctx context.Context, docs []store.Doc) ([]store.Result, erro
 		return nil, err
 	}
 	results := make([]store.Result, len(docs))
-	b := batch{client: s.client, docs: docs, results: results}
+	b := batch{client: s.client, bodies: &s.bodies, docs: docs, results: results}
 	for i, d := range docs {
 		if err := store.CheckDoc(d); err != nil {
 			results[i] = store.Result{Outcome: store.Rejected, Reason: err.Error()}
@@ -45,6 +47,7 @@ func (s *Store) put(ctx context.Context, docs []store.Doc) ([]store.Result, erro
 // batch is what goes in one request: the documents at these places.
 type batch struct {
 	client  *client
+	bodies  *sync.Pool // of *[]byte, for requests
 	docs    []store.Doc
 	results []store.Result
 	at      []int
@@ -63,11 +66,19 @@ func (b *batch) send(ctx context.Context, at []int, size int) error {
 	if len(at) == 0 {
 		return nil
 	}
-	body := make([]byte, 0, size+len(at)*40)
+	room, _ := b.bodies.Get().(*[]byte)
+	if room == nil {
+		room = new([]byte)
+	}
+	body := slices.Grow((*room)[:0], size+len(at)*40)
 	for _, i := range at {
 		body = appendCreate(body, b.docs[i])
 	}
 	items, err := b.client.items(ctx, body, len(at), false)
+	if err == nil { // else the transport may be reading it still
+		*room = body
+		b.bodies.Put(room)
+	}
 	if code := status(err); code == http.StatusRequestEntityTooLarge || code == http.StatusBadRequest {
 		if len(at) == 1 {
 			b.results[at[0]] = store.Result{Outcome: store.Rejected, Reason: err.Error()}

@@ -3,6 +3,7 @@ package elastic
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,7 @@ type Store struct {
 	client  *client
 	metrics *store.Metrics
 	log     logrus.FieldLogger
+	bodies  sync.Pool // of requests that were answered
 }
 
 var _ store.Store = (*Store)(nil)
