@@ -26,7 +26,7 @@ func (p *Contract) Parse(dst []byte, e *event.Event, line string, at Origin) ([]
 		return dst, err // it is told apart by FaultOf, and has no more to say
 	}
 	switch {
-	case !e.Has(event.FieldEventAction):
+	case e.Action() == "":
 		return dst, fault.New("missing", "event.action: an event needs one")
 	case e.IsWatermark():
 		return dst, fault.New("reserved", "event.dataset: %s is the pipeline's own", event.DatasetPipeline)
@@ -42,7 +42,8 @@ func (p *Contract) Parse(dst []byte, e *event.Event, line string, at Origin) ([]
 	if !e.Has(event.FieldLogOffset) {
 		x.long("log.offset", at.Offset)
 	}
-	if !e.Has(event.FieldEventID) {
+	if e.ID() == "" {
+		moved = moved || e.Has(event.FieldEventID) // an empty one stands in the line
 		e.SetText(event.FieldEventID, MakeID(line, at, e.Time()))
 		x.text("event.id", e.ID())
 	}

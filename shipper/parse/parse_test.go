@@ -103,6 +103,7 @@ func TestContract(t *testing.T) {
 			want: `{"@timestamp":"2026-11-21T10:00:00Z","event.action":"connect","log.file.path":"/log/a.log","log.offset":42,"event.id":"019aa5e5de00` + `e94","service.node.name":"im-9","service.name":"im-server","log.level":"info","event.dataset":"im.connection","event.kind":"event","ecs.version":"8.17.0"}`,
 		},
 		"no action":    {line: `{"@timestamp":"2026-11-21T10:00:00Z"}`, reason: "missing"},
+		"empty action": {line: `{"@timestamp":"2026-11-21T10:00:00Z","event.action":""}`, reason: "missing"},
 		"no time":      {line: `{"level":"info","msg":"hello"}`, reason: "missing"},
 		"torn":         {line: `{"@timestamp":"2026-11-21T10:00:00Z","ev`, reason: "json"},
 		"not utf-8":    {line: "{\"@timestamp\":\"\xff\"}", reason: "utf8"},
