@@ -181,3 +181,36 @@ func TestDeadNodesConnectionsAreEnded(t *testing.T) {
 		t.Errorf("the end is at %v", end)
 	}
 }
+
+// blind is a cluster in which no inbox can be read.
+type blind struct{ *cluster.Memory }
+
+func (blind) Inbox(context.Context, string, string) (string, int64, error) {
+	return "", 0, errors.New("it cannot be read")
+}
+
+// TestInboxThatWasNeverRead: a session that began while its inbox could not be read is saved without a place in it, and so
+// is what it was given meanwhile: another node asks for the place, rather than begin at the first message that is kept, or
+// behind those that were missed.
+func TestInboxThatWasNeverRead(t *testing.T) {
+	t.Parallel()
+	f := serve(t, testConfig(t), Deps{NewCluster: func(o cluster.Options) (cluster.Cluster, error) { return blind{cluster.NewMemory(o)}, nil }})
+	bo := f.dial("bo")
+	x := f.sessions.get(bo.hello.SessionID)
+	x.mu.Lock()
+	h := f.newHandout(1)
+	x.give(&delivery{Message: &cluster.Message{Topic: "u:bo", Epoch: "e", Offset: 7, ID: "7", From: "al", Body: []byte("1")}}, h)
+	h.end()
+	x.mu.Unlock()
+	rec := x.record()
+	if at, ok := rec.Positions["u:bo"]; ok {
+		t.Errorf("it is saved at %d", at)
+	}
+	if w := f.restore(rec, ask{}).catch["u:bo"]; w == nil || !w.unknown {
+		t.Errorf("restored as %+v", w)
+	}
+	rec.Positions["u:bo"], rec.Epochs["u:bo"] = 3, "e"
+	if w := f.restore(rec, ask{}).catch["u:bo"]; w == nil || w.unknown || w.at != (position{"e", 3}) {
+		t.Errorf("restored as %+v", w)
+	}
+}

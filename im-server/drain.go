@@ -84,8 +84,10 @@ func (s *Server) cutRest(ctx context.Context) {
 		c.cut()
 	}
 	s.api.Traces.Close() // else who follows would keep the listener from ending
+	requests, cancelRequests := context.WithTimeout(ctx, lastRequests)
+	defer cancelRequests()
 	for _, srv := range []*http.Server{s.public, s.admin} {
-		if srv.Shutdown(ctx) != nil {
+		if srv.Shutdown(requests) != nil {
 			_ = srv.Close() // the time is over: cut what is left, of which nothing is to be said
 		}
 	}
@@ -96,6 +98,10 @@ func (s *Server) cutRest(ctx context.Context) {
 	}
 	s.awaitSlots(last)
 }
+
+// lastRequests is how long requests that are under way may take at the end. net/http would wait 5 s for connections that have
+// not asked for anything, as browsers and load balancers keep them.
+const lastRequests = 500 * time.Millisecond
 
 // endAll closes connections in random order, spread over time, so that they do not all go to other nodes at one moment. A
 // node that stands alone has them all wait for the next process: the sooner it is gone, the shorter they do, and what they

@@ -148,7 +148,8 @@ func (s *Server) restore(rec *cluster.Session, a ask) *session {
 	}
 	x.inbox = position{rec.Epochs[cluster.User+x.user], rec.Positions[cluster.User+x.user]}
 	for _, topic := range x.topics() {
-		x.catch[topic] = &catchUp{at: position{rec.Epochs[topic], rec.Positions[topic]}, reading: true}
+		offset, known := rec.Positions[topic]
+		x.catch[topic] = &catchUp{at: position{rec.Epochs[topic], offset}, unknown: !known && topic == cluster.User+x.user, reading: true}
 	}
 	return x
 }
@@ -202,7 +203,16 @@ func (x *session) positions(rec *cluster.Session, seq int64) {
 	for name, w := range x.catch { // the session is behind the topic
 		rec.Positions[name], rec.Epochs[name] = w.at.offset, w.at.epoch
 	}
+	own := cluster.User + x.user
+	unknown := x.catch[own] != nil && x.catch[own].unknown
+	if unknown { // the next node asks for it, as this one would have
+		delete(rec.Positions, own)
+		delete(rec.Epochs, own)
+	}
 	for _, d := range x.ring.after(seq) {
+		if unknown && d.Topic == own {
+			continue
+		}
 		if at, ok := rec.Positions[d.Topic]; d.Offset > 0 && (!ok || rec.Epochs[d.Topic] == d.Epoch && d.Offset <= at) {
 			rec.Positions[d.Topic], rec.Epochs[d.Topic] = d.Offset-1, d.Epoch
 		}
