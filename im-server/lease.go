@@ -152,9 +152,8 @@ func (s *Server) reap(ctx context.Context) {
 	dead, err := s.cluster.Reap(ctx)
 	s.report("looking for dead nodes", err)
 	for _, d := range dead {
-		if d.Node == s.node && d.Boot == s.before.Load() {
-			s.bury(ctx, d) // its ends are written, by its ledger
-			continue
+		if _, ours := s.before.Load(d.Boot); ours && d.Node == s.node {
+			continue // its ends are written, by its ledger
 		}
 		for i := range d.Open {
 			s.logOrphan(&d, &d.Open[i])
@@ -164,10 +163,14 @@ func (s *Server) reap(ctx context.Context) {
 	}
 }
 
-func (s *Server) bury(ctx context.Context, d cluster.Dead) {
-	if err := s.cluster.Buried(ctx, d); !errors.Is(err, cluster.ErrUnknown) {
-		s.report("forgetting a dead node", err)
+// bury forgets a dead node, and says whether that is done.
+func (s *Server) bury(ctx context.Context, d cluster.Dead) bool {
+	err := s.cluster.Buried(ctx, d)
+	if errors.Is(err, cluster.ErrUnknown) {
+		return true
 	}
+	s.report("forgetting a dead node", err)
+	return err == nil
 }
 
 // logOrphan writes the end of a connection of a node that died. Whoever writes it makes the same document.
@@ -187,14 +190,10 @@ func (s *Server) describeOrphan(ev *event.Event, node, boot string, end time.Tim
 // recoverLog writes the ends that the start before owes: as of the end of its lease, which the cluster knows, so that it
 // does not matter who writes them.
 func (s *Server) recoverLog(ctx context.Context) error {
-	s.before.Store("")
 	var before *cluster.Dead
 	err := s.log.Recover(ctx, func(ev *event.Event) { s.describe(ev, event.ActionOrphaned, ev.Time()) }, func(node, boot string) (time.Time, bool) {
 		if !s.shared {
 			return time.Time{}, false
-		}
-		if node == s.node {
-			s.before.Store(boot)
 		}
 		ctx, cancel := context.WithTimeout(ctx, succeedTime)
 		defer cancel()
@@ -208,24 +207,29 @@ func (s *Server) recoverLog(ctx context.Context) error {
 		before = &d
 		return d.Until, true
 	})
-	switch boot, _ := s.before.Load().(string); {
-	case err != nil:
-	case before != nil:
-		s.bury(ctx, *before) // its ends are written
-	case boot != "":
+	if err != nil {
+		return err
+	}
+	for _, boot := range s.log.Owes() {
+		if !s.shared { // nobody else is interested
+			s.log.Paid(boot)
+			continue
+		}
+		s.before.Store(boot, true)
 		s.background(func(ctx context.Context) { s.succeed(ctx, boot) })
 	}
-	return err
+	if before != nil {
+		s.bury(ctx, *before) // its ends are written
+	}
+	return nil
 }
 
 // succeed takes an earlier start of this node out, whose ends are written, when the cluster can be reached.
 func (s *Server) succeed(ctx context.Context, boot string) {
 	for {
 		switch d, err := s.cluster.Succeed(ctx, s.node, boot); {
-		case err == nil:
-			s.bury(ctx, d)
-			return
-		case errors.Is(err, cluster.ErrUnknown):
+		case err == nil && s.bury(ctx, d), errors.Is(err, cluster.ErrUnknown):
+			s.log.Paid(boot)
 			return
 		}
 		if !s.pause(ctx, mendRetry) {

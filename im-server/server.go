@@ -86,7 +86,7 @@ type Server struct {
 	sessions *sessions
 	watchers *watchers
 	held     *held
-	before   atomic.Value // string: the boot before, whose ends this one has written; "": it owes none
+	before   sync.Map // boots of this node whose ends it has written
 
 	hub         *hub
 	wheel       *wheel

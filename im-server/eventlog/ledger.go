@@ -35,6 +35,8 @@ type ledgerLine struct {
 	Alive int64  `json:"alive,omitempty"` // nanoseconds since 1970
 	Seq   uint64 `json:"seq,omitempty"`   // every end up to it is in the ledger too
 	Until int64  `json:"until,omitempty"` // end of the node's lease, nanoseconds since 1970
+	Owes  string `json:"owes,omitempty"`  // an earlier boot whose ends are written, which others have not been told
+	Paid  string `json:"paid,omitempty"`  // they have
 }
 
 // ledgerState is what a ledger said when it was read: the connections that a node held when it died.
@@ -45,7 +47,8 @@ type ledgerState struct {
 	Until      time.Time // end of its lease; zero: it had none
 	Seq        uint64
 	Open       map[string]Record
-	Bad        int // lines that could not be read
+	Owes       map[string]bool // boots before
+	Bad        int             // lines that could not be read
 }
 
 // ledger is the file of a node's open connections, append-only, made small when most of it is past. A write is in the
@@ -57,6 +60,7 @@ type ledger struct {
 	f    *os.File
 	buf  []byte
 	live map[string][]byte // line of each open connection
+	owes map[string]bool   // earlier boots
 	size int64
 	kept int64 // bytes of the lines in live
 
@@ -78,7 +82,7 @@ func readLedger(path string) (ledgerState, error) {
 // parseLedger reads a ledger. A torn last line was never written; other lines that cannot be read are passed over and
 // counted: no ledger may keep a node from starting.
 func parseLedger(b []byte) ledgerState {
-	st := ledgerState{Open: map[string]Record{}}
+	st := ledgerState{Open: map[string]Record{}, Owes: map[string]bool{}}
 	for line := range bytes.Lines(b) {
 		if line[len(line)-1] != '\n' {
 			break
@@ -102,6 +106,10 @@ func (st *ledgerState) apply(l ledgerLine) {
 		st.Open[l.ID] = l.Record
 	case l.Close != "":
 		delete(st.Open, l.Close)
+	case l.Owes != "":
+		st.Owes[l.Owes] = true
+	case l.Paid != "":
+		delete(st.Owes, l.Paid)
 	case l.Alive != 0:
 		st.Alive = time.Unix(0, l.Alive)
 	}
@@ -112,8 +120,8 @@ func (st *ledgerState) apply(l ledgerLine) {
 }
 
 // newLedger begins the ledger of a boot in place of the one before.
-func newLedger(path, node, boot string, at time.Time, sync bool) (*ledger, error) {
-	l := &ledger{path: path, head: ledgerLine{Boot: boot, Node: node, Alive: at.UnixNano()}, live: map[string][]byte{}, sync: sync}
+func newLedger(path, node, boot string, at time.Time, sync bool, owes map[string]bool) (*ledger, error) {
+	l := &ledger{path: path, head: ledgerLine{Boot: boot, Node: node, Alive: at.UnixNano()}, live: map[string][]byte{}, sync: sync, owes: owes}
 	return l, l.compact(at, 0, 0)
 }
 
@@ -151,6 +159,12 @@ func (l *ledger) alive(at time.Time, seq uint64, until int64) error {
 	return nil
 }
 
+// paid writes that others know of the end of an earlier boot.
+func (l *ledger) paid(boot string) {
+	delete(l.owes, boot)
+	l.buf = fmt.Appendf(l.buf, "{\"paid\":%q}\n", boot)
+}
+
 func appendMark(dst []byte, at time.Time, seq uint64, until int64) []byte {
 	dst = fmt.Appendf(dst, `{"alive":%d,"seq":%d`, at.UnixNano(), seq)
 	if until != 0 {
@@ -182,6 +196,9 @@ func (l *ledger) compact(at time.Time, seq uint64, until int64) error {
 		return fmt.Errorf("encoding ledger of connections: %w", err)
 	}
 	b = append(b, '\n')
+	for boot := range l.owes {
+		b = fmt.Appendf(b, "{\"owes\":%q}\n", boot)
+	}
 	for _, line := range l.live {
 		b = append(b, line...)
 	}

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +14,7 @@ func TestLedgerIsMadeSmall(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x.conns")
 	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
-	l, err := newLedger(path, "im-test", "b00t", at, false)
+	l, err := newLedger(path, "im-test", "b00t", at, false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,4 +74,23 @@ func FuzzLedger(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestOwedBoots: an earlier boot stands in the ledger, through all that it is written anew for, until it is paid.
+func TestOwedBoots(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger")
+	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	l, err := newLedger(path, "im-test", "c", at, false, map[string]bool{"a": true, "b": true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.paid("a")
+	if err := errors.Join(l.alive(at, 1, 0), l.compact(at, 2, 0), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	st, err := readLedger(path)
+	if err != nil || len(st.Owes) != 1 || !st.Owes["b"] || st.Boot != "c" || st.Bad != 0 {
+		t.Errorf("%+v, %v", st, err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,8 @@ type Log struct {
 	reopen  chan struct{} // asks for a new open of the file
 	leased  chan struct{} // asks for a mark in the ledger
 	lease   atomic.Int64  // its end, nanoseconds since 1970; 0: there is none
+	payMu   sync.Mutex    // guards pay
+	pay     []string      // earlier boots, to be noted in the ledger
 	lock    io.Closer     // nil: none
 	writer
 }

@@ -76,7 +76,7 @@ func pairOfFiles(t *testing.T) (ledgerText, logText string) {
 	t.Helper()
 	dir := t.TempDir()
 	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
-	l, err := newLedger(filepath.Join(dir, "x.conns"), "im-test", "b00t", at, false)
+	l, err := newLedger(filepath.Join(dir, "x.conns"), "im-test", "b00t", at, false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package eventlog
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"imwatch/event"
@@ -52,6 +54,39 @@ func (l *Log) Recover(ctx context.Context, describe func(*event.Event), ended fu
 	if len(list) > 0 {
 		l.deps.Diag.WithField("connections", len(list)).Warn("ended the connections that were lost with the process before")
 	}
-	l.ledger, err = newLedger(path, l.deps.Node, l.deps.Boot, l.deps.Now(), c.Fsync != FsyncNone)
+	if st.Boot != "" && st.Node == l.deps.Node {
+		st.Owes[st.Boot] = true
+	}
+	l.ledger, err = newLedger(path, l.deps.Node, l.deps.Boot, l.deps.Now(), c.Fsync != FsyncNone, st.Owes)
 	return err
+}
+
+// Owes gives the earlier boots of this node whose ends are written, which other nodes have not been told: call it after
+// Recover, and Paid with each that they have. A start that is not there long enough leaves them to the next.
+func (l *Log) Owes() []string {
+	if l.ledger == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(l.ledger.owes))
+}
+
+// Paid notes that other nodes know that an earlier boot is over. It returns at once.
+func (l *Log) Paid(boot string) {
+	l.payMu.Lock()
+	l.pay = append(l.pay, boot)
+	l.payMu.Unlock()
+	select {
+	case l.leased <- struct{}{}:
+	default:
+	}
+}
+
+func (l *Log) notePaid() {
+	l.payMu.Lock()
+	boots := l.pay
+	l.pay = nil
+	l.payMu.Unlock()
+	for _, boot := range boots {
+		l.ledger.paid(boot)
+	}
 }

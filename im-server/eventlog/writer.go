@@ -173,6 +173,7 @@ func (l *Log) flushLedger() {
 // mark tells the ledger that the node lives and the log is written up to seq.
 func (l *Log) mark(seq uint64) {
 	if l.ledger != nil {
+		l.notePaid()
 		l.report("writing the ledger", l.ledger.alive(l.deps.Now(), seq, l.lease.Load()))
 	}
 }
