@@ -5,10 +5,14 @@ import (
 	"testing"
 
 	"imwatch/alerting"
+	"imwatch/alerting/aliyun"
 	"imwatch/alerting/deliver"
+	"imwatch/alerting/dingtalk"
 	"imwatch/alerting/email"
 	"imwatch/alerting/route"
 	"imwatch/alerting/sms"
+	"imwatch/alerting/stdout"
+	"imwatch/alerting/tencent"
 	"imwatch/alerting/webhook"
 	"imwatch/alerting/wecom"
 	"imwatch/event"
@@ -68,6 +72,21 @@ func receiver(name string) alerting.Receiver {
 		r.SMS = &c
 	case "webhook":
 		r.Webhook = &webhook.Config{URL: "https://h/"}
+	case "dingtalk":
+		c := dingtalk.DefaultConfig()
+		c.URL = "https://d/"
+		r.DingTalk = &c
+	case "aliyun_voice":
+		c := aliyun.DefaultConfig()
+		c.AccessKeyID, c.AccessKeySecret, c.Numbers, c.Template = "i", "s", []string{"13800000000"}, "TTS_1"
+		r.AliyunVoice = &c
+	case "tencent_sms":
+		c := tencent.DefaultConfig()
+		c.SecretID, c.SecretKey, c.AppID, c.SignName, c.Template, c.Numbers = "i", "s", "a", "n", "1", []string{"+8613800000000"}
+		r.TencentSMS = &c
+	case "stdout":
+		c := stdout.DefaultConfig()
+		r.Stdout = &c
 	}
 	return r
 }
@@ -90,6 +109,12 @@ func TestDefaultRoute(t *testing.T) {
 		"only a robot, label for SMS":        {[]string{"wecom"}, "high", "sms", []string{"wecom"}},
 		"info is told where a label says so": {[]string{"wecom"}, "info", "wecom", []string{"wecom"}},
 		"nobody":                             {nil, "critical", "", nil},
+		"critical calls and chats":           {[]string{"dingtalk", "aliyun_voice", "email"}, "critical", "", []string{"dingtalk", "aliyun_voice"}},
+		"high is an SMS of whomever":         {[]string{"tencent_sms", "email", "dingtalk"}, "high", "", []string{"email", "tencent_sms"}},
+		"a label names a class":              {[]string{"dingtalk", "wecom", "email"}, "warn", "chat", []string{"dingtalk", "wecom"}},
+		"a label names a kind of a class":    {[]string{"dingtalk", "wecom", "email"}, "warn", "dingtalk", []string{"dingtalk"}},
+		"all goes to stdout, info too":       {[]string{"stdout", "email"}, "info", "", []string{"stdout"}},
+		"stdout hears what others are told":  {[]string{"stdout", "email", "wecom"}, "critical", "", []string{"stdout", "wecom"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := alerting.DefaultConfig()

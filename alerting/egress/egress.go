@@ -149,7 +149,7 @@ func hideURL(err error) error {
 // NotSent says whether an error of Do means that the request never reached the provider: no connection was made.
 // After any other error it may have been taken.
 func NotSent(err error) bool {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
 		return true
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {

@@ -2,10 +2,13 @@ package egress_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
+	"imwatch/alerting/channel"
 	"imwatch/alerting/egress"
 )
 
@@ -41,5 +44,57 @@ func TestProxyNeedsPrivate(t *testing.T) {
 	}
 	if _, err := egress.New(egress.Options{CAFile: "missing.pem"}); err == nil {
 		t.Error("a missing file of authorities was ignored")
+	}
+}
+
+// TestProxyOfAReceiver: calls go through the proxy, and no error holds its address or password.
+func TestProxyOfAReceiver(t *testing.T) {
+	var asked, auth string
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		asked, auth = q.URL.String(), q.Header.Get("Proxy-Authorization")
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	n := egress.Network{Proxy: strings.Replace(proxy.URL, "http://", "http://u:pa55@", 1)}
+	if err := n.Validate("x"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := n.Client(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseIdleConnections()
+	a, _, done := egress.Call(t.Context(), c, "http://provider.example/send?key=k", map[string]string{"a": "<b>"})
+	if done || a.Status != http.StatusTeapot || asked != "http://provider.example/send?key=k" || auth == "" {
+		t.Errorf("%+v %q %q", a, asked, auth)
+	}
+	proxy.Close()
+	c.CloseIdleConnections()
+	for _, target := range []string{"http://provider.example/?key=s3cret", "https://provider.example/?key=s3cret"} {
+		_, r, done := egress.Call(t.Context(), c, target, nil)
+		if !done || r.Verdict != channel.Retry || strings.Contains(r.Words, "pa55") || strings.Contains(r.Words, "s3cret") {
+			t.Errorf("%s: %+v", target, r)
+		}
+	}
+	for _, bad := range []egress.Network{{Proxy: "socks://u:pa55@h"}, {Proxy: "http://u:pa55@h", UseProxy: true}} {
+		if err := bad.Validate("x"); err == nil || strings.Contains(err.Error(), "pa55") {
+			t.Errorf("%v", err)
+		}
+	}
+	if egress.CheckProxy(n, false, "x") == nil || egress.CheckProxy(n, true, "x") != nil {
+		t.Error("a proxy goes with private addresses only")
+	}
+}
+
+func TestClockLearns(t *testing.T) {
+	now := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	c := egress.NewClock(func() time.Time { return now })
+	date := func(d time.Duration) egress.Answer {
+		return egress.Answer{Header: http.Header{"Date": {now.Add(d).Format(http.TimeFormat)}}}
+	}
+	if c.Learn(date(10*time.Second)) || c.Learn(egress.Answer{Header: http.Header{"Date": {"soon"}}}) {
+		t.Error("learnt what is no difference")
+	}
+	if !c.Learn(date(-2*time.Hour)) || c.Learn(date(-2*time.Hour)) || !c.Now().Equal(now.Add(-2*time.Hour)) || !c.Own().Equal(now) {
+		t.Errorf("%v", c.Now())
 	}
 }

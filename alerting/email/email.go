@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"io"
 	"net/mail"
 	"slices"
 	"strings"
@@ -196,4 +197,17 @@ func headerSafe(s string) string {
 		}
 		return '-'
 	}, s)
+}
+
+// Write writes the mail that would be sent, as it goes over the line.
+func (m *Mailer) Write(ctx context.Context, n channel.Notification, w io.Writer) error {
+	msg, err := m.compose(ctx, n, m.cfg.To)
+	if err != nil {
+		return fmt.Errorf("composing the mail: %w", err)
+	}
+	msg.SetBoundary("imwatch-" + headerSafe(n.ID))
+	if _, err := msg.WriteTo(w); err != nil {
+		return fmt.Errorf("writing the mail: %w", err)
+	}
+	return nil
 }

@@ -210,5 +210,9 @@ func run(t interface {
 	if err := t.ExecuteTemplate(&b, name, v); err != nil {
 		return "", cleanError(err)
 	}
-	return string(bytes.TrimSpace(b.Bytes())), nil
+	text := strings.TrimSpace(b.String())
+	for strings.Contains(text, "\n\n\n") { // where a template left something out
+		text = strings.ReplaceAll(text, "\n\n\n", "\n\n")
+	}
+	return text, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -179,5 +180,43 @@ func TestValidate(t *testing.T) {
 		if err := cfg.Validate("w"); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "u:p") {
 			t.Errorf("%q: %v", url, err)
 		}
+	}
+}
+
+// TestCloudEvents: the event has what CloudEvents 1.0 demands, the same bytes in every attempt, and the signature holds.
+func TestCloudEvents(t *testing.T) {
+	var bodies [][]byte
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+		b, _ := io.ReadAll(q.Body) // a short body fails below
+		bodies = append(bodies, b)
+		if err := webhook.Verify("s3cret", q.Header.Get(webhook.SignatureHeader), b, time.Now(), time.Minute); err != nil {
+			t.Error(err)
+		}
+		if got := q.Header.Get("Content-Type"); got != "application/cloudevents+json; charset=UTF-8" {
+			t.Error(got)
+		}
+	}))
+	defer s.Close()
+	cfg := webhook.DefaultConfig()
+	cfg.URL, cfg.Format, cfg.Secret, cfg.AllowPrivate = s.URL, webhook.CloudEvents, "s3cret", true
+	h := hook(t, cfg)
+	for range 2 {
+		if got := h.Send(t.Context(), note()); got.Verdict != channel.Accepted {
+			t.Fatalf("%+v", got)
+		}
+	}
+	var e struct {
+		Version, Source, Type, Subject, Time, ID string
+		Spec                                     string `json:"specversion"`
+		Data                                     struct{ ID, Title string }
+	}
+	if err := json.Unmarshal(bodies[0], &e); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := time.Parse(time.RFC3339, e.Time); err != nil || e.Spec != "1.0" || e.Source != "/imwatch/alerting" || e.ID != note().ID || e.Type != "org.imwatch.alert.firing" || e.Data.ID != e.ID || e.Subject != note().Alert.ID {
+		t.Errorf("%+v, %v", e, err)
+	}
+	if !bytes.Equal(bodies[0], bodies[1]) {
+		t.Error("two attempts differ")
 	}
 }

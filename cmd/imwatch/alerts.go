@@ -17,6 +17,7 @@ func alertCommands() []command {
 		{"alerts silence", "CONDITION…", "silences the alerts that satisfy all conditions for a while", alertsSilenceCommand},
 		{"alerts silences", "", "lists the silences", alertsSilencesCommand},
 		{"alerts unsilence", "SILENCE", "ends a silence", alertsUnsilenceCommand},
+		{"alerts render", "RULE", "shows what would be sent about an alert of a rule; nothing is sent", renderCommand},
 	}
 }
 

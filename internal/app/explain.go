@@ -84,7 +84,7 @@ func findRule(o ExplainOptions, streams Streams) (*rule.Rule, error) {
 	if near := event.Nearest(o.Rule, ids); near != "" {
 		hint = fmt.Sprintf("; the nearest is %q", near)
 	}
-	return nil, Usagef("--rule %s: no such rule among the %d that could be loaded%s", o.Rule, len(ids), hint)
+	return nil, Usagef("rule %s: no such rule among the %d that could be loaded%s", o.Rule, len(ids), hint)
 }
 
 func readKey(given []string) (key []event.KeyPart, err error) {

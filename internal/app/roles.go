@@ -184,7 +184,10 @@ func (s *site) detector() (actor, error) {
 }
 
 func (s *site) alerting() (actor, error) {
-	a, err := alerting.New(s.cfg.Alerting, alerting.Deps{Bus: s.bus, Store: s.store, Log: s.component("alerting"), Registerer: s.reg, Now: s.now})
+	a, err := alerting.New(s.cfg.Alerting, alerting.Deps{
+		Bus: s.bus, Store: s.store, Log: s.component("alerting"), Registerer: s.reg, Now: s.now,
+		Out: s.streams.Out, Series: newSeries(s.store, s.cfg.Detector.Rules),
+	})
 	if err != nil {
 		return actor{}, fmt.Errorf("alerting: %w", err)
 	}

@@ -1,0 +1,80 @@
+package alerting_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"imwatch/alerting"
+	"imwatch/alerting/channel"
+	"imwatch/alerting/render"
+	"imwatch/event"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestPreviewOfEveryChannel holds what each channel sends, in each language and of the formats there are, to files.
+func TestPreviewOfEveryChannel(t *testing.T) {
+	from := time.Date(2026, 11, 21, 6, 30, 0, 0, time.UTC)
+	a := state("4b1d5ca3f0c2", event.StateFiring, from, 95)
+	a.RuleID, a.RuleName = "handshake-failures-by-ip", "Handshake failures from one address"
+	a.Top = map[string][]event.TopValue{"user.id": {{Value: "alice", Count: 12}, {Value: "<@all>", Count: 9}}}
+	a.Annotations = map[string]string{"summary": "192.0.2.1: 21 failed handshakes in a minute", "runbook": "docs/runbooks/handshake-failures.md"}
+	formats := map[string][]string{
+		alerting.ChannelWeCom: {"markdown", "markdown_v2", "text", "template_card"}, alerting.ChannelWeComApp: {"markdown", "text"},
+		alerting.ChannelDingTalk: {"markdown", "text"}, alerting.ChannelFeishu: {"card", "text"},
+		alerting.ChannelWebhook: {"json", "cloudevents"}, alerting.ChannelStdout: {"text", "json"},
+	}
+	for _, lang := range render.Languages() {
+		cfg := alerting.DefaultConfig()
+		cfg.Language, cfg.TimeZone = lang, "Asia/Shanghai"
+		cfg.Links = render.Links{Kibana: "https://kibana.example.org", DataView: "imwatch-events", Console: "https://watch.example.org", Runbooks: "https://git.example.org/im"}
+		for _, name := range alerting.Channels() {
+			all := formats[name]
+			if all == nil {
+				all = []string{""}
+			}
+			for _, format := range all {
+				var b bytes.Buffer
+				if err := alerting.Preview(t.Context(), cfg, alerting.PreviewOptions{Channel: name, Format: format, Kind: channel.Firing, Alert: a}, &b); err != nil {
+					t.Fatal(err)
+				}
+				file := strings.TrimSuffix(strings.Join([]string{lang, name, format}, "-"), "-") + ".txt"
+				same(t, filepath.Join("testdata", "preview", file), strings.ReplaceAll(b.String(), "\r\n", "\n"))
+			}
+		}
+	}
+}
+
+func same(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s: -want +got\n%s", file, diff)
+	}
+}
+
+func TestPreviewRefuses(t *testing.T) {
+	for _, o := range []struct{ name, format, want string }{
+		{"wecon", "", "did you mean wecom?"}, {"wecom", "markdwon", "did you mean markdown?"}, {"email", "html", "email has only one"},
+	} {
+		err := alerting.Preview(t.Context(), alerting.DefaultConfig(), alerting.PreviewOptions{Channel: o.name, Format: o.format, Kind: channel.Firing, Alert: state("a", "firing", time.Now(), 0)}, &bytes.Buffer{})
+		if err == nil || !strings.Contains(err.Error(), o.want) {
+			t.Errorf("%s %s: %v", o.name, o.format, err)
+		}
+	}
+}

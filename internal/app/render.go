@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"imwatch/alerting"
+	"imwatch/alerting/channel"
+	"imwatch/alerting/render"
+	"imwatch/detector/rule"
+	"imwatch/event"
+)
+
+// RenderOptions are the flags of alerts render.
+type RenderOptions struct {
+	Rules    string   // file or folder; "": the shipped rules
+	Rule     string   // id
+	Channel  string   // kind of channel
+	Format   string   // of the channel; "": its default
+	Language string   // "": that of the configuration
+	State    string   // firing, updated, resolved or repeat
+	Key      []string // "field=value"; what is not given is made up
+}
+
+// RenderAlert shows what would be sent about an alert of a rule, with an alert made up for it. Nothing is sent and no
+// secret is needed: cfg says only links, zone, language and templates.
+func RenderAlert(ctx context.Context, cfg Config, o RenderOptions, streams Streams) error {
+	r, err := findRule(ExplainOptions{Rules: o.Rules, Rule: o.Rule}, streams)
+	if err != nil {
+		return err
+	}
+	given, err := readKey(o.Key)
+	if err != nil {
+		return err
+	}
+	states := []string{string(channel.Firing), string(channel.Updated), string(channel.Resolved), string(channel.Repeat)}
+	c := cfg.Alerting
+	if o.Language != "" {
+		c.Language = o.Language
+	}
+	for _, check := range []error{
+		channel.CheckOneOf("--state", o.State, states...), channel.CheckOneOf("--channel", o.Channel, alerting.Channels()...),
+		channel.CheckOneOf("--language", c.Language, render.Languages()...),
+	} {
+		if check != nil {
+			return &UsageError{check}
+		}
+	}
+	a := madeUp(r, channel.Kind(o.State), given)
+	if err := r.Render(a); err != nil {
+		fmt.Fprintf(streams.Err, "%v\n", err) // it is told as written in the rule, then
+	}
+	if err := alerting.Preview(ctx, c, alerting.PreviewOptions{Channel: o.Channel, Format: o.Format, Kind: channel.Kind(o.State), Alert: a}, streams.Out); err != nil {
+		return &UsageError{err}
+	}
+	return nil
+}
+
+// madeUp gives an alert of a rule as it could be: keys of the documentation's addresses and names, and a value just past
+// the limit.
+func madeUp(r *rule.Rule, kind channel.Kind, given []event.KeyPart) *event.Alert {
+	from := time.Date(2026, 11, 21, 6, 30, 0, 0, time.UTC)
+	a := &event.Alert{
+		Time: from.Add(95 * time.Second), From: from, State: string(kind), RuleID: r.ID, RuleName: r.Title, Status: r.Status, Severity: r.Severity,
+		Limit: r.Detect.Limit(), Window: r.Detect.WindowText(), Labels: r.Labels, Top: map[string][]event.TopValue{},
+	}
+	a.Value = past(a.Limit)
+	for _, f := range r.KeyFields() {
+		value := stand(f.Name, 1)
+		if i := slices.IndexFunc(given, func(p event.KeyPart) bool { return p.Field == f.Name }); i >= 0 {
+			value = given[i].Value
+		}
+		a.Key = append(a.Key, event.KeyPart{Field: f.Name, Value: value})
+	}
+	for _, t := range r.Evidence.Top {
+		for i := range t.N {
+			a.Top[t.Field.Name] = append(a.Top[t.Field.Name], event.TopValue{Value: stand(t.Field.Name, i+1), Count: float64(t.N - i)})
+		}
+	}
+	a.ID = event.AlertID(r.ID, a.KeyString(), from.UnixNano())
+	switch kind {
+	case channel.Resolved:
+		a.Time = from.Add(12 * time.Minute)
+		a.To = a.Time
+	case channel.Updated:
+		a.Value *= 2
+	case channel.Repeat:
+		a.State = event.StateFiring
+	}
+	return a
+}
+
+// stand gives the n-th example of a field's values.
+func stand(field string, n int) string {
+	f, ok := event.FieldByName(field)
+	switch {
+	case ok && f.Type == event.IP:
+		return "192.0.2." + strconv.Itoa(n)
+	case ok && (f.Type == event.Long || f.Type == event.Float):
+		return strconv.Itoa(n)
+	case strings.HasSuffix(field, "trace.id"):
+		return "0af7651916cd43dd8448eb211c80319" + strconv.FormatInt(int64(n%16), 16)
+	}
+	name := field[strings.LastIndexByte(field, '.')+1:]
+	return name + "-" + strconv.Itoa(n)
+}
+
+var aNumber = regexp.MustCompile(`[0-9]+(\.[0-9]+)?`)
+
+// past gives a value just past a limit such as "> 20".
+func past(limit string) float64 {
+	v, err := strconv.ParseFloat(aNumber.FindString(limit), 64)
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		return 1
+	case strings.Contains(limit, "<"):
+		return v - 1
+	}
+	return v + 1
+}
