@@ -145,7 +145,9 @@ func (d *jsonDecoder) text(f field, v *string) {
 	case f.free:
 		*v, d.err = str(d.raw, d.at(f))
 	default:
-		*v, d.err = name(d.raw, d.at(f), f.max)
+		if *v, d.err = name(d.raw, f.name, f.max); d.err != nil {
+			*v, d.err = name(d.raw, d.at(f), f.max) // where it stands is only put together to be told
+		}
 	}
 }
 
