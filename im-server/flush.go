@@ -102,12 +102,10 @@ func (f *flusher) help() {
 	}()
 }
 
-// A burst is what came from one client together, as far as it is answered without waiting. It is cut where it gets long;
-// the client's own answers go earlier, for it can go on with them while the rest is worked on.
+// A burst is what came from one client together, as far as it is answered without waiting. It is cut where it gets long.
 const (
 	burstMessages = 64
 	burstBytes    = 32 << 10
-	burstAnswers  = 8
 )
 
 // burst is what a reader has taken since it flushed last.
@@ -137,24 +135,8 @@ func (c *conn) collect(bytes int) {
 		c.collects = true
 		c.mu.Unlock()
 	}
-	if b.messages%burstAnswers == burstAnswers-1 {
-		c.writeLeft(true)
-	}
 	b.messages++
 	b.bytes += bytes
-}
-
-// writeLeft writes what is left to the reader for its own client; more: the burst goes on.
-func (c *conn) writeLeft(more bool) {
-	c.mu.Lock()
-	mine := c.left
-	c.collects, c.left = more, false
-	c.mu.Unlock()
-	if mine {
-		w, _ := c.s.writers.Get().(*writer)
-		c.write(w, false)
-		w.release(c.s.writers)
-	}
 }
 
 // flush writes what the burst has given, if there is one.
@@ -163,7 +145,15 @@ func (c *conn) flush() {
 		return
 	}
 	c.burst = burst{}
-	c.writeLeft(false)
+	c.mu.Lock()
+	mine := c.left
+	c.collects, c.left = false, false
+	c.mu.Unlock()
+	if mine {
+		w, _ := c.s.writers.Get().(*writer)
+		c.write(w, false)
+		w.release(c.s.writers)
+	}
 	c.s.flusher.readers.Add(-1)
 	c.s.flusher.flush()
 }

@@ -21,8 +21,8 @@ func (f *fixture) writeCount() uint64 {
 	return m.GetHistogram().GetSampleCount()
 }
 
-// TestBurstGoesOutTogether sends so much at once that it takes several reads: what it gives another client
-// goes out in one write, in order.
+// TestBurstGoesOutTogether sends so much at once that it takes several reads: what it gives each client goes out in one
+// write, in order.
 func TestBurstGoesOutTogether(t *testing.T) {
 	t.Parallel()
 	f := serve(t, testConfig(t), Deps{})
@@ -46,9 +46,9 @@ func TestBurstGoesOutTogether(t *testing.T) {
 			t.Fatalf("instead of the acknowledgement of %d came %+v", i, a)
 		}
 	}
-	// One write for the member, and one for some answers each. What came before may be counted late, and there may be a ping.
-	if writes, most := f.writeCount()-before, uint64(1+n/burstAnswers); writes > most+4 {
-		t.Errorf("%d messages and their acknowledgements took %d writes, want %d", n, writes, most)
+	// One write each. What came before may be counted late, and there may be a ping.
+	if writes := f.writeCount() - before; writes > 2+4 {
+		t.Errorf("%d messages and their acknowledgements took %d writes, want 2", n, writes)
 	}
 }
 

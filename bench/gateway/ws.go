@@ -63,13 +63,18 @@ func (s *socket) upgrade(host, path, header string, deadline time.Time) error {
 	}
 }
 
-// fill reads once. What was not used yet stays; the buffer doubles when a read filled it.
+// fillMost is how large a buffer gets for reading much at once.
+const fillMost = 16 << 10
+
+// fill reads once. What was not used yet stays; the buffer doubles when a read filled it, however small its frames are, so
+// that no protocol pays for sending many instead of one.
 func (s *socket) fill() error {
+	filled := s.have == len(s.buf) && len(s.buf) < fillMost
 	if s.used > 0 {
 		s.have = copy(s.buf, s.buf[s.used:s.have])
 		s.used = 0
 	}
-	if s.have == len(s.buf) {
+	if s.have == len(s.buf) || filled {
 		s.buf = append(s.buf, make([]byte, max(512, len(s.buf)))...)
 	}
 	n, err := s.conn.Read(s.buf[s.have:])
