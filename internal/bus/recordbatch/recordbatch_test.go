@@ -22,7 +22,9 @@ var codecs = []recordbatch.Codec{recordbatch.None, recordbatch.Snappy, recordbat
 func message(t *rapid.T) bus.Message {
 	part := rapid.OneOf(
 		rapid.SliceOfN(rapid.Byte(), 0, 40),
-		rapid.Custom(func(t *rapid.T) []byte { return bytes.Repeat([]byte("abcd "), rapid.IntRange(0, 20_000).Draw(t, "times")) }))
+		rapid.Custom(func(t *rapid.T) []byte {
+			return bytes.Repeat([]byte("abcd "), rapid.IntRange(0, 20_000).Draw(t, "times"))
+		}))
 	return bus.Message{Key: part.Draw(t, "key"), Value: part.Draw(t, "value")}
 }
 
