@@ -6,36 +6,29 @@ import (
 	"imwatch/shipper/tail"
 )
 
-// batch is what is sent at once, and what may be said once it is acknowledged.
+// batch is what is read at once, and what may be said once it is acknowledged.
 type batch struct {
 	arena    []byte // where keys and values of records lie
 	records  []bus.Message
 	letters  []deadletter.Letter
 	original int // bytes in letters
-	empty    int // lines without anything in them
-
-	marks      map[tail.ID]tail.State // the positions after it
-	forgotten  []tail.ID
-	nodes      []nodeState // first seen in it
-	watermarks []nodeState // to be told after it
-	gone       []string    // nodes that are remembered no longer
-	canary     []byte      // goes behind the records; nil: none
+	change
 }
 
 func newBatch(lines, bytes int) *batch {
 	return &batch{
 		arena:   make([]byte, 0, bytes),
 		records: make([]bus.Message, 0, min(lines, bytes/256+1)),
-		marks:   map[tail.ID]tail.State{},
+		change:  change{marks: map[tail.ID]tail.State{}},
 	}
 }
 
-// reset empties the batch for its next use. It must not be on its way any more.
+// reset empties the batch for its next use. Nobody may look at it any more.
 func (b *batch) reset() {
 	clear(b.records)
 	clear(b.letters)
-	clear(b.marks)
-	*b = batch{arena: b.arena[:0], records: b.records[:0], letters: b.letters[:0], marks: b.marks}
+	_ = b.take()
+	*b = batch{arena: b.arena[:0], records: b.records[:0], letters: b.letters[:0], change: b.change}
 }
 
 // bareRecord is what a record is larger than its line by, at most, in the usual case. A record that does not fit
@@ -49,9 +42,7 @@ func (b *batch) full(n, lines, bytes int) bool {
 }
 
 // idle says that nothing would be moved by sending it.
-func (b *batch) idle() bool {
-	return len(b.records)+len(b.letters)+len(b.marks)+len(b.forgotten)+len(b.nodes)+len(b.watermarks)+len(b.gone)+len(b.canary) == 0
-}
+func (b *batch) idle() bool { return len(b.records)+len(b.letters) == 0 && b.still() }
 
 // add takes a record that was appended to the arena from start on, and its key.
 func (b *batch) add(start int, key string) {

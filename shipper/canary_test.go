@@ -72,7 +72,7 @@ func TestCanaries(t *testing.T) {
 
 // absent is a broker that is away until an instant.
 type absent struct {
-	bus.Producer
+	Bus
 	until time.Time
 }
 
@@ -80,7 +80,7 @@ func (a *absent) Broadcast(ctx context.Context, topic string, m bus.Message) err
 	if time.Now().Before(a.until) {
 		return errFlaky
 	}
-	return a.Producer.Broadcast(ctx, topic, m)
+	return a.Bus.Broadcast(ctx, topic, m)
 }
 
 // A canary waits for the broker as the lines do, and is not lost.

@@ -18,6 +18,7 @@ type checkpoint struct {
 	Written time.Time    `json:"written"`
 	Files   []tail.State `json:"files"`
 	Nodes   []nodeState  `json:"nodes"`
+	Entry   uint64       `json:"entry,omitempty"` // of the queue: what stands in it up to this one is contained
 }
 
 // nodeState is what is remembered of a node, so that one that is silent is reported on after a restart too.

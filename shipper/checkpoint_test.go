@@ -82,14 +82,29 @@ func TestNoCheckpoint(t *testing.T) {
 	}
 }
 
-// With a checkpoint that cannot be used all is sent again, under the same ids, and somebody is told.
+// With a checkpoint that cannot be used the queue knows what was sent; without it all is sent again, under the same
+// ids. Somebody is told.
 func TestUnusableCheckpoint(t *testing.T) {
 	t.Parallel()
+	for name, queued := range map[string]bool{"queue": true, "no queue": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			unusableCheckpoint(t, queued)
+		})
+	}
+}
+
+func unusableCheckpoint(t *testing.T, queued bool) {
+	t.Helper()
 	dir, b := t.TempDir(), newBus(t)
 	live := filepath.Join(dir, "app.log")
 	appendTo(t, live, line("im-1", 1, epoch)+"\n")
 	cfg := config(dir, live)
 	cfg.ExitAtEnd = true
+	want := 1
+	if !queued {
+		cfg.Queue.Dir, want = "", 2
+	}
 	once(t, cfg, b)
 	for _, p := range []string{cfg.Checkpoint, cfg.Checkpoint + ".previous"} {
 		if err := os.WriteFile(p, []byte("{"), 0o600); err != nil {
@@ -106,7 +121,7 @@ func TestUnusableCheckpoint(t *testing.T) {
 	if err := s.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if ids, _, _ := shipped(t, b); len(ids) != 1 || ids["im-1-boot-0000000001"] != 2 {
+	if ids, _, _ := shipped(t, b); len(ids) != 1 || ids["im-1-boot-0000000001"] != want {
 		t.Errorf("%v", ids)
 	}
 	if !strings.Contains(told.String(), "level=error") {
@@ -155,6 +170,10 @@ func TestConfig(t *testing.T) {
 		"sources[0].timezone":  func(c *Config) { c.Sources[0].Format, c.Sources[0].Timezone = "gin", "Mars/Olympus" },
 		"checkpoint":           func(c *Config) { c.Checkpoint = "" },
 		"watch":                func(c *Config) { c.Watch = "never" },
+		"window_bytes":         func(c *Config) { c.WindowBytes = 1 },
+		"queue.max_bytes":      func(c *Config) { c.Queue.MaxBytes = 1 },
+		"queue.fsync:":         func(c *Config) { c.Queue.Fsync = "often" },
+		"queue.fsync_interval": func(c *Config) { c.Queue.FsyncInterval = 0 },
 		"batch_lines":          func(c *Config) { c.BatchLines = 0 },
 		"batch_bytes":          func(c *Config) { c.BatchBytes = 10 },
 		"poll_interval":        func(c *Config) { c.PollInterval = 0 },

@@ -25,6 +25,8 @@ type Config struct {
 	Redact             redact.Config `yaml:"redact" doc:"what is taken out of events"`
 	Sampling           sample.Config `yaml:"sampling" doc:"which share of frequent lines is shipped; by default all"`
 	Checkpoint         string        `yaml:"checkpoint" doc:"file that remembers how far each log was shipped; it must survive restarts"`
+	Queue              Queue         `yaml:"queue" doc:"where lines wait that Kafka has not acknowledged"`
+	WindowBytes        int           `yaml:"window_bytes" doc:"most bytes, compressed, that are held in memory until they are acknowledged"`
 	Watch              string        `yaml:"watch" doc:"how changes are noticed: auto (by the system's notifications, else polling) or poll"`
 	PollInterval       time.Duration `yaml:"poll_interval" doc:"how often files are looked at when polling"`
 	BatchLines         int           `yaml:"batch_lines" doc:"most lines sent to the broker at once"`
@@ -38,6 +40,49 @@ type Config struct {
 	ExitAtEnd          bool          `yaml:"exit_at_end" doc:"ship what is there and end, instead of following the files"`
 }
 
+// When the queue is made durable.
+const (
+	FsyncNever    = "never"
+	FsyncInterval = "interval"
+	FsyncAlways   = "always"
+)
+
+// QueueAuto as the queue's directory is one beside the checkpoint.
+const QueueAuto = "auto"
+
+// queueDir is the queue's directory; empty: there is none.
+func (c Config) queueDir() string {
+	if c.Queue.Dir == QueueAuto {
+		return c.Checkpoint + ".queue"
+	}
+	return c.Queue.Dir
+}
+
+// Queue says how lines wait on disk.
+type Queue struct {
+	Dir           string        `yaml:"dir" doc:"directory of the queue; auto: beside the checkpoint, under its name and .queue; empty: lines wait in the logs and in memory only, and after a kill some are sent twice, under the same ids"`
+	MaxBytes      int64         `yaml:"max_bytes" doc:"most bytes, compressed, that wait for Kafka; then no more is read"`
+	Fsync         string        `yaml:"fsync" doc:"never (a kill of the shipper loses nothing), interval (a power failure costs it up to fsync_interval, which is read from the logs again and sent twice) or always"`
+	FsyncInterval time.Duration `yaml:"fsync_interval" doc:"how often fsync: interval makes it durable"`
+}
+
+func (q Queue) validate() (errs []error) {
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("queue."+format, args...)) }
+	if q.Dir == "" {
+		return nil
+	}
+	if q.MaxBytes < 1<<20 || q.MaxBytes > 1<<44 {
+		bad("max_bytes: %d is not between %d and %d", q.MaxBytes, 1<<20, int64(1)<<44)
+	}
+	if q.Fsync != FsyncNever && q.Fsync != FsyncInterval && q.Fsync != FsyncAlways {
+		bad("fsync: %q is not one of %s, %s, %s", q.Fsync, FsyncNever, FsyncInterval, FsyncAlways)
+	}
+	if q.FsyncInterval < 10*time.Millisecond || q.FsyncInterval > time.Hour {
+		bad("fsync_interval: %s is not between 10ms and 1h", q.FsyncInterval)
+	}
+	return errs
+}
+
 // DefaultConfig gives the defaults. Sources are the user's to name.
 func DefaultConfig() Config {
 	return Config{
@@ -45,6 +90,8 @@ func DefaultConfig() Config {
 		Redact:             redact.DefaultConfig(),
 		Sampling:           sample.DefaultConfig(),
 		Checkpoint:         "data/shipper/checkpoint.json",
+		Queue:              Queue{Dir: QueueAuto, MaxBytes: 1 << 30, Fsync: FsyncInterval, FsyncInterval: time.Second},
+		WindowBytes:        8 << 20,
 		Watch:              WatchAuto,
 		PollInterval:       250 * time.Millisecond,
 		BatchLines:         5000,
@@ -75,6 +122,10 @@ func (c Config) Validate() error {
 	errs = append(errs, c.validateStages()...)
 	if c.Checkpoint == "" {
 		bad("checkpoint: a file is needed")
+	}
+	errs = append(errs, c.Queue.validate()...)
+	if c.WindowBytes < 1<<16 || c.WindowBytes > 1<<30 {
+		bad("window_bytes: %d is not between %d and %d", c.WindowBytes, 1<<16, 1<<30)
 	}
 	if c.Watch != WatchAuto && c.Watch != WatchPoll {
 		bad("watch: %q is neither %s nor %s", c.Watch, WatchAuto, WatchPoll)

@@ -17,12 +17,13 @@ type ledger struct {
 	mu    sync.Mutex // guards the fields below
 	files map[tail.ID]tail.State
 	nodes map[string]nodeState
+	entry uint64 // of the queue, up to which this is
 	saved time.Time
 	dirty bool
 }
 
 func newLedger(c checkpoint, now time.Time) *ledger {
-	l := &ledger{files: map[tail.ID]tail.State{}, nodes: map[string]nodeState{}, saved: now}
+	l := &ledger{files: map[tail.ID]tail.State{}, nodes: map[string]nodeState{}, entry: c.Entry, saved: now}
 	for _, s := range c.Files {
 		l.files[s.ID()] = s
 	}
@@ -32,21 +33,22 @@ func newLedger(c checkpoint, now time.Time) *ledger {
 	return l
 }
 
-// acknowledge takes in what a batch that was acknowledged has moved.
-func (l *ledger) acknowledge(b *batch) {
+// acknowledge takes in what was moved up to an entry of the queue.
+func (l *ledger) acknowledge(c *change, entry uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	maps.Copy(l.files, b.marks)
-	for _, id := range b.forgotten {
+	maps.Copy(l.files, c.marks)
+	for _, id := range c.forgotten {
 		delete(l.files, id)
 	}
-	for _, n := range slices.Concat(b.nodes, b.watermarks) {
+	for _, n := range slices.Concat(c.nodes, c.watermarks) {
 		l.nodes[n.Name] = n
 	}
-	for _, name := range b.gone {
+	for _, name := range c.gone {
 		delete(l.nodes, name)
 	}
-	l.dirty = l.dirty || !b.idle()
+	l.dirty = l.dirty || !c.still() || entry > l.entry
+	l.entry = max(l.entry, entry)
 }
 
 // offset gives the acknowledged offset of a generation.
@@ -63,7 +65,12 @@ func (l *ledger) due(now time.Time, interval time.Duration) (checkpoint, bool) {
 	if !l.dirty || now.Sub(l.saved) < interval {
 		return checkpoint{}, false
 	}
-	c := checkpoint{Written: now.UTC()}
+	return l.checkpoint(now), true
+}
+
+// checkpoint gives the whole. The lock is held.
+func (l *ledger) checkpoint(now time.Time) checkpoint {
+	c := checkpoint{Written: now.UTC(), Entry: l.entry}
 	for _, s := range l.files {
 		c.Files = append(c.Files, s)
 	}
@@ -74,7 +81,7 @@ func (l *ledger) due(now time.Time, interval time.Duration) (checkpoint, bool) {
 		return cmp.Or(strings.Compare(a.File, b.File), strings.Compare(a.Head, b.Head), cmp.Compare(a.Run, b.Run))
 	})
 	slices.SortFunc(c.Nodes, func(a, b nodeState) int { return strings.Compare(a.Name, b.Name) })
-	return c, true
+	return c
 }
 
 // save notes that a checkpoint was written.

@@ -136,9 +136,9 @@ func config(dir string, paths ...string) Config {
 }
 
 // start runs a shipper; stop ends it and waits.
-func start(tb testing.TB, cfg Config, p bus.Producer) (stop func()) {
+func start(tb testing.TB, cfg Config, p Bus) (stop func()) {
 	tb.Helper()
-	s, err := New(cfg, Deps{Bus: p, Log: quiet()})
+	s, err := New(cfg, Deps{Bus: p, Log: quiet(), Files: unsynced{}})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -159,10 +159,10 @@ func start(tb testing.TB, cfg Config, p bus.Producer) (stop func()) {
 }
 
 // once ships what is there and ends.
-func once(tb testing.TB, cfg Config, p bus.Producer) {
+func once(tb testing.TB, cfg Config, p Bus) {
 	tb.Helper()
 	cfg.ExitAtEnd = true
-	s, err := New(cfg, Deps{Bus: p, Log: quiet()})
+	s, err := New(cfg, Deps{Bus: p, Log: quiet(), Files: unsynced{}})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -198,37 +198,46 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 	}
 }
 
-// flaky is a bus that fails at random, before or after having written all or a part.
+// flaky is a bus that fails at random, before or after having written.
 type flaky struct {
-	bus.Producer
+	Bus
 	mu  sync.Mutex
 	rng *rand.Rand
 }
 
 var errFlaky = errors.New("the broker is away")
 
-func (f *flaky) Produce(ctx context.Context, topic string, ms ...bus.Message) error {
+// fails says whether to fail, and whether it is done all the same.
+func (f *flaky) fails() (fail, done bool) {
 	f.mu.Lock()
-	what, part := f.rng.IntN(4), f.rng.IntN(len(ms)+1)
-	f.mu.Unlock()
-	switch what {
-	case 0:
-		return errFlaky
-	case 1:
-		if err := f.Producer.Produce(ctx, topic, ms[:part]...); err != nil {
-			return err
-		}
-		return errFlaky
-	}
-	return f.Producer.Produce(ctx, topic, ms...)
+	defer f.mu.Unlock()
+	what := f.rng.IntN(4)
+	return what < 2, what > 0
 }
 
-func (f *flaky) Broadcast(ctx context.Context, topic string, m bus.Message) error {
-	f.mu.Lock()
-	fail := f.rng.IntN(3) == 0
-	f.mu.Unlock()
+func (f *flaky) ProduceSealed(ctx context.Context, topic string, partition int, as bus.Stamp, sealed []byte) error {
+	fail, done := f.fails()
+	if done {
+		if err := f.Bus.ProduceSealed(ctx, topic, partition, as, sealed); err != nil {
+			return err
+		}
+	}
 	if fail {
 		return errFlaky
 	}
-	return f.Producer.Broadcast(ctx, topic, m)
+	return nil
+}
+
+func (f *flaky) Identify(ctx context.Context) (bus.Identity, error) {
+	if fail, _ := f.fails(); fail {
+		return bus.Identity{}, errFlaky
+	}
+	return f.Bus.Identify(ctx)
+}
+
+func (f *flaky) Broadcast(ctx context.Context, topic string, m bus.Message) error {
+	if fail, _ := f.fails(); fail {
+		return errFlaky
+	}
+	return f.Bus.Broadcast(ctx, topic, m)
 }

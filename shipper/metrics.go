@@ -3,6 +3,8 @@ package shipper
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -14,6 +16,12 @@ const (
 	resultShipped    = "shipped"
 	resultDeadLetter = "dead_letter"
 	resultEmpty      = "empty"
+)
+
+// What happens to identities.
+const (
+	identityTaken   = "taken"
+	identityRefused = "refused"
 )
 
 // maxFileLabels bounds the files that are shown by name; the rest are added up as "other".
@@ -32,6 +40,13 @@ type metrics struct {
 	lookups     *prometheus.CounterVec
 	deadLetters *prometheus.CounterVec
 	checkpoints *prometheus.CounterVec
+	queueBytes  prometheus.Gauge
+	entries     prometheus.Gauge
+	blocked     prometheus.Counter
+	queueErrors prometheus.Counter
+	identities  *prometheus.CounterVec
+	recovered   prometheus.Counter
+	oldest      atomic.Int64    // when the oldest entry was sealed, Unix ns; 0: there is none
 	shown       map[string]bool // the file labels in use; owned by the reader
 }
 
@@ -43,7 +58,7 @@ func newMetrics() *metrics {
 		lines:    counter("im_shipper_lines_total", "Lines that the broker has acknowledged, by result: shipped, dead_letter; and empty ones.", "result"),
 		bytes:    prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_bytes_total", Help: "Bytes of records that the broker has acknowledged."}),
 		behind:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "im_shipper_bytes_behind", Help: "Bytes of a log and its rotated files that are not acknowledged yet."}, []string{"file"}),
-		produce:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "im_shipper_produce_seconds", Help: "Time from sending a batch to its acknowledgement, attempts included.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}),
+		produce:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "im_shipper_produce_seconds", Help: "Time from sealing a batch to its acknowledgement.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_produce_failures_total", Help: "Attempts to send that failed and are repeated."}),
 		canaries: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_canaries_total", Help: "Canaries that the broker has acknowledged."}),
 		zeros:    prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_zero_bytes_total", Help: "Bytes 0 in front of lines that were passed by, which truncations and losses of power leave."}),
@@ -53,6 +68,12 @@ func newMetrics() *metrics {
 		read:        counter("im_shipper_read_lines_total", "Lines read and parsed, again after a restart too, by source and result: event, dead_letter, sampled, ignored, empty, cut.", "source", "result"),
 		redactions:  counter("im_shipper_redactions_total", "Values taken out of events and of the originals of dead letters, by what was done: mask, hash, drop.", "do"),
 		lookups:     counter("im_shipper_geo_lookups_total", "Addresses looked up in the databases, by result: found, missing, failed.", "result"),
+		queueBytes:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "im_shipper_queue_bytes", Help: "Bytes on disk that the broker has not acknowledged."}),
+		entries:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "im_shipper_queue_entries", Help: "Entries that the broker has not acknowledged."}),
+		blocked:     prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_queue_blocked_seconds_total", Help: "Time during which nothing was read because the queue was full or could not be written."}),
+		queueErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_queue_errors_total", Help: "Failures of the disk below the queue; what failed is repeated."}),
+		identities:  counter("im_shipper_identities_total", "Producer ids, by result: taken, refused (the brokers have forgotten one: the last lines may be there twice).", "result"),
+		recovered:   prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_recovered_entries_total", Help: "Entries found in the queue at the start."}),
 		shown:       map[string]bool{},
 	}
 }
@@ -78,13 +99,23 @@ func (m *metrics) register(r prometheus.Registerer, more ...prometheus.Collector
 		return nil
 	}
 	var errs []error
-	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.zeros, m.deadLetters, m.checkpoints, m.read, m.redactions, m.lookups}
+	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.zeros, m.deadLetters, m.checkpoints, m.read, m.redactions, m.lookups,
+		m.queueBytes, m.entries, m.blocked, m.queueErrors, m.identities, m.recovered}
 	for _, c := range append(all, more...) {
 		if err := r.Register(c); err != nil {
 			errs = append(errs, fmt.Errorf("registering a metric: %w", err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// age is how long the oldest entry has been waiting.
+func (m *metrics) age(now time.Time) time.Duration {
+	at := m.oldest.Load()
+	if at == 0 {
+		return 0
+	}
+	return max(0, now.Sub(time.Unix(0, at)))
 }
 
 // setBehind shows how far each file is behind, and takes away those that are no more.

@@ -29,6 +29,7 @@ type reader struct {
 	node    string        // where the shipper itself runs
 	watcher *tail.Watcher // nil: polling
 	out     chan<- *batch
+	full    chan<- *batch // takes those that take no more
 	free    <-chan *batch
 
 	progress *progress
@@ -86,7 +87,10 @@ func (r *reader) run(ctx context.Context) {
 		if r.due {
 			r.mark()
 		}
-		out := r.out
+		out, full := r.out, r.full
+		if !more {
+			full = nil
+		}
 		if r.batch.idle() {
 			if r.cfg.ExitAtEnd && !more {
 				switch last {
@@ -104,6 +108,9 @@ func (r *reader) run(ctx context.Context) {
 		}
 		select {
 		case out <- r.batch:
+			r.batch = r.fresh()
+			r.count()
+		case full <- r.batch:
 			r.batch = r.fresh()
 			r.count()
 		case <-wake:

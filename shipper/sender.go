@@ -5,28 +5,79 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
-	"imwatch/event"
-	"imwatch/event/deadletter"
 	"imwatch/internal/bus"
+	"imwatch/shipper/queue"
 )
 
-// sender brings batches to the bus, one after the other, and notes what was acknowledged. Owned by its goroutine.
+// sender seals batches, keeps them in the queue, and brings them to the bus by a lane for each partition. Owned by its
+// goroutine, except for what lanes and teller use of it.
 type sender struct {
-	cfg     Config
-	log     logrus.FieldLogger
-	now     func() time.Time
-	bus     bus.Producer
-	metrics *metrics
-	ledger  *ledger
-	in      <-chan *batch
-	free    chan<- *batch
-	warned  time.Time
+	cfg       Config
+	log       logrus.FieldLogger
+	now       func() time.Time
+	bus       Bus
+	metrics   *metrics
+	ledger    *ledger
+	in        <-chan *batch // what was read; closed at the end
+	full      <-chan *batch // the same, for batches that take no more
+	free      chan<- *batch
+	queue     *queue.Queue     // nil: what was not acknowledged is in memory only
+	positions *queue.Positions // nil: as well
+
+	sealer  sealer
+	lanes   map[place]*lane
+	running sync.WaitGroup
+	teller  *teller
+	items   []*item // on their way, in order
+	rider   *change // of batches without lines: comes behind all that is in the queue
+	stuck   *sealed // what the queue has not taken yet
+	buffers [][]byte
+	window  int       // bytes of items
+	number  uint64    // of the last entry, where there is no queue
+	taken   time.Time // when the last batch was
+	moved   time.Time // when something was acknowledged last, or began to be waited for
+	stalled time.Time // when the queue has not taken the stuck entry first
+
+	progress chan struct{} // holds a token when something was acknowledged
+	failed   chan error
+	found    chan [2]int // partitions of the topics
+	warned   atomic.Int64
+}
+
+// sealed is an entry that is not in the queue yet.
+type sealed struct {
+	payload []byte
+	change  change
+}
+
+// item is an entry on its way.
+type item struct {
+	number uint64
+	at     time.Time // when it was sealed
+	change change
+	left   atomic.Int32 // lanes that have not acknowledged it
+	queued int64        // bytes in the queue
+	buffer []byte
+	lines  int
+}
+
+func (i *item) acknowledged(progress chan struct{}) {
+	if i.left.Add(-1) == 0 {
+		nudge(progress)
+	}
+}
+
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // Waits between attempts: quick at first, since most troubles are short, and never long enough to be noticed when the
@@ -36,140 +87,343 @@ const (
 	longWait  = 2 * time.Second
 )
 
-// run sends until in is closed or ctx ends, and then writes the last checkpoint.
+const (
+	// lookEvery is how often the sender looks whether it is time for something.
+	lookEvery = 100 * time.Millisecond
+	// awayAfter is from when on a broker that acknowledges nothing is taken to be away: then the queue is filled,
+	// before that the logs are left where they are.
+	awayAfter = time.Second
+	// eager is up to how many entries on their way small batches are sent as they come. Beyond they are let grow, up to
+	// lingerHere, and lingerAway while the broker is away.
+	eager      = 4
+	lingerHere = 50 * time.Millisecond
+	lingerAway = time.Second
+)
+
+// run sends until in is closed and all is acknowledged, or ctx ends, and then writes the last checkpoint.
 func (s *sender) run(ctx context.Context) error {
-	var err error
-	for b := range s.in {
-		if err == nil {
-			err = s.deliver(ctx, b)
+	ctx, stop := context.WithCancel(ctx)
+	defer func() {
+		stop()
+		s.running.Wait()
+	}()
+	if err := s.discover(ctx); err != nil {
+		return err
+	}
+	told := make(chan error, 1)
+	s.running.Go(func() { told <- s.teller.run(ctx) })
+	s.running.Go(func() { s.keepDurable(ctx) })
+	s.running.Go(func() { s.watchPartitions(ctx, s.found) })
+	err := s.loop(ctx)
+	if err == nil {
+		s.teller.close()
+	} else {
+		stop()
+	}
+	return errors.Join(err, <-told)
+}
+
+// loop returns when all is acknowledged.
+func (s *sender) loop(ctx context.Context) error {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		if err := s.advance(ctx); err != nil {
+			return err
 		}
-		b.reset()
+		if s.in == nil && s.stuck == nil && s.rider == nil && len(s.items) == 0 {
+			return nil
+		}
+		in, full := s.ready()
+		var err error
 		select {
-		case s.free <- b:
-		default:
+		case b, open := <-in:
+			if !open {
+				s.in, s.full = nil, nil
+				continue
+			}
+			err = s.take(b)
+		case b := <-full:
+			err = s.take(b)
+		case <-s.progress:
+		case <-look.C:
+		case err = <-s.failed:
+		case n := <-s.found:
+			for topic := range n {
+				s.grow(ctx, topic, n[topic])
+			}
+		case <-ctx.Done():
+			err = fmt.Errorf("shipping: %w", context.Cause(ctx))
 		}
-	}
-	return errors.Join(err, s.checkpoint(0))
-}
-
-// deliver returns when the batch is acknowledged and noted. Its error is ctx's.
-func (s *sender) deliver(ctx context.Context, b *batch) error {
-	start := s.now()
-	if err := s.records(ctx, b); err != nil {
-		return err
-	}
-	if err := s.letters(ctx, b.letters); err != nil {
-		return err
-	}
-	if len(b.records)+len(b.letters) > 0 {
-		s.metrics.produce.Observe(s.now().Sub(start).Seconds())
-	}
-	if err := s.canary(ctx, b.canary); err != nil {
-		return err
-	}
-	if err := s.watermarks(ctx, b.watermarks); err != nil {
-		return err
-	}
-	s.count(b)
-	s.ledger.acknowledge(b)
-	if err := s.checkpoint(s.cfg.CheckpointInterval); err != nil {
-		s.log.WithError(err).Error("the checkpoint could not be written; after a restart more lines are sent again")
-	}
-	return nil
-}
-
-func (s *sender) count(b *batch) {
-	bytes := 0
-	for i := range b.records {
-		bytes += len(b.records[i].Value)
-	}
-	s.metrics.bytes.Add(float64(bytes))
-	s.metrics.lines.WithLabelValues(resultShipped).Add(float64(len(b.records)))
-	s.metrics.lines.WithLabelValues(resultEmpty).Add(float64(b.empty))
-	s.metrics.lines.WithLabelValues(resultDeadLetter).Add(float64(len(b.letters)))
-	for i := range b.letters {
-		s.metrics.deadLetters.WithLabelValues(b.letters[i].Reason).Inc()
-	}
-}
-
-// records produces the batch's records. One that the broker will never take because of its size becomes a letter.
-func (s *sender) records(ctx context.Context, b *batch) error {
-	for len(b.records) > 0 {
-		err := s.produce(ctx, bus.TopicLifecycle, b.records)
-		if err == nil {
-			return nil
-		}
-		large, ok := errors.AsType[*bus.TooLargeError](err)
-		if !ok {
+		if err != nil {
 			return err
 		}
-		b.letters = append(b.letters, s.tooLarge(b.records[large.Index], large))
-		b.records = slices.Delete(b.records, large.Index, large.Index+1)
 	}
-	return nil
 }
 
-func (s *sender) tooLarge(m bus.Message, why error) deadletter.Letter {
-	l := deadletter.Letter{At: s.now(), Stage: "shipper", Reason: "broker_limit", Detail: why.Error(), Original: slices.Clone(m.Value)}
-	var e event.Event
-	if event.Decode(m.Value, &e) == nil {
-		l.ID, l.File, l.Offset = e.ID(), e.Text(event.FieldLogFilePath), e.Int(event.FieldLogOffset)
+// ready says what may be received now.
+func (s *sender) ready() (in, full <-chan *batch) {
+	if s.stuck != nil {
+		return nil, nil
 	}
-	return l
+	now := s.now()
+	away := len(s.items) > 0 && now.Sub(s.moved) > awayAfter
+	room := s.window < s.cfg.WindowBytes && s.unread() == 0
+	if !room && (!away || s.queue == nil) {
+		return nil, nil
+	}
+	linger := lingerHere
+	if away {
+		linger = lingerAway
+	}
+	if len(s.items) < eager && !away || now.Sub(s.taken) >= linger {
+		in = s.in
+	}
+	return in, s.full
 }
 
-// smallestLetter is below what any broker takes: a letter that is refused at this size is not refused for its size.
-const smallestLetter = 512
+func (s *sender) unread() uint64 {
+	if s.queue == nil {
+		return 0
+	}
+	return s.queue.Unread()
+}
 
-// letters produces dead letters, cut into pieces where the broker takes no larger ones.
-func (s *sender) letters(ctx context.Context, letters []deadletter.Letter) error {
-	for todo := slices.Clone(letters); len(todo) > 0; {
-		ms := make([]bus.Message, len(todo))
-		for i := range todo {
-			ms[i] = bus.Message{Key: []byte(todo[i].ID), Value: todo[i].AppendJSON(nil)}
-		}
-		err := s.produce(ctx, bus.TopicDeadLetter, ms)
-		if err == nil {
-			return nil
-		}
-		large, ok := errors.AsType[*bus.TooLargeError](err)
-		if !ok {
+// take seals a batch. What has no lines moves when all before it is acknowledged, or goes with the next that has.
+func (s *sender) take(b *batch) error {
+	s.taken = s.now()
+	if s.rider != nil {
+		s.rider.follow(b.change)
+		b.change, s.rider = *s.rider, nil
+	}
+	if len(b.records)+len(b.letters) == 0 {
+		c := b.take()
+		s.rider = &c
+	} else {
+		payload, err := s.sealer.entry(s.buffer(), b)
+		if err != nil {
 			return err
 		}
-		l := todo[large.Index]
-		if len(l.Original) < smallestLetter {
-			return s.insist(ctx, "producing a dead letter", func() error {
-				if err := s.bus.Produce(ctx, bus.TopicDeadLetter, ms...); err != nil {
-					return fmt.Errorf("a letter of %d bytes: %w", large.Bytes, context.Cause(ctx))
-				}
-				return nil
-			})
-		}
-		a, z := deadletter.Split(l)
-		todo = slices.Replace(todo, large.Index, large.Index+1, a, z)
+		s.stuck = &sealed{payload, b.take()}
+	}
+	b.reset()
+	select {
+	case s.free <- b:
+	default:
 	}
 	return nil
 }
 
-// produce tries until the messages are acknowledged, ctx ends, or one is too large.
-func (s *sender) produce(ctx context.Context, topic string, ms []bus.Message) error {
-	return s.insist(ctx, "producing to "+topic, func() error { return s.bus.Produce(ctx, topic, ms...) })
+func (s *sender) buffer() []byte {
+	if n := len(s.buffers); n > 0 {
+		b := s.buffers[n-1]
+		s.buffers = s.buffers[:n-1]
+		return b[:0]
+	}
+	return nil
 }
 
+// recycle keeps some buffers for the next entries.
+func (s *sender) recycle(b []byte) {
+	const kept = 4
+	if len(s.buffers) < kept && b != nil {
+		s.buffers = append(s.buffers, b)
+	}
+}
+
+// advance does what can be done without waiting.
+func (s *sender) advance(ctx context.Context) error {
+	s.complete()
+	if err := s.store(ctx); err != nil {
+		return err
+	}
+	for s.window < s.cfg.WindowBytes && s.unread() > 0 {
+		e, ok, err := s.queue.Next(s.buffer())
+		if err != nil {
+			s.trouble(err, "the queue cannot be read; what is in it is sent when it can")
+			break
+		}
+		if !ok {
+			break
+		}
+		c, pieces, err := decodeEntry(e.Payload)
+		if err != nil {
+			return fmt.Errorf("reading entry %d of the queue: %w", e.Number, err)
+		}
+		s.feed(ctx, &item{number: e.Number, at: e.At, change: c, queued: e.Bytes, buffer: e.Payload}, pieces)
+	}
+	if s.rider != nil && s.stuck == nil && s.unread() == 0 {
+		s.feed(ctx, &item{number: s.last(), at: s.now(), change: *s.rider}, nil)
+		s.rider = nil
+		s.complete()
+	}
+	return nil
+}
+
+func (s *sender) last() uint64 {
+	if s.queue == nil {
+		return s.number
+	}
+	return s.queue.Last()
+}
+
+// store puts the entry that was sealed into the queue. While that cannot take it nothing more is read.
+func (s *sender) store(ctx context.Context) error {
+	if s.stuck == nil {
+		return nil
+	}
+	it := &item{at: s.now(), change: s.stuck.change, buffer: s.stuck.payload}
+	if s.queue == nil {
+		s.number++
+		it.number = s.number
+	} else {
+		number, bytes, err := s.queue.Append(it.at, s.stuck.payload)
+		if err != nil {
+			s.blocked(it.at, err)
+			return nil
+		}
+		s.unblocked(it.at)
+		it.number, it.queued = number, bytes
+		if s.queue.Unread() > 1 || s.window >= s.cfg.WindowBytes { // it is read when its turn comes
+			s.recycle(s.stuck.payload)
+			s.stuck = nil
+			return nil
+		}
+		s.queue.Pass(bytes)
+	}
+	s.stuck = nil
+	pieces, _, err := decodePieces(it.buffer)
+	if err != nil {
+		return fmt.Errorf("reading what was sealed: %w", err)
+	}
+	s.feed(ctx, it, pieces)
+	return nil
+}
+
+// blocked notes that the queue takes no more.
+func (s *sender) blocked(now time.Time, err error) {
+	if s.stalled.IsZero() {
+		s.stalled = now
+	}
+	s.metrics.blocked.Add(max(0, now.Sub(s.stalled).Seconds()))
+	s.stalled = now
+	what := "the queue on disk is full; no more is read until the broker has taken some of it"
+	if !errors.Is(err, queue.ErrFull) {
+		what = "the queue on disk cannot be written; no more is read until it can"
+		s.metrics.queueErrors.Inc()
+	}
+	s.trouble(err, what)
+}
+
+func (s *sender) unblocked(now time.Time) {
+	if !s.stalled.IsZero() {
+		s.metrics.blocked.Add(max(0, now.Sub(s.stalled).Seconds()))
+		s.stalled = time.Time{}
+	}
+}
+
+// feed hands an entry's pieces to their lanes.
+func (s *sender) feed(ctx context.Context, it *item, pieces []piece) {
+	if len(s.items) == 0 {
+		s.moved = s.now()
+	}
+	works := map[place]*work{}
+	for _, p := range pieces {
+		if p.topic == bus.TopicLifecycle {
+			it.lines += p.count
+		}
+		if l := s.lane(ctx, p.place); it.number <= l.known {
+			continue // it had that before the shipper was started
+		}
+		w := works[p.place]
+		if w == nil {
+			w = &work{item: it}
+			works[p.place] = w
+		}
+		w.pieces = append(w.pieces, p)
+	}
+	s.window += cap(it.buffer)
+	s.items = append(s.items, it)
+	it.left.Store(int32(len(works)) + 1) //nolint:gosec // partitions have 32 bits
+	for at, w := range works {
+		s.lanes[at].add(*w)
+	}
+	it.acknowledged(s.progress) // only now may it be complete
+}
+
+// complete passes on what is acknowledged, in order.
+func (s *sender) complete() {
+	now := s.now()
+	for len(s.items) > 0 && s.items[0].left.Load() == 0 {
+		it := s.items[0]
+		s.items[0] = nil
+		s.items = s.items[1:]
+		s.window -= cap(it.buffer)
+		s.moved = now
+		if s.queue != nil {
+			s.queue.Done(it.queued)
+		}
+		s.count(it, now)
+		s.teller.add(it.change, it.number)
+		s.recycle(it.buffer)
+	}
+	s.metrics.oldest.Store(0)
+	if len(s.items) > 0 {
+		s.metrics.oldest.Store(s.items[0].at.UnixNano())
+	}
+	s.metrics.entries.Set(float64(len(s.items)) + float64(s.unread()))
+	if s.queue != nil {
+		s.metrics.queueBytes.Set(float64(s.queue.Bytes()))
+	}
+}
+
+func (s *sender) count(it *item, now time.Time) {
+	s.metrics.bytes.Add(float64(it.change.bytes))
+	s.metrics.lines.WithLabelValues(resultShipped).Add(float64(it.lines))
+	s.metrics.lines.WithLabelValues(resultEmpty).Add(float64(it.change.empty))
+	letters := 0
+	for reason, n := range it.change.dead {
+		letters += n
+		s.metrics.deadLetters.WithLabelValues(reason).Add(float64(n))
+	}
+	s.metrics.lines.WithLabelValues(resultDeadLetter).Add(float64(letters))
+	if it.buffer != nil {
+		s.metrics.produce.Observe(max(0, now.Sub(it.at).Seconds()))
+	}
+}
+
+// keepDurable makes the queue durable now and then.
+func (s *sender) keepDurable(ctx context.Context) {
+	if s.queue == nil || s.cfg.Queue.Fsync != FsyncInterval {
+		return
+	}
+	tick := time.NewTicker(s.cfg.Queue.FsyncInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := errors.Join(s.queue.Sync(), s.positions.Sync()); err != nil {
+			s.metrics.queueErrors.Inc()
+			s.trouble(err, "the queue could not be made durable; a power failure now may cost it its last entries, which are then read from the logs again")
+		}
+	}
+}
+
+// insist tries until it succeeds, ctx ends, or it is refused in a way that the caller must answer.
 func (s *sender) insist(ctx context.Context, doing string, do func() error) error {
 	for wait := firstWait; ; wait = min(2*wait, longWait) {
 		err := do()
-		if err == nil || errors.Is(err, bus.ErrTooLarge) {
+		if err == nil || errors.Is(err, bus.ErrTooLarge) || errors.Is(err, bus.ErrSequence) {
 			return err
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
 		}
 		s.metrics.failures.Inc()
-		if now := s.now(); now.Sub(s.warned) >= 10*time.Second {
-			s.warned = now
-			s.log.WithError(err).Warnf("%s failed; it is repeated until it succeeds, and no more is read meanwhile", doing)
-		}
+		s.trouble(err, doing+" failed; it is repeated until it succeeds")
 		select {
 		case <-time.After(wait/2 + rand.N(wait)): // spreads attempts, keeps no secret
 		case <-ctx.Done():
@@ -177,72 +431,21 @@ func (s *sender) insist(ctx context.Context, doing string, do func() error) erro
 	}
 }
 
-// canary sends one into every partition: each is a way of its own.
-func (s *sender) canary(ctx context.Context, line []byte) error {
-	if line == nil {
-		return nil
-	}
-	err := s.insist(ctx, "sending a canary", func() error {
-		return s.bus.Broadcast(ctx, bus.TopicLifecycle, bus.Message{Value: line})
-	})
-	if err == nil {
-		s.metrics.canaries.Inc()
-	}
-	return err
-}
-
-// broadcasts is how many watermarks are on their way at once: one after the other, a hundred nodes would take longer
-// than the second they have.
-const broadcasts = 16
-
-// watermarks tells the nodes' progress, behind everything that was produced before.
-func (s *sender) watermarks(ctx context.Context, marks []nodeState) error {
-	told := marks[:0:0]
-	for _, m := range marks {
-		if !m.Until.IsZero() {
-			told = append(told, m)
+// trouble logs what will be tried again, now and then.
+func (s *sender) trouble(err error, what string) {
+	const every = 10 * time.Second
+	now, last := s.now().UnixNano(), s.warned.Load()
+	if last == 0 || now-last >= int64(every) {
+		if s.warned.CompareAndSwap(last, now) {
+			s.log.WithError(err).Warn(what)
 		}
 	}
-	return s.insist(ctx, "telling the watermarks", func() error {
-		var wg sync.WaitGroup
-		errs := make([]error, len(told))
-		free := make(chan struct{}, broadcasts)
-		now := s.now()
-		for i, m := range told {
-			free <- struct{}{}
-			wg.Go(func() {
-				errs[i] = s.bus.Broadcast(ctx, bus.TopicLifecycle, watermark(m, now))
-				<-free
-			})
-		}
-		wg.Wait()
-		return errors.Join(errs...)
-	})
 }
 
-// watermark is the record that says how far a node's lines have been shipped.
-func watermark(n nodeState, now time.Time) bus.Message {
-	var e event.Event
-	e.Begin(event.ActionWatermark, now)
-	e.SetText(event.FieldEventID, fmt.Sprintf("watermark-%s-%d", n.Name, n.Until.UnixNano()))
-	e.SetText(event.FieldServiceNode, n.Name)
-	e.SetText(event.FieldServiceName, "imwatch-shipper")
-	e.SetTime(event.FieldPipelineShippedUntil, n.Until)
-	return bus.Message{Key: []byte(n.Name), Value: e.AppendJSON(nil)}
-}
-
-// checkpoint writes down what was acknowledged, if the last time is at least interval ago.
-func (s *sender) checkpoint(interval time.Duration) error {
-	now := s.now()
-	c, due := s.ledger.due(now, interval)
-	if !due {
-		return nil
+// fail ends the shipper: what has happened is no trouble that passes.
+func (s *sender) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
 	}
-	if err := saveCheckpoint(s.cfg.Checkpoint, c); err != nil {
-		s.metrics.checkpoints.WithLabelValues("failed").Inc()
-		return err
-	}
-	s.metrics.checkpoints.WithLabelValues("ok").Inc()
-	s.ledger.save(now)
-	return nil
 }

@@ -13,15 +13,23 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"imwatch/internal/bus"
+	"imwatch/shipper/queue"
 	"imwatch/shipper/tail"
 )
 
+// Bus is what a Shipper needs of a bus.
+type Bus interface {
+	bus.Producer
+	bus.Sealer
+}
+
 // Deps is what a Shipper works with.
 type Deps struct {
-	Bus        bus.Producer          // needed; its topics must exist
+	Bus        Bus                   // needed; its topics must exist
 	Log        logrus.FieldLogger    // needed; diagnostics
 	Registerer prometheus.Registerer // nil: the metrics are not shown
 	Now        func() time.Time      // nil: time.Now
+	Files      queue.FS              // where the queue is; nil: the system's
 }
 
 // Shipper brings the lines of log files to the bus. Make one with New, run it once.
@@ -53,7 +61,9 @@ func New(cfg Config, deps Deps) (*Shipper, error) {
 	s := &Shipper{cfg: cfg, deps: deps, node: host, metrics: newMetrics()}
 	err = s.metrics.register(deps.Registerer,
 		s.gauge("im_shipper_checkpoint_age_seconds", "How long acknowledged lines have not been in the checkpoint.", (*ledger).age),
-		s.gauge("im_shipper_watermark_lag_seconds", "How far the progress told for the node that is farthest behind is behind the clock.", (*ledger).lag))
+		s.gauge("im_shipper_watermark_lag_seconds", "How far the progress told for the node that is farthest behind is behind the clock.", (*ledger).lag),
+		s.gauge("im_shipper_queue_age_seconds", "How long the oldest entry that the broker has not acknowledged has been waiting.",
+			func(_ *ledger, now time.Time) time.Duration { return s.metrics.age(now) }))
 	if err != nil {
 		return nil, err
 	}
@@ -72,10 +82,6 @@ func (s *Shipper) gauge(name, help string, of func(*ledger, time.Time) time.Dura
 	})
 }
 
-// inFlight is how many batches wait between reading and sending. With the one being filled and the one being sent it
-// bounds the memory.
-const inFlight = 1
-
 // Run ships until ctx ends; with ExitAtEnd until all is shipped. When ctx ends it waits for the broker's answers for
 // up to ShutdownTimeout, writes the checkpoint and returns nil: what was not acknowledged is sent at the next start.
 // With ExitAtEnd an end before the end is an error. It may be called once.
@@ -88,15 +94,20 @@ func (s *Shipper) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	r, snd, err := s.assemble()
+	st, err := s.open()
 	if err != nil {
 		return err
+	}
+	r, snd, err := s.assemble(st)
+	if err != nil {
+		return errors.Join(err, st.close())
 	}
 	defer r.tail.Close()
 	defer func() { err = errors.Join(err, r.stages.Close()) }()
 	if r.watcher != nil {
 		defer func() { err = errors.Join(err, r.watcher.Close()) }()
 	}
+	defer func() { err = errors.Join(err, st.close()) }()
 
 	hard, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -124,12 +135,8 @@ func (s *Shipper) Run(ctx context.Context) (err error) {
 }
 
 // assemble makes the two halves, reading and sending, and what connects them.
-func (s *Shipper) assemble() (*reader, *sender, error) {
-	saved, problem := loadCheckpoint(s.cfg.Checkpoint)
-	if problem != nil {
-		s.deps.Log.WithError(problem).Error("a checkpoint could not be used; the one before it is, or all is read from the beginning")
-	}
-	l := newLedger(saved, s.deps.Now())
+func (s *Shipper) assemble(st *state) (*reader, *sender, error) {
+	l := newLedger(st.acknowledged, s.deps.Now())
 	s.mu.Lock()
 	s.ledger = l
 	s.mu.Unlock()
@@ -166,17 +173,26 @@ func (s *Shipper) assemble() (*reader, *sender, error) {
 		}
 		opts.Sources = append(opts.Sources, files)
 	}
-	t, err := tail.New(opts, saved.Files)
+	t, err := tail.New(opts, st.read.Files)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("preparing the files: %w", err), stages.Close())
 	}
-	batches, free := make(chan *batch, inFlight), make(chan *batch, inFlight+2)
+	batches, full, free := make(chan *batch), make(chan *batch), make(chan *batch, 2)
 	r := &reader{
 		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, metrics: s.metrics, ledger: l, sources: sources, stages: stages, tail: t, node: s.node,
-		watcher: s.watch(), out: batches, free: free, progress: newProgress(saved.Nodes),
+		watcher: s.watch(), out: batches, full: full, free: free, progress: newProgress(st.read.Nodes),
 	}
 	snd := &sender{
-		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, bus: s.deps.Bus, metrics: s.metrics, ledger: l, in: batches, free: free,
+		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, bus: s.deps.Bus, metrics: s.metrics, ledger: l, in: batches, full: full, free: free,
+		queue: st.queue, positions: st.positions, sealer: sealer{bus: s.deps.Bus, now: s.deps.Now}, lanes: map[place]*lane{},
+		progress: make(chan struct{}, 1), failed: make(chan error, 1), found: make(chan [2]int), taken: s.deps.Now(),
+	}
+	snd.teller = &teller{sender: snd, wake: make(chan struct{}, 1)}
+	if st.queue != nil {
+		if err := snd.resume(st.held, st.queue.Last()+1); err != nil {
+			t.Close()
+			return nil, nil, errors.Join(fmt.Errorf("preparing the queue: %w", err), stages.Close())
+		}
 	}
 	return r, snd, nil
 }

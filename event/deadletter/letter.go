@@ -4,6 +4,8 @@ package deadletter
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -102,4 +104,36 @@ func Split(l Letter) (Letter, Letter) {
 		a.ID, b.ID = l.ID+".a", l.ID+".b"
 	}
 	return a, b
+}
+
+// Decode reads a letter from its JSON.
+func Decode(b []byte) (Letter, error) {
+	var d struct {
+		At        time.Time `json:"@timestamp"`
+		ID        string    `json:"id"`
+		Stage     string    `json:"stage"`
+		Reason    string    `json:"reason"`
+		Detail    string    `json:"detail"`
+		File      string    `json:"file"`
+		Topic     string    `json:"topic"`
+		Partition int       `json:"partition"`
+		Offset    int64     `json:"offset"`
+		Part      int       `json:"part"`
+		Encoding  string    `json:"encoding"`
+		Original  string    `json:"original"`
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		return Letter{}, fmt.Errorf("decoding a dead letter: %w", err)
+	}
+	original := []byte(d.Original)
+	if d.Encoding == "base64" {
+		var err error
+		if original, err = base64.StdEncoding.DecodeString(d.Original); err != nil {
+			return Letter{}, fmt.Errorf("decoding a dead letter's original: %w", err)
+		}
+	}
+	return Letter{
+		At: d.At, ID: d.ID, Stage: d.Stage, Reason: d.Reason, Detail: d.Detail, File: d.File,
+		Topic: d.Topic, Partition: d.Partition, Offset: d.Offset, Part: d.Part, Original: original,
+	}, nil
 }

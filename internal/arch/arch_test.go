@@ -44,6 +44,7 @@ var may = map[string][]string{
 	"shipper/parse":         {"event", "shipper/parse/"},
 	"shipper/multiline":     nil,
 	"shipper/tail":          {"shipper/multiline"},
+	"shipper/queue":         nil,
 	"shipper/parse/fault":   nil,
 	"shipper/parse/date":    {"event", "shipper/parse/fault"},
 	"shipper/parse/dissect": nil,
@@ -135,7 +136,7 @@ var may = map[string][]string{
 var testsMay = []string{
 	"event", "event/filter", "event/deadletter",
 	"im-server/cluster/clustertest",
-	"internal/bus", "internal/bus/membus", "internal/bus/embedded", "internal/bus/bustest", "internal/store/sqlite", "internal/store/elastic", "internal/store/storetest",
+	"internal/bus", "internal/bus/membus", "internal/bus/embedded", "internal/bus/recordbatch", "internal/bus/bustest", "internal/store/sqlite", "internal/store/elastic", "internal/store/storetest",
 	"alerting/alertingtest", "alerting/alertingtest/", "im-server", "sim", "rules", "detector/",
 }
 

@@ -164,6 +164,27 @@ func (q *Queue) Next(buf []byte) (e Entry, ok bool, err error) {
 	return Entry{}, false, nil
 }
 
+// Each gives every entry that Next would give to do, without moving it. A payload is valid until do returns.
+func (q *Queue) Each(do func(Entry) error) error {
+	q.mu.Lock()
+	at := q.read
+	q.mu.Unlock()
+	var buf []byte
+	for {
+		e, ok, err := q.Next(buf)
+		if err == nil && ok {
+			buf = e.Payload
+			err = do(e)
+		}
+		if err != nil || !ok {
+			q.mu.Lock()
+			q.read = at
+			q.mu.Unlock()
+			return err
+		}
+	}
+}
+
 // pass moves the cursor over an entry of s.
 func (q *Queue) pass(s *segment, bytes int64) {
 	q.read.number++
