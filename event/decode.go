@@ -167,6 +167,8 @@ func (d *decoder) unknown(name string, depth int) error {
 	}
 	if raw := d.s[start:d.i]; raw != "null" {
 		d.e.extra = append(d.e.extra, Extra{Name: name, Raw: raw})
+	} else {
+		d.e.nulls = true
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ type Event struct {
 	at    [numFields]uint8 // place in vals + 1; 0: absent
 	vals  []Value
 	extra []Extra
+	nulls bool // a field that the contract does not have was null
 }
 
 // Extra is a field that the contract does not have (labels.* included), kept as it came.
@@ -26,6 +27,7 @@ func (e *Event) Reset() {
 	e.vals = e.vals[:0]
 	clear(e.extra)
 	e.extra = e.extra[:0]
+	e.nulls = false
 }
 
 // Clone gives an event that shares no mutable state with e.
@@ -146,6 +148,10 @@ func (e *Event) Lookup(name string) (Value, bool) {
 
 // Extras gives the fields that the contract does not have. The slice belongs to the event.
 func (e *Event) Extras() []Extra { return e.extra }
+
+// Nulls says whether the line that the event was decoded from has fields that the contract does not have and that are
+// null: they are not among Extras.
+func (e *Event) Nulls() bool { return e.nulls }
 
 // ID gives event.id.
 func (e *Event) ID() string { return e.Text(FieldEventID) }

@@ -23,7 +23,7 @@ func settle(e *event.Event, line string) (changed bool) {
 		e.SetExtra(x.Name, "")
 		i--
 	}
-	return changed || strings.Contains(line, "null") && hidden(line)
+	return changed || e.Nulls() && hidden(line)
 }
 
 // settled gives the field that an alias points to the value that stands under the alias.
