@@ -57,7 +57,7 @@ func New(cfg Config, deps Deps) (*Indexer, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	m := newMetrics()
+	m := newMetrics(deps.Now)
 	if err := m.register(deps.Registerer); err != nil {
 		return nil, err
 	}
@@ -216,13 +216,27 @@ func (l *loop) launch(hard context.Context) error {
 	}
 	l.called = l.now()
 	l.flying = append(l.flying, b)
-	l.metrics.inFlight.Set(float64(len(l.flying)))
+	l.show()
 	l.working.Go(func() {
 		b.commit, b.err = l.writer.write(hard, b)
 		close(b.done)
 	})
 	l.batch = l.fresh()
 	return nil
+}
+
+// show says what is on its way, and since when.
+func (l *loop) show() {
+	l.metrics.inFlight.Set(float64(len(l.flying)))
+	oldest := int64(0)
+	if len(l.flying) > 0 && l.flying[0].count > 0 {
+		at := l.flying[0].newest
+		if at.IsZero() {
+			at = l.flying[0].since
+		}
+		oldest = at.UnixNano()
+	}
+	l.metrics.waiting.Store(oldest)
 }
 
 // bytes is how much is on its way.
@@ -254,7 +268,7 @@ func (l *loop) land(hard context.Context, n int) error {
 			}
 		}
 		l.flying = l.flying[1:]
-		l.metrics.inFlight.Set(float64(len(l.flying)))
+		l.show()
 		b.reset()
 		l.free = append(l.free, b)
 	}

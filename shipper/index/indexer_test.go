@@ -234,8 +234,23 @@ func TestStoreAway(t *testing.T) {
 		for i := range 100 {
 			produce(t, b, bus.TopicLifecycle, line(i, time.Now(), "info"))
 		}
-		stop := start(t, cfg, b, s)
+		x, err := New(cfg, Deps{Bus: b, Store: s, Log: quiet()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- x.Run(ctx) }()
+		stop := func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
 		<-time.After(time.Hour)
+		if lag := testutil.ToFloat64(x.metrics.lag); lag < 3600 || lag > 3610 {
+			t.Errorf("a lag of %v s is shown after an hour", lag)
+		}
 		committed, err := b.Committed(t.Context(), cfg.Group, bus.TopicLifecycle)
 		if err != nil {
 			t.Fatal(err)
@@ -250,8 +265,13 @@ func TestStoreAway(t *testing.T) {
 		s.mu.Unlock()
 		s.setDown(false)
 		eventually(t, func() bool { return caughtUp(t, b, cfg.Group) })
+		produce(t, b, bus.TopicLifecycle, line(100, time.Now(), "info"))
+		eventually(t, func() bool { return caughtUp(t, b, cfg.Group) })
+		if lag := testutil.ToFloat64(x.metrics.lag); lag > 10 {
+			t.Errorf("a lag of %v s is shown when all is well", lag)
+		}
 		stop()
-		if n := len(s.snapshot()); n != 100 {
+		if n := len(s.snapshot()); n != 101 {
 			t.Errorf("%d documents", n)
 		}
 	})

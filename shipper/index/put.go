@@ -53,9 +53,7 @@ func (p *putter) write(ctx context.Context, b *batch) ([]bus.Message, error) {
 	if len(b.items) > 0 {
 		p.metrics.batch.Observe(p.now().Sub(start).Seconds())
 	}
-	if !b.newest.IsZero() {
-		p.metrics.lag.Set(p.now().Sub(b.newest).Seconds())
-	}
+	p.metrics.stored(b.newest, p.now())
 	return b.ends(), nil
 }
 

@@ -72,8 +72,6 @@ func (w *sinkWriter) write(ctx context.Context, b *batch) ([]bus.Message, error)
 	if len(items) > 0 {
 		w.metrics.batch.Observe(w.now().Sub(start).Seconds())
 	}
-	if !p.Newest.IsZero() {
-		w.metrics.lag.Set(w.now().Sub(p.Newest).Seconds())
-	}
+	w.metrics.stored(p.Newest, w.now())
 	return p.Commit, nil
 }
