@@ -19,16 +19,17 @@ $redis start
 export IMWATCH_TEST_KAFKA=127.0.0.1:$KAFKA_PORT IMWATCH_TEST_ES=http://127.0.0.1:$ES_HTTP_PORT IMWATCH_TEST_REDIS=127.0.0.1:$REDIS_PORT
 export IMWATCH_TEST_KAFKA_SECURE=127.0.0.1:$KAFKA_SECURE_PORT IMWATCH_TEST_KAFKA_CA=$KAFKA_RUN/ca.pem
 export IMWATCH_TEST_KAFKA_SCRIPT=$PWD/$kafka IMWATCH_TEST_ES_SCRIPT=$PWD/$es
+if command -v python3 >/dev/null && IMWATCH_TEST_PYTHON=${IMWATCH_TEST_PYTHON:-$(test/infra/python/python.sh install)}; then
+  export IMWATCH_TEST_PYTHON
+else
+  echo "passed over: the sinks' files are read by nobody, and nobody tries the alerting's interface, for there is no python3 with venv and pip here"
+fi
 if [ $# -eq 0 ]; then
-  if command -v python3 >/dev/null && IMWATCH_TEST_PYTHON=$(test/infra/python/python.sh install); then
-    export IMWATCH_TEST_PYTHON
-    go test -count=1 ./shipper/index/...
+  if [ -n "${IMWATCH_TEST_PYTHON:-}" ]; then
     go build -o "$base/imwatch" ./cmd/imwatch
     test/alertsapi.sh "$base/imwatch"
-  else
-    echo "passed over: the sinks' files are read by nobody, and nobody tries the alerting's interface, for there is no python3 with venv and pip here"
   fi
-  go test -count=1 -timeout 20m ./internal/bus/... ./internal/store ./internal/store/sqlite
+  go test -count=1 -timeout 20m ./internal/bus/... ./internal/store ./internal/store/sqlite ./shipper/index/...
   IMWATCH_TEST_REDIS_SECONDS=${REDIS_SECONDS:-20} go test -count=1 -timeout 20m ./im-server/cluster/...
   go test -count=1 -timeout 20m ./internal/store/elastic -rapid.seed="${SEED:-20261128}" # another one with SEED=0
 fi

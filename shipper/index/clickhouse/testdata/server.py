@@ -30,6 +30,12 @@ class Handler(BaseHTTPRequestHandler):
         except Exception as e:  # noqa: BLE001: whatever it is, the client is told
             status, answer = 500, str(e)
         body = answer.encode()
+        try:
+            self.reply(status, answer, body)
+        except BrokenPipeError:
+            pass  # the client was killed
+
+    def reply(self, status, answer, body):
         self.send_response(status)
         code = re.search(r"Code: (\d+)", answer)
         if status != 200 and code:
