@@ -1,6 +1,7 @@
 package imserver
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -78,5 +79,49 @@ func TestSessionTakenFromASilentNode(t *testing.T) {
 	rec, err := two.cluster.LoadSession(t.Context(), x.id)
 	if err != nil || rec.Node != "two" || rec.Epoch != "another" {
 		t.Errorf("the record is %+v, %v", rec, err)
+	}
+}
+
+// unanswered is a cluster on which no node answers another.
+type unanswered struct{ cluster.Cluster }
+
+func (unanswered) Call(context.Context, string, []byte) ([]byte, error) { return nil, cluster.ErrNoReply }
+
+// TestResumeWhereAnotherNodeTookTheSession: a node that did not answer when its session was taken gives the client the
+// session that it has now, not the one that it had here.
+func TestResumeWhereAnotherNodeTookTheSession(t *testing.T) {
+	t.Parallel()
+	var first *cluster.Memory
+	node := func(name string) *fixture {
+		cfg := testConfig(t)
+		cfg.Node = name
+		return serve(t, cfg, Deps{NewCluster: func(o cluster.Options) (cluster.Cluster, error) {
+			if first == nil {
+				first = cluster.NewMemory(o)
+				return unanswered{first}, nil
+			}
+			return unanswered{first.Join(o.Node, o.Boot)}, nil
+		}})
+	}
+	one, two := node("one"), node("two")
+	al := one.dial("al")
+	for range 3 {
+		for _, n := range []*fixture{two, one} {
+			saved := func() bool {
+				rec, err := first.LoadSession(t.Context(), al.hello.SessionID)
+				return err == nil && rec.Epoch == al.hello.Epoch
+			}
+			for !saved() {
+				if t.Context().Err() != nil {
+					t.Fatal("the session was never saved")
+				}
+			}
+			_ = al.Close()
+			next := n.dialWith("al", nil, al.resuming(""))
+			if !next.hello.Resumed || next.hello.SessionID != al.hello.SessionID {
+				t.Fatalf("not resumed: %+v", next.hello)
+			}
+			al = next
+		}
 	}
 }

@@ -34,7 +34,11 @@ func (s *Server) resume(ctx context.Context, c *conn, a ask) resumed {
 		return resumed{}
 	}
 	if x := s.sessions.get(a.session); x != nil {
-		return s.resumeHere(c, x, a)
+		r := s.resumeHere(c, x, a)
+		if r.reason != event.ResumeEpochChanged || !s.tookElsewhere(ctx, x) {
+			return r
+		}
+		s.takenAway(x)
 	}
 	if !s.shared {
 		return resumed{reason: event.ResumeUnknownSession}
@@ -49,6 +53,16 @@ func (s *Server) resume(ctx context.Context, c *conn, a ask) resumed {
 			return s.resumeHere(c, x, a)
 		}
 	}
+}
+
+// tookElsewhere says whether another node has taken a session that is still held here, because this one did not answer it in
+// time: what the client knows of the session is of that node then.
+func (s *Server) tookElsewhere(ctx context.Context, x *session) bool {
+	if !s.shared {
+		return false
+	}
+	rec, err := s.cluster.LoadSession(ctx, x.id)
+	return err == nil && rec.User == x.user && (rec.Node != s.node || rec.Boot != s.boot)
 }
 
 // resumeEvery is the time between two tries to reach a session's record, which go on for timeouts.ask.
