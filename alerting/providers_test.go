@@ -14,6 +14,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"imwatch/alerting"
 	"imwatch/alerting/alertingtest/robot"
@@ -406,6 +407,82 @@ func TestTokenIsFetchedOnce(t *testing.T) {
 		}
 		if diff := cmp.Diff([]int{1, 2, 3}, got); diff != "" {
 			t.Errorf("tokens fetched: -want +got\n%s", diff)
+		}
+	})
+}
+
+// answering is a provider that gives one answer to everything.
+type answering struct {
+	status int
+	body   []byte
+}
+
+func (a answering) RoundTrip(q *http.Request) (*http.Response, error) {
+	if q.Body != nil {
+		_ = q.Body.Close() // nothing is read of it
+	}
+	return &http.Response{StatusCode: a.status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(a.body)), Request: q}, nil
+}
+
+// FuzzAnswers gives every channel any answer: none panics, none takes an error page for acceptance, and words are valid
+// UTF-8 of bounded length.
+func FuzzAnswers(f *testing.F) {
+	for _, p := range providers() {
+		f.Add(uint16(p.busy.Status), []byte(p.busy.Body))
+		f.Add(uint16(p.never.Status), []byte(p.never.Body))
+	}
+	f.Add(uint16(200), []byte(`{"errcode":0,"code":0,"Code":"OK","status":"success","Response":{"SendStatusSet":[null]}}`))
+	f.Add(uint16(200), []byte(`{"Response":null}`))
+	play := robot.Play()
+	f.Fuzz(func(t *testing.T, status uint16, body []byte) {
+		for name, p := range providers() {
+			rec := alerting.NewReceiver("team")
+			p.set(&rec, play)
+			ch, err := alerting.NewChannel(rec, &http.Client{Transport: answering{100 + int(status)%500, body}}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ch.Send(t.Context(), notification("x"))
+			if !utf8.ValidString(got.Words) || len(got.Words) > 400 {
+				t.Errorf("%s: words of %d bytes: %q", name, len(got.Words), got.Words)
+			}
+			if took := got.Verdict.String() == "accepted" || got.Verdict.String() == "partial"; took && 100+int(status)%500 >= 300 {
+				t.Errorf("%s takes HTTP %d for acceptance", name, 100+int(status)%500)
+			}
+		}
+	})
+}
+
+// TestTimeoutOfAReceiver: an attempt lasts as long as the receiver's own time-out, not the stage's.
+func TestTimeoutOfAReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, play := newRig(t), robot.Play()
+		rec := alerting.NewReceiver("team")
+		providers()["webhook"].set(&rec, play)
+		rec.Timeout = 40 * time.Second
+		r.cfg.Receivers, r.cfg.Route = []alerting.Receiver{rec}, route.Config{Receivers: []string{"team"}}
+		log := logrus.New()
+		log.SetOutput(io.Discard)
+		a, err := alerting.New(r.cfg, alerting.Deps{Bus: r.bus, Store: r.store, Log: log, HTTP: &http.Client{Transport: wire{play}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		play.Plan(robot.Webhook, robot.Answer{Hang: true})
+		r.produce(state("a", event.StateFiring, time.Now().UTC(), 0))
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- a.Run(ctx) }()
+		pass(39 * time.Second)
+		if n := play.Calls(robot.Webhook); n != 1 {
+			t.Errorf("%d calls before the time-out", n)
+		}
+		pass(10 * time.Second)
+		if n := len(play.Received()); n != 1 {
+			t.Errorf("%d accepted after the time-out", n)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
 		}
 	})
 }
