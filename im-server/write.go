@@ -51,7 +51,7 @@ func (c *conn) op() int {
 // push queues a frame and makes sure that somebody writes it. c.mu is held.
 func (c *conn) push(f frame) {
 	f.at = c.s.clock()
-	mine := false
+	var mine bool
 	if f.isBeat() {
 		c.s.queuedBytes.Add(int64(c.out.urgent(f)))
 		mine = c.startWriting()
