@@ -3,6 +3,7 @@ package parquet
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/compress/snappy"
@@ -21,7 +22,9 @@ type Config struct {
 
 // DefaultConfig gives the defaults.
 func DefaultConfig() Config {
-	return Config{Dir: "data/parquet", Compression: "zstd", Chunk: chunk.DefaultConfig()}
+	c := Config{Dir: "data/parquet", Compression: "zstd", Chunk: chunk.DefaultConfig()}
+	c.Chunk.Age = 5 * time.Minute // sooner means more and smaller files, which readers like less
+	return c
 }
 
 func codecs() map[string]compress.Codec {
