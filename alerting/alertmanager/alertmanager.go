@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -126,9 +127,7 @@ func (c *Cluster) labels(a *event.Alert, severity string) map[string]string {
 	for _, p := range a.Key {
 		l[labelName(p.Field)] = p.Value
 	}
-	for name, value := range c.cfg.Labels {
-		l[name] = value
-	}
+	maps.Copy(l, c.cfg.Labels)
 	for name, value := range l {
 		if value == "" {
 			delete(l, name) // an empty label is none

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,11 +24,7 @@ func sign(req *http.Request, id, secret string, body []byte) {
 			headers[lower] = strings.TrimSpace(strings.Join(values, ","))
 		}
 	}
-	names := make([]string, 0, len(headers))
-	for name := range headers {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(headers))
 	var canonical strings.Builder
 	for _, name := range names {
 		canonical.WriteString(name + ":" + headers[name] + "\n")
@@ -44,13 +41,8 @@ func sign(req *http.Request, id, secret string, body []byte) {
 
 // encodeQuery writes a query in order of its names and escaped by RFC 3986, as it is signed and as it is sent.
 func encodeQuery(q url.Values) string {
-	names := make([]string, 0, len(q))
-	for name := range q {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	var parts []string
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(q)) {
 		for _, v := range q[name] {
 			parts = append(parts, escape(name)+"="+escape(v))
 		}

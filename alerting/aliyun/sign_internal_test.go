@@ -1,7 +1,6 @@
 package aliyun
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,7 +10,7 @@ import (
 // The example in Aliyun's description of the signature, version 3.
 func TestSignatureOfTheProvidersExample(t *testing.T) {
 	q := url.Values{"ImageId": {"win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd"}, "RegionId": {"cn-shanghai"}}
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://ecs.cn-shanghai.aliyuncs.com/?"+encodeQuery(q), http.NoBody)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://ecs.cn-shanghai.aliyuncs.com/?"+encodeQuery(q), http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

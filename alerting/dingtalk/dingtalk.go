@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,11 +23,8 @@ import (
 	"imwatch/alerting/egress"
 )
 
-// maxBody is the most that a robot takes, in bytes; maxText is what of it a message fills: nobody reads more.
-const (
-	maxBody = 20_000
-	maxText = 8_000
-)
+// maxText is how many bytes a message fills: a robot takes 20,000 in all, and nobody reads more than this.
+const maxText = 8_000
 
 // Robot is one group robot. Safe for concurrent use.
 type Robot struct {
@@ -120,10 +118,10 @@ func (r *Robot) message(n channel.Notification) message {
 	mention := ""
 	if n.Loud() && (len(r.cfg.MentionMobiles)+len(r.cfg.Mention) > 0 || r.cfg.MentionAll) {
 		m.At = &at{r.cfg.MentionMobiles, r.cfg.Mention, r.cfg.MentionAll}
-		for _, who := range append(append([]string{}, r.cfg.MentionMobiles...), r.cfg.Mention...) {
-			mention += " @" + who // the text must name whom the list calls
+		mention = "\n"
+		if all := slices.Concat(r.cfg.MentionMobiles, r.cfg.Mention); len(all) > 0 {
+			mention += " @" + strings.Join(all, " @") // the text must name whom the list calls
 		}
-		mention = "\n" + mention
 	}
 	limit := maxText - len(mention)
 	if r.cfg.Format == Text {

@@ -91,13 +91,13 @@ func TestMentions(t *testing.T) {
 	}
 	var first struct {
 		Markdown struct{ Text string }
-		At       struct{ AtMobiles, AtUserIds []string }
+		At       struct{ AtMobiles, AtUserIDs []string }
 	}
 	got := r.Received()
 	if err := json.Unmarshal(got[0].Body, &first); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasSuffix(first.Markdown.Text, " [Console](https://c.example/1)\n @13800000000 @u1") || len(first.At.AtMobiles) != 1 || len(first.At.AtUserIds) != 1 {
+	if !strings.HasSuffix(first.Markdown.Text, " [Console](https://c.example/1)\n @13800000000 @u1") || len(first.At.AtMobiles) != 1 || len(first.At.AtUserIDs) != 1 {
 		t.Errorf("…%s, %+v", first.Markdown.Text[len(first.Markdown.Text)-80:], first.At)
 	}
 	if strings.Contains(string(got[1].Body), "138") {

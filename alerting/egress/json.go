@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 )
@@ -23,27 +24,8 @@ func Encode(v any) ([]byte, error) {
 func Post(ctx context.Context, address string, body []byte) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return nil, errURL
+		return nil, errors.New("the provider's address is not one")
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	return req, nil
-}
-
-type urlError struct{}
-
-func (urlError) Error() string { return "the provider's address is not one" }
-
-var errURL error = urlError{}
-
-// Send posts JSON and reads the answer.
-func Send(ctx context.Context, c *http.Client, address string, v any) (Answer, error) {
-	body, err := Encode(v)
-	if err != nil {
-		return Answer{}, err
-	}
-	req, err := Post(ctx, address, body)
-	if err != nil {
-		return Answer{}, err
-	}
-	return Do(ctx, c, req)
 }

@@ -21,11 +21,8 @@ import (
 	"imwatch/alerting/egress"
 )
 
-// maxBody is the most that a robot takes, in bytes of the whole request; maxText is what of it a message fills.
-const (
-	maxBody = 20 * 1024
-	maxText = 8_000
-)
+// maxText is how many bytes a message fills: a robot takes 20 KB in all, and nobody reads more than this.
+const maxText = 8_000
 
 // burst is how many calls are made at once: Feishu allows five in a second as well as a number in a minute.
 const burst = 4
@@ -117,11 +114,12 @@ func (r *Robot) mention(n channel.Notification, tag string) string {
 	if !n.Loud() || len(r.cfg.Mention) == 0 {
 		return ""
 	}
-	out := "\n"
+	var b strings.Builder
+	b.WriteByte('\n')
 	for _, id := range r.cfg.Mention {
-		out += fmt.Sprintf(tag, id)
+		fmt.Fprintf(&b, tag, id)
 	}
-	return out
+	return b.String()
 }
 
 // The codes that decide.

@@ -94,14 +94,14 @@ func (h *Hook) message(n channel.Notification) message {
 	if len(n.Message.Links) > 0 {
 		link = "<" + n.Message.Links[0].URL + "|" + n.Message.Links[0].Name + ">"
 	}
-	title := channel.CutBytes(n.Message.Title, maxTitle)
+	title := []string{channel.CutBytes(n.Message.Title, maxTitle)}
 	if n.Loud() {
 		for _, who := range h.cfg.Mention {
-			title += " " + mention(who)
+			title = append(title, mention(who))
 		}
 	}
 	body := words{"mrkdwn", channel.CutBytesTo(n.Message.Body, maxSection, link)}
-	return message{title, []attachment{{colour(n), []block{{"section", body}}}}}
+	return message{strings.Join(title, " "), []attachment{{colour(n), []block{{"section", body}}}}}
 }
 
 func mention(who string) string {

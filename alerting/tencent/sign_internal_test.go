@@ -1,7 +1,6 @@
 package tencent
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,7 +14,7 @@ func TestSignatureOfTheProvidersExample(t *testing.T) {
 	if got := digest(body); got != "35e9c5b0e3ae67532d3c9f17ead6c90222632e5b1ff7f6e89887f1398934f064" {
 		t.Errorf("body: %s", got)
 	}
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://cvm.tencentcloudapi.com/", http.NoBody)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://cvm.tencentcloudapi.com/", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

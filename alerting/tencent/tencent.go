@@ -125,7 +125,7 @@ func (s *Sender) judge(a egress.Answer) channel.Result {
 		Response struct {
 			Error  *struct{ Code, Message string }
 			Status []struct{ Code, Message string } `json:"SendStatusSet"`
-			Call   *struct{ CallId string }         `json:"SendStatus"`
+			Call   *struct{ CallID string }         `json:"SendStatus"`
 		}
 	}
 	if err := json.Unmarshal(a.Body, &answer); err != nil {
@@ -137,8 +137,8 @@ func (s *Sender) judge(a egress.Answer) channel.Result {
 		return channel.Renew("%s: this machine's clock is wrong, Tencent's time is used", r.Error.Code)
 	case r.Error != nil:
 		return verdict(r.Error.Code, r.Error.Message)
-	case s.kind == Voice && r.Call != nil && r.Call.CallId != "":
-		return channel.Accept("call " + r.Call.CallId)
+	case s.kind == Voice && r.Call != nil && r.Call.CallID != "":
+		return channel.Accept("call " + r.Call.CallID)
 	case s.kind == SMS && len(r.Status) == 1 && r.Status[0].Code == "Ok":
 		return channel.Accept("Ok")
 	case s.kind == SMS && len(r.Status) == 1:

@@ -69,13 +69,12 @@ func newCard(n channel.Notification, elsewhere string) card {
 			}
 		}
 	}
-	for i, l := range n.Message.Links {
-		if i == 0 {
-			c.Action.URL = l.URL
-		}
-		if len(c.Jumps) < maxJumps {
-			c.Jumps = append(c.Jumps, jump{1, channel.CutBytes(l.Name, maxTitle/2), l.URL})
-		}
+	links := n.Message.Links
+	if len(links) > 0 {
+		c.Action.URL, links = links[0].URL, links[1:]
+	}
+	for _, l := range links[max(0, len(links)-maxJumps):] { // those by which one can act stand last
+		c.Jumps = append(c.Jumps, jump{1, channel.CutBytes(l.Name, maxTitle/2), l.URL})
 	}
 	return c
 }

@@ -140,10 +140,10 @@ func (r *Robot) tencent(q *http.Request, m *Message) Answer {
 	}
 	var body struct {
 		PhoneNumberSet           []string
-		CalledNumber, TemplateId string
+		CalledNumber, TemplateID string
 		TemplateParamSet         []string
 	}
-	if json.Unmarshal(m.Body, &body) != nil || body.TemplateId == "" {
+	if json.Unmarshal(m.Body, &body) != nil || body.TemplateID == "" {
 		return tencentError("InvalidParameter", "body")
 	}
 	m.Text = strings.Join(body.TemplateParamSet, " ")
