@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -103,7 +104,7 @@ func (p *putter) insist(ctx context.Context, items []item) ([]refusal, error) {
 		if len(again) < n {
 			wait = p.cfg.RetryMin // some were taken: the store works
 		}
-		items = append(again[:len(again):len(again)], rest...)
+		items = append(slices.Clip(again), rest...)
 		p.metrics.retries.Add(float64(len(again)))
 		select {
 		case <-time.After(wait/2 + rand.N(wait)): // spreads attempts, keeps no secret

@@ -66,6 +66,7 @@ func TestEngine(t *testing.T) {
 
 // refusedRow has one row at fault among many: it is a dead letter, the others are kept, and again nothing is doubled.
 func refusedRow(t *testing.T, k *Keeper, at time.Time) {
+	t.Helper()
 	for _, change := range []string{"DROP COLUMN user_id", "ADD COLUMN user_id UInt8"} { // somebody had other plans with it
 		if _, err := k.client.do(t.Context(), "ALTER TABLE imwatch.events "+change, nil, nil); err != nil {
 			t.Fatal(err)
@@ -96,6 +97,7 @@ func refusedRow(t *testing.T, k *Keeper, at time.Time) {
 }
 
 func spans(t *testing.T, url string) {
+	t.Helper()
 	at := chunk.Place{Topic: "im.lifecycle", Partition: 5}
 	var wg sync.WaitGroup
 	ends := make([]int64, 8)

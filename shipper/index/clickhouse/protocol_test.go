@@ -37,7 +37,7 @@ func TestEveryNoIsAnError(t *testing.T) {
 	t.Parallel()
 	const late = "Code: 241. DB::Exception: Memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)"
 	for name, reply := range map[string]func(w http.ResponseWriter){
-		"a status":                    func(w http.ResponseWriter) { w.WriteHeader(500); fmt.Fprint(w, late) },
+		"a status":                    func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError); fmt.Fprint(w, late) },
 		"200 and an exception":        func(w http.ResponseWriter) { fmt.Fprint(w, late) },
 		"200, rows, and an exception": func(w http.ResponseWriter) { fmt.Fprint(w, "1\t2\n__exception__\r\nabcdef\r\n"+late) },
 		"200 and a header": func(w http.ResponseWriter) {

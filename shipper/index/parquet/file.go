@@ -23,7 +23,7 @@ const (
 type file struct {
 	f    *os.File
 	buf  *bufio.Writer
-	w    *parquet.Writer
+	w    *parquet.GenericWriter[any]
 	rows rows
 }
 
@@ -33,7 +33,7 @@ func create(dir string, l layout, codec compress.Codec, c chunk.Chunk) (*file, e
 		return nil, err
 	}
 	out := &file{f: f, buf: bufio.NewWriterSize(f, 256<<10), rows: rows{of: l}}
-	out.w = parquet.NewWriter(out.buf, l.schema, parquet.Compression(codec), parquet.DictionaryMaxBytes(dictionary),
+	out.w = parquet.NewGenericWriter[any](out.buf, l.schema, parquet.Compression(codec), parquet.DictionaryMaxBytes(dictionary),
 		parquet.CreatedBy("imwatch", "", ""), parquet.MaxRowsPerRowGroup(128<<10),
 		parquet.KeyValueMetadata("imwatch.topic", c.Topic), parquet.KeyValueMetadata("imwatch.partition", strconv.Itoa(c.Partition)),
 		parquet.KeyValueMetadata("imwatch.from", strconv.FormatInt(c.From, 10)), parquet.KeyValueMetadata("imwatch.to", strconv.FormatInt(c.To, 10)))

@@ -13,11 +13,10 @@ import (
 
 // rows makes rows of items. Their values lie in its memory until reset.
 type rows struct {
-	of    layout
-	all   []parquet.Row
-	text  []byte
-	event event.Event
-	n     int
+	of   layout
+	all  []parquet.Row
+	text []byte
+	n    int
 }
 
 // next gives an empty row.

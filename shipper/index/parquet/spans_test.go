@@ -15,12 +15,8 @@ import (
 // Whatever is asked for and by whom: what is given holds the offset asked for, never changes, and spans never overlap.
 func TestSpansNeverOverlap(t *testing.T) {
 	t.Parallel()
-	base := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(base, "")
-		if err != nil {
-			t.Fatal(err)
-		}
+		dir := t.TempDir()
 		workers := []*Keeper{keeper(t, dir), keeper(t, dir)}
 		at := chunk.Place{Topic: "im.lifecycle", Partition: 1}
 		owner := map[int64]chunk.Span{} // of each offset
