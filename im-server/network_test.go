@@ -214,6 +214,10 @@ func TestDeafClientWithWaitingMessages(t *testing.T) {
 			}
 		})
 		pass(10 * time.Minute)
+		// A ping that is under way when the client grows deaf makes it a dead one.
+		for f.untilPing("u-1") < 15*time.Second || f.untilPing("u-1") > 28*time.Second {
+			pass(time.Second)
+		}
 		began := time.Now()
 		for i := range 3 {
 			body := make([]byte, 2000)
@@ -302,4 +306,12 @@ func TestUrgentFrames(t *testing.T) {
 			t.Fatal("the age is wrong")
 		}
 	})
+}
+
+// untilPing is when a user's connection is pinged next.
+func (f *fixture) untilPing(user string) time.Duration {
+	c := f.connections(user, "")[0]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Duration(c.beat.next - f.clock())
 }
