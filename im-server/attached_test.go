@@ -85,7 +85,9 @@ func TestSessionTakenFromASilentNode(t *testing.T) {
 // unanswered is a cluster on which no node answers another.
 type unanswered struct{ cluster.Cluster }
 
-func (unanswered) Call(context.Context, string, []byte) ([]byte, error) { return nil, cluster.ErrNoReply }
+func (unanswered) Call(context.Context, string, []byte) ([]byte, error) {
+	return nil, cluster.ErrNoReply
+}
 
 // TestResumeWhereAnotherNodeTookTheSession: a node that did not answer when its session was taken gives the client the
 // session that it has now, not the one that it had here.

@@ -68,7 +68,7 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 func (s *Server) serve(srv *http.Server, addr string, failed chan<- error, run func() error) {
-	if err := run(); !errors.Is(err, http.ErrServerClosed) && !(errors.Is(err, net.ErrClosed) && s.draining.Load()) {
+	if err := run(); !errors.Is(err, http.ErrServerClosed) && (!errors.Is(err, net.ErrClosed) || !s.draining.Load()) {
 		failed <- fmt.Errorf("serving %s: %w", addr, err)
 		_ = srv.Close() // its error would be that of the listener again
 	}

@@ -349,6 +349,7 @@ func slowOne(f *fixture) *client { return f.dial("u-slow") }
 
 // saysNothingAtFirst: without a session there is no connect and no disconnect, but a handshake that failed.
 func saysNothingAtFirst(t *testing.T) {
+	t.Helper()
 	cfg := testConfig(t)
 	cfg.Timeouts.Handshake, cfg.Timeouts.Close = 500*time.Millisecond, 100*time.Millisecond
 	f := serve(t, cfg, Deps{})
@@ -371,6 +372,7 @@ func saysNothingAtFirst(t *testing.T) {
 
 // killed kills the node's process; its next start writes the end.
 func killed(t *testing.T) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "im-server.log")
 	node := startChild(t, path)
 	node.guests(1)
@@ -461,7 +463,7 @@ func (l *faultyListener) fail(write, read error) {
 		}
 		if read != nil {
 			c.read.Store(&read)
-			_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // wakes it
+			_ = c.SetReadDeadline(time.Unix(1, 0)) // wakes it
 		}
 	}
 }

@@ -51,18 +51,21 @@ func (c *conn) op() int {
 // push queues a frame and makes sure that somebody writes it. c.mu is held.
 func (c *conn) push(f frame) {
 	f.at = c.s.clock()
-	var mine bool
-	if f.isBeat() {
-		c.s.queuedBytes.Add(int64(c.out.urgent(f)))
-		mine = c.startWriting()
-	} else {
-		c.s.queuedBytes.Add(int64(f.size()))
-		mine = c.queue(f)
-	}
+	mine := c.put(f)
 	c.followControl(&f)
 	if mine {
 		go c.writeAlone()
 	}
+}
+
+// put is queue for frames of all kinds: a beat goes before what waits. c.mu is held.
+func (c *conn) put(f frame) (mine bool) {
+	if f.isBeat() {
+		c.s.queuedBytes.Add(int64(c.out.urgent(f)))
+		return c.startWriting()
+	}
+	c.s.queuedBytes.Add(int64(f.size()))
+	return c.queue(f)
 }
 
 // queue queues a frame, and says whether the caller must see to it that it is written: by write. c.mu is held.

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -71,7 +72,9 @@ func serve(t *testing.T, change func(*Options)) *front {
 	go func() { done <- srv.Serve(f.Listener) }()
 	t.Cleanup(func() {
 		_ = srv.Close()
-		<-done
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serving ended with %v", err)
+		}
 		for f.Pending() > 0 { // Close does not wait for the last of them
 			runtime.Gosched()
 		}

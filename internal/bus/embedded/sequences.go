@@ -110,7 +110,7 @@ func windowsOf(dir, name string) (map[int64]window, error) {
 	topic, err := url.PathUnescape(name[:cut])
 	number, bad := strconv.ParseInt(name[cut+1:], 10, 32)
 	if err != nil || bad != nil {
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil //nolint:nilnil,nilerr // as above
 	}
 	bases, err := segments(dir)
 	if err != nil {

@@ -3,6 +3,7 @@ package membus
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"imwatch/internal/bus"
@@ -90,10 +91,8 @@ func (p *partition) admit(as bus.Stamp, n int32) (repeat bool, err error) {
 		who = &producer{next: as.Sequence}
 		p.producers[as.Identity] = who
 	}
-	for _, first := range who.last {
-		if first == as.Sequence {
-			return true, nil
-		}
+	if slices.Contains(who.last, as.Sequence) {
+		return true, nil
 	}
 	if as.Sequence != who.next {
 		return false, fmt.Errorf("sequence %d in place of %d: %w", as.Sequence, who.next, bus.ErrSequence)
