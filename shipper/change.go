@@ -17,6 +17,7 @@ type change struct {
 	watermarks []nodeState // to be told after them
 	gone       []string    // nodes that are remembered no longer
 	canary     []byte      // goes behind the records; nil: none
+	done       []func()    // to be called when all is safe: acknowledged, or in the queue
 
 	empty int            // lines without anything in them
 	dead  map[string]int // dead letters by reason
@@ -25,7 +26,7 @@ type change struct {
 
 // still says that it moves nothing.
 func (c *change) still() bool {
-	return len(c.marks)+len(c.forgotten)+len(c.nodes)+len(c.watermarks)+len(c.gone)+len(c.canary) == 0
+	return len(c.marks)+len(c.forgotten)+len(c.nodes)+len(c.watermarks)+len(c.gone)+len(c.canary)+len(c.done) == 0
 }
 
 // take gives what is in it away, to be filled anew.
@@ -33,6 +34,14 @@ func (c *change) take() change {
 	out := *c
 	*c = change{marks: map[tail.ID]tail.State{}}
 	return out
+}
+
+// settle tells those who wait that what they gave is safe.
+func (c *change) settle() {
+	for _, done := range c.done {
+		done()
+	}
+	c.done = nil
 }
 
 // follow adds what comes after: of what both say the later counts.
@@ -51,6 +60,7 @@ func (c *change) follow(later change) {
 	if later.canary != nil {
 		c.canary = later.canary
 	}
+	c.done = append(c.done, later.done...)
 	c.empty += later.empty
 	c.bytes += later.bytes
 	for reason, n := range later.dead {

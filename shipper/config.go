@@ -120,6 +120,7 @@ func (c Config) Validate() error {
 		}
 	}
 	errs = append(errs, c.validateStages()...)
+	errs = append(errs, c.validateInputs())
 	if c.Checkpoint == "" {
 		bad("checkpoint: a file is needed")
 	}
@@ -153,6 +154,24 @@ func (c Config) Validate() error {
 	}
 	if c.CanaryInterval != 0 && (c.CanaryInterval < time.Second || c.CanaryInterval > time.Hour) {
 		bad("canary_interval: %s is neither 0 nor between 1s and 1h", c.CanaryInterval)
+	}
+	return errors.Join(errs...)
+}
+
+// validateInputs checks what sources that are no files have in common.
+func (c Config) validateInputs() error {
+	var errs []error
+	pipes := 0
+	for i, s := range c.Sources {
+		if s.Stdin {
+			pipes++
+		}
+		if c.ExitAtEnd && (s.Syslog != nil || s.HTTP != nil) {
+			errs = append(errs, fmt.Errorf("sources[%d]: a listener has no end; without exit_at_end it can be used", i))
+		}
+	}
+	if pipes > 1 {
+		errs = append(errs, fmt.Errorf("sources: %d are stdin, and there is one", pipes))
 	}
 	return errors.Join(errs...)
 }

@@ -35,6 +35,8 @@ type metrics struct {
 	failures    prometheus.Counter
 	canaries    prometheus.Counter
 	zeros       prometheus.Counter
+	syslog      *prometheus.CounterVec
+	requests    *prometheus.CounterVec
 	read        *prometheus.CounterVec
 	redactions  *prometheus.CounterVec
 	lookups     *prometheus.CounterVec
@@ -62,6 +64,8 @@ func newMetrics() *metrics {
 		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_produce_failures_total", Help: "Attempts to send that failed and are repeated."}),
 		canaries: prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_canaries_total", Help: "Canaries that the broker has acknowledged."}),
 		zeros:    prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_zero_bytes_total", Help: "Bytes 0 in front of lines that were passed by, which truncations and losses of power leave."}),
+		syslog:   counter("im_shipper_syslog_trouble_total", "Syslog messages and connections that were not, or not wholly, taken: dropped and cut messages, unframed and refused connections.", "source", "what"),
+		requests: counter("im_shipper_http_requests_total", "Requests of the HTTP inputs, by status.", "source", "status"),
 
 		deadLetters: counter("im_shipper_dead_letters_total", "Lines that became dead letters, by reason.", "reason"),
 		checkpoints: counter("im_shipper_checkpoints_total", "Checkpoints written, by result: ok, failed.", "result"),
@@ -99,7 +103,7 @@ func (m *metrics) register(r prometheus.Registerer, more ...prometheus.Collector
 		return nil
 	}
 	var errs []error
-	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.zeros, m.deadLetters, m.checkpoints, m.read, m.redactions, m.lookups,
+	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.zeros, m.syslog, m.requests, m.deadLetters, m.checkpoints, m.read, m.redactions, m.lookups,
 		m.queueBytes, m.entries, m.blocked, m.queueErrors, m.identities, m.recovered}
 	for _, c := range append(all, more...) {
 		if err := r.Register(c); err != nil {

@@ -37,6 +37,10 @@ type reader struct {
 	chunk    tail.Chunk
 	text     string // chunk.Data
 	taken    int    // bytes of it that are in batches
+	in       taken  // of inputs that are no files
+	source   int    // of what is being read
+	file     string // the log, or what stands for an input
+	ends     bool   // nothing comes any more once all is read
 	newest   int64  // event time in it, Unix ns
 	origin   parse.Origin
 	lastNode string
@@ -92,7 +96,7 @@ func (r *reader) run(ctx context.Context) {
 			full = nil
 		}
 		if r.batch.idle() {
-			if r.cfg.ExitAtEnd && !more {
+			if r.ends && r.in.from == nil && !more {
 				switch last {
 				case lookAgain:
 					r.scan()
@@ -113,6 +117,8 @@ func (r *reader) run(ctx context.Context) {
 		case full <- r.batch:
 			r.batch = r.fresh()
 			r.count()
+		case x, ok := <-r.waiting():
+			r.accept(x, ok)
 		case <-wake:
 			if r.changed() && later == nil {
 				later = time.After(max(0, scanPause-r.now().Sub(r.scanned)))
@@ -193,29 +199,32 @@ func (r *reader) fill() (full bool) {
 				return true
 			}
 		}
+		for r.in.now != nil {
+			if !r.takeReceived() {
+				r.settle()
+				return true
+			}
+		}
 		r.settle()
-		c, ok := r.tail.Next()
-		if !ok {
-			r.chunk, r.text, r.taken = tail.Chunk{}, "", 0
+		if !r.more() {
 			return false
 		}
-		r.begin(c)
 	}
 }
 
 func (r *reader) begin(c tail.Chunk) {
 	r.chunk, r.text, r.taken, r.newest, r.lastNode = c, string(c.Data), 0, 0, ""
+	r.source, r.file = c.Source, c.ID.File
 	r.origin = parse.Origin{File: c.Path, Generation: fmt.Sprintf("%s-%d", c.ID.Head, c.ID.Run)}
 }
 
 // settle notes how far the batch goes.
 func (r *reader) settle() {
-	if r.taken == 0 {
-		return
+	if r.newest > r.progress.newest[r.file] {
+		r.progress.newest[r.file] = r.newest
 	}
-	r.batch.marks[r.chunk.ID] = r.chunk.Mark(r.taken)
-	if file := r.chunk.ID.File; r.newest > r.progress.newest[file] {
-		r.progress.newest[file] = r.newest
+	if r.taken > 0 {
+		r.batch.marks[r.chunk.ID] = r.chunk.Mark(r.taken)
 	}
 }
 
@@ -235,26 +244,31 @@ func (r *reader) take() bool {
 		r.taken += len(rest)
 		return true
 	}
-	raw, line := r.sources[r.chunk.Source].firstLine(rest)
+	raw, line := r.sources[r.source].firstLine(rest)
 	if r.batch.full(len(line), r.cfg.BatchLines, r.cfg.BatchBytes) {
 		return false
 	}
 	r.origin.Offset = r.chunk.Offset + int64(r.taken)
 	r.taken += len(raw)
+	r.whole(line)
+	return true
+}
+
+// whole moves a line into the batch.
+func (r *reader) whole(line string) {
 	if line != "" && (line[0] == 0 || r.origin.Offset == 0) {
 		line = r.bare(line)
 	}
 	if line == "" || line[0] <= ' ' && strings.TrimSpace(line) == "" {
 		r.batch.empty++
-		r.sources[r.chunk.Source].read.add(readEmpty)
-		return true
+		r.sources[r.source].read.add(readEmpty)
+		return
 	}
 	r.line(line)
-	return true
 }
 
 func (r *reader) line(line string) {
-	b, start, src := r.batch, len(r.batch.arena), &r.sources[r.chunk.Source]
+	b, start, src := r.batch, len(r.batch.arena), &r.sources[r.source]
 	rec, err := src.parser.Parse(b.arena, &r.event, line, r.origin)
 	switch {
 	case err == nil:
@@ -286,7 +300,7 @@ func (r *reader) passed() {
 	r.newest = max(r.newest, r.event.UnixNano())
 	if node := r.event.Node(); node != r.lastNode {
 		r.lastNode = node
-		r.progress.note(node, r.chunk.ID.File, r.now())
+		r.progress.note(node, r.file, r.now())
 	}
 }
 
@@ -294,18 +308,25 @@ func (r *reader) passed() {
 func (r *reader) odd(data string) {
 	c := &r.chunk
 	r.origin.Offset = c.Offset
-	if src := &r.sources[c.Source]; c.Kind == tail.Part && src.cut && (c.Part > 0 || r.shorten(src, data)) {
-		return // the rest of what was cut
-	}
-	if c.Kind == tail.Rest || c.Part == 0 {
-		r.sources[c.Source].read.add(readDeadLetter)
-	}
-	if c.Kind == tail.Rest {
-		r.letter("unterminated", "the file ended without a newline", data)
+	if c.Kind == tail.Part {
+		r.tooLong(c.Part, fmt.Sprintf(" that begins at byte %d", c.Line), data)
 		return
 	}
-	r.letter("too_large", fmt.Sprintf("part %d of a line that begins at byte %d; at most %d bytes are allowed", c.Part, c.Line, event.MaxLine), data)
-	r.batch.letters[len(r.batch.letters)-1].Part = c.Part
+	r.sources[r.source].read.add(readDeadLetter)
+	r.letter("unterminated", "the file ended without a newline", data)
+}
+
+// tooLong keeps a piece of a line that is too long. Its number counts from 0.
+func (r *reader) tooLong(part int, where, data string) {
+	src := &r.sources[r.source]
+	if src.cut && (part > 0 || r.shorten(src, data)) {
+		return // the rest of what was cut
+	}
+	if part == 0 {
+		src.read.add(readDeadLetter)
+	}
+	r.letter("too_large", fmt.Sprintf("part %d of a line%s; at most %d bytes are allowed", part, where, event.MaxLine), data)
+	r.batch.letters[len(r.batch.letters)-1].Part = part
 }
 
 func (r *reader) letter(reason, detail, original string) {
@@ -328,7 +349,7 @@ func (r *reader) mark() {
 		}
 	}
 	r.showBehind(files)
-	marks, gone := r.progress.watermarks(files, !r.cfg.ExitAtEnd, now, r.cfg.ForgetAfter)
+	marks, gone := r.progress.watermarks(append(files, r.inputFiles()...), r.live(), now, r.cfg.ForgetAfter)
 	r.batch.watermarks = marks
 	r.batch.gone = append(r.batch.gone, gone...)
 }

@@ -284,6 +284,7 @@ func (s *sender) store(ctx context.Context) error {
 		}
 		s.unblocked(it.at)
 		it.number, it.queued = number, bytes
+		s.keep(it)
 		if s.queue.Unread() > 1 || s.window >= s.cfg.WindowBytes { // it is read when its turn comes
 			s.recycle(s.stuck.payload)
 			s.stuck = nil
@@ -298,6 +299,22 @@ func (s *sender) store(ctx context.Context) error {
 	}
 	s.feed(ctx, it, pieces)
 	return nil
+}
+
+// keep tells those who wait for an entry that is in the queue now, which outlives the process. It is made durable
+// before, unless that is never done: they will not give it again after a power failure.
+func (s *sender) keep(it *item) {
+	if len(it.change.done) == 0 {
+		return
+	}
+	if s.cfg.Queue.Fsync != FsyncNever {
+		if err := s.queue.Sync(); err != nil {
+			s.metrics.queueErrors.Inc()
+			s.trouble(err, "the queue could not be made durable; those who gave its last lines are not answered")
+			return
+		}
+	}
+	it.change.settle()
 }
 
 // blocked notes that the queue takes no more.
@@ -364,6 +381,7 @@ func (s *sender) complete() {
 			s.queue.Done(it.queued)
 		}
 		s.count(it, now)
+		it.change.settle()
 		s.teller.add(it.change, it.number)
 		s.recycle(it.buffer)
 	}

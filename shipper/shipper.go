@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -30,6 +31,7 @@ type Deps struct {
 	Registerer prometheus.Registerer // nil: the metrics are not shown
 	Now        func() time.Time      // nil: time.Now
 	Files      queue.FS              // where the queue is; nil: the system's
+	Stdin      io.Reader             // nil: that of the process
 }
 
 // Shipper brings the lines of log files to the bus. Make one with New, run it once.
@@ -98,9 +100,13 @@ func (s *Shipper) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r, snd, err := s.assemble(st)
+	inputs, err := s.openInputs()
 	if err != nil {
 		return errors.Join(err, st.close())
+	}
+	r, snd, err := s.assemble(st, inputs)
+	if err != nil {
+		return errors.Join(err, st.close(), inputs.release())
 	}
 	defer r.tail.Close()
 	defer func() { err = errors.Join(err, r.stages.Close()) }()
@@ -116,10 +122,17 @@ func (s *Shipper) Run(ctx context.Context) (err error) {
 		context.AfterFunc(hard, func() { timer.Stop() })
 	})()
 
-	var reading sync.WaitGroup
-	reading.Go(func() { r.run(ctx) })
+	reading, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	stop := s.receive(reading, inputs, fail)
+	var group sync.WaitGroup
+	group.Go(func() { r.run(reading) })
 	err = snd.run(hard)
-	reading.Wait()
+	group.Wait()
+	stop()
+	if cause := context.Cause(reading); cause != nil && ctx.Err() == nil {
+		return errors.Join(cause, err)
+	}
 	r.showBehind(r.tail.Files())
 	if ctx.Err() == nil {
 		return err
@@ -134,8 +147,25 @@ func (s *Shipper) Run(ctx context.Context) (err error) {
 	return err
 }
 
+// receive lets the inputs run. When ctx ends they give no more; what they wait for may still be acknowledged until
+// stop is called, which waits for their end.
+func (s *Shipper) receive(ctx context.Context, k *intake, fail func(error)) (stop func()) {
+	if k == nil {
+		return func() {}
+	}
+	unclosed := context.AfterFunc(ctx, func() { close(k.closed) })
+	within, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { k.run(within, fail) })
+	return func() {
+		cancel()
+		wg.Wait()
+		unclosed()
+	}
+}
+
 // assemble makes the two halves, reading and sending, and what connects them.
-func (s *Shipper) assemble(st *state) (*reader, *sender, error) {
+func (s *Shipper) assemble(st *state, k *intake) (*reader, *sender, error) {
 	l := newLedger(st.acknowledged, s.deps.Now())
 	s.mu.Lock()
 	s.ledger = l
@@ -181,6 +211,10 @@ func (s *Shipper) assemble(st *state) (*reader, *sender, error) {
 	r := &reader{
 		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, metrics: s.metrics, ledger: l, sources: sources, stages: stages, tail: t, node: s.node,
 		watcher: s.watch(), out: batches, full: full, free: free, progress: newProgress(st.read.Nodes),
+		ends: s.cfg.ExitAtEnd || k.ends(s.cfg.Sources),
+	}
+	if k != nil {
+		r.in.from = k.out
 	}
 	snd := &sender{
 		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, bus: s.deps.Bus, metrics: s.metrics, ledger: l, in: batches, full: full, free: free,

@@ -1,6 +1,7 @@
 package shipper
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"imwatch/event"
+	"imwatch/shipper/input/httpin"
+	"imwatch/shipper/input/syslog"
 	"imwatch/shipper/parse"
 	"imwatch/shipper/parse/mapping"
 )
@@ -17,13 +20,19 @@ import (
 // FormatContract is the format of lines of the event contract.
 const FormatContract = parse.FormatContract
 
+// formatSyslog is the format of syslog messages, header and all.
+const formatSyslog = "syslog"
+
 // Source is a set of log files of one format.
 type Source struct {
 	Name          string              `yaml:"name" doc:"what metrics and imwatch ship --test call it; empty: its first path"`
+	Stdin         bool                `yaml:"stdin" doc:"lines come from standard input, in place of paths"`
+	Syslog        *syslog.Config      `yaml:"syslog" doc:"lines come by the syslog protocols, in place of paths"`
+	HTTP          *httpin.Config      `yaml:"http" doc:"lines come by HTTP, in place of paths"`
 	Paths         []string            `yaml:"paths" doc:"glob patterns of the files being written; what they were rotated to is found by itself"`
 	Multiline     *Multiline          `yaml:"multiline" doc:"which lines belong together; without it each is by itself"`
 	TooLong       string              `yaml:"too_long" doc:"what becomes of text that is over 64 KiB: dead_letter (all of it) or cut (an event of its beginning with labels.truncated, the rest is dropped); empty: dead_letter"`
-	Format        string              `yaml:"format" doc:"contract, json, grok, dissect, auto, gin, gin-json, nginx, nginx-json, envoy, envoy-json or im-json"`
+	Format        string              `yaml:"format" doc:"contract, json, grok, dissect, auto, gin, gin-json, nginx, nginx-json, envoy, envoy-json, im-json or syslog"`
 	Pattern       mapping.Names       `yaml:"pattern" doc:"grok or dissect pattern, or a list of them of which the first counts that a line and its values fit; names are fields of the contract, timestamp, request, json, or what fields takes; in place of the built-in one for gin, nginx and envoy"`
 	Definitions   map[string]string   `yaml:"definitions" doc:"expressions by name, for grok patterns"`
 	TimeLayouts   mapping.Names       `yaml:"time_layouts" doc:"forms of the timestamp, tried in turn: Go's notation, rfc3339, epoch (by its digits), epoch_s, epoch_ms, epoch_us or epoch_ns; empty: the usual forms"`
@@ -54,14 +63,20 @@ func (s Source) Label() string {
 		return s.Name
 	case len(s.Paths) > 0:
 		return s.Paths[0]
+	case s.Stdin:
+		return "stdin"
+	case s.Syslog != nil:
+		return "syslog " + cmp.Or(s.Syslog.TCP, s.Syslog.UDP)
+	case s.HTTP != nil:
+		return "http " + s.HTTP.Listen
 	}
 	return s.Format
 }
 
 func (s Source) validate() error {
 	var errs []error
-	if len(s.Paths) == 0 {
-		errs = append(errs, errors.New("paths: at least one is needed"))
+	if err := s.validateOrigin(); err != nil {
+		errs = append(errs, err)
 	}
 	for _, p := range s.Paths {
 		if _, err := filepath.Match(p, ""); err != nil || p == "" {
@@ -84,6 +99,32 @@ func (s Source) validate() error {
 	}
 	if _, err := s.Parser(s.Node, parse.Stages{}, time.Now); err != nil {
 		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// validateOrigin checks where the lines come from.
+func (s Source) validateOrigin() error {
+	var errs []error
+	ways := 0
+	for _, given := range []bool{len(s.Paths) > 0, s.Stdin, s.Syslog != nil, s.HTTP != nil} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		errs = append(errs, fmt.Errorf("paths: exactly one of paths, stdin, syslog and http is needed, found %d", ways))
+	}
+	if s.Multiline != nil && (s.Syslog != nil || s.HTTP != nil) {
+		errs = append(errs, errors.New("multiline: it is for paths and stdin; a syslog message is whole, and a line sent by HTTP is one"))
+	}
+	for _, x := range []struct {
+		key string
+		err error
+	}{{"syslog", s.Syslog.Validate()}, {"http", s.HTTP.Validate()}} {
+		for _, err := range each(x.err) {
+			errs = append(errs, fmt.Errorf("%s.%w", x.key, err))
+		}
 	}
 	return errors.Join(errs...)
 }

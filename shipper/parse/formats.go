@@ -101,9 +101,14 @@ func New(o Options) (Parser, error) {
 		return newForeign(o, o.Format)
 	}
 	for _, r := range readyFormats() {
-		if r.name == o.Format {
-			return newForeign(r.options(o), r.kind)
+		if r.name != o.Format {
+			continue
 		}
+		p, err := newForeign(r.options(o), r.kind)
+		if err == nil && r.name == formatSyslog {
+			return &syslogLines{inner: p}, nil
+		}
+		return p, err
 	}
 	hint := ""
 	if near := event.Nearest(o.Format, Formats()); near != "" {

@@ -31,6 +31,7 @@ func readyFormats() []ready {
 		{name: "envoy", kind: kindDissect, patterns: []string{envoyPattern, istioPattern}, fields: envoyText},
 		{name: "envoy-json", kind: kindJSON, fields: envoyJSON},
 		{name: "im-json", kind: kindJSON, fields: imJSON},
+		{name: formatSyslog, kind: kindJSON, fields: syslogFields},
 	}
 }
 

@@ -108,7 +108,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{Options{Format: "ginn"}, `format: found "ginn", allowed are contract, json, grok, dissect, auto, gin, gin-json, nginx, nginx-json, envoy, envoy-json, im-json; did you mean "gin"?`},
+		{Options{Format: "ginn"}, `format: found "ginn", allowed are contract, json, grok, dissect, auto, gin, gin-json, nginx, nginx-json, envoy, envoy-json, im-json, syslog; did you mean "gin"?`},
 		{Options{Format: FormatContract, Rest: "drop", Layouts: []string{"x"}}, "time_layouts: contract lines are passed on as they are and have none; use format json to map\nrest: contract"},
 		{Options{Format: FormatJSON, Patterns: []string{"x"}}, "pattern: JSON has none"},
 		{Options{Format: FormatJSON}, "fields: nothing goes to timestamp"},
