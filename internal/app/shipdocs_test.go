@@ -27,7 +27,7 @@ func TestShipperExamplesAreGood(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cfg, err := LoadConfig(file, []string{"REDACT_KEY=0123456789abcdef"}, "shipper")
+		cfg, err := LoadConfig(file, []string{"REDACT_KEY=0123456789abcdef", "SHIP_TOKEN=t0ken"}, "shipper")
 		if err != nil {
 			t.Errorf("example %d: %v\n%s", i, err, text)
 			continue

@@ -133,7 +133,7 @@ func (x *file) head(final bool) (sum string, n int, ok bool, err error) {
 	}
 	buf := make([]byte, headMax)
 	got, err := x.f.ReadAt(buf, at)
-	if err != nil && !errors.Is(err, io.EOF) && !(x.packed && broken(err)) {
+	if err != nil && !errors.Is(err, io.EOF) && (!x.packed || !broken(err)) {
 		return "", 0, false, fmt.Errorf("reading the first line of %s: %w", x.path, err)
 	}
 	n = bytes.IndexByte(buf[:got], '\n') + 1
@@ -172,7 +172,7 @@ func (x *file) agrees(g *generation) (known int, ok bool) {
 		buf = buf[:min(tailLen, max(0, x.size-from))]
 	}
 	n, err := x.f.ReadAt(buf, from)
-	if err != nil && !errors.Is(err, io.EOF) && !(x.packed && broken(err)) {
+	if err != nil && !errors.Is(err, io.EOF) && (!x.packed || !broken(err)) {
 		return 0, false
 	}
 	known = min(n, len(g.next))

@@ -104,7 +104,9 @@ func (s *Server) Run(ctx context.Context, give input.Give) error {
 	if err != nil {
 		err = srv.Close()
 	}
-	<-ended
+	if served := <-ended; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	if err != nil {
 		return fmt.Errorf("ending the HTTP input: %w", err)
 	}

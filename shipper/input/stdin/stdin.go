@@ -76,7 +76,7 @@ func (s *Stdin) Run(ctx context.Context, give input.Give) error {
 			return nil
 		case <-waited:
 			if err := s.hand(ctx, give, true, false); err != nil {
-				return nil //nolint:nilerr // the shipper is ending
+				return nil // the shipper is ending
 			}
 		case r := <-reads:
 			s.text = append(s.text, r.data...)
@@ -85,7 +85,7 @@ func (s *Stdin) Run(ctx context.Context, give input.Give) error {
 				return fmt.Errorf("reading standard input: %w", r.err)
 			}
 			if err := s.hand(ctx, give, end, end); err != nil || end {
-				return nil //nolint:nilerr // the shipper is ending
+				return nil // the shipper is ending
 			}
 			free <- r.data[:readBytes]
 		}

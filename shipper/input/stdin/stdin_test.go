@@ -103,7 +103,7 @@ func TestPatience(t *testing.T) {
 		if len(got) > 0 {
 			t.Error("nothing was waited for")
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if len(got) != 1 || (<-got).Text != "a\n\tb" {
 			t.Error("it waits for ever")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc64"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -218,7 +219,7 @@ func (s *Server) serve(ctx context.Context, c net.Conn, give input.Give) {
 		}
 		have = copy(buf, buf[used:have])
 		if have == len(buf) {
-			buf = append(buf, make([]byte, len(buf))...)
+			buf = slices.Concat(buf, buf) // the second half is written over
 		}
 	}
 }
