@@ -29,7 +29,7 @@ func TestParamsFit(t *testing.T) {
 }
 
 func TestParseNamesWhatMayStand(t *testing.T) {
-	for _, text := range []string{"{{.Rulle}}", "{{.Rule", `{{env "HOME"}}`} {
+	for _, text := range []string{"{{.Rool}}", "{{.Rule", `{{env "HOME"}}`} {
 		if _, err := fill.Parse(text); err == nil || !strings.Contains(err.Error(), "{{.Rule}}") {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -81,7 +81,7 @@ func TestTemplatesOfOnesOwn(t *testing.T) {
 		"a name that is none":     {fstest.MapFS{"zh/wecon.txt": file("x")}, []string{"zh/wecon.txt", "did you mean zh/wecom.txt?"}},
 		"a language that is none": {fstest.MapFS{"fr/wecom.txt": file("x")}, []string{"fr/wecom.txt"}},
 		"a template that is none": {fstest.MapFS{"en/sms.txt": file("{{.Rule")}, []string{"en/sms.txt:1"}},
-		"a field that is none":    {fstest.MapFS{"en/sms.txt": file("\n{{.Rulle}}")}, []string{"sms.txt:2", "Rulle"}},
+		"a field that is none":    {fstest.MapFS{"en/sms.txt": file("\n{{.Rool}}")}, []string{"sms.txt:2", "Rool"}},
 		"a function that is none": {fstest.MapFS{"en/email.html": file(`{{env "HOME"}}`)}, []string{"email.html:1", "env"}},
 		"a zone that is none":     {fstest.MapFS{"en/plain.txt": file(`{{in "Mars" .At}}`)}, []string{`found zone "Mars"`}},
 	} {

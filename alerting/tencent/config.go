@@ -46,8 +46,11 @@ func (c *Config) Validate(path string, k Kind) error {
 		errs = append(errs, fmt.Errorf("%s.%s: %s", path, key, fmt.Sprintf(format, args...)))
 	}
 	for _, need := range []struct{ key, value, what string }{
-		{"secret_id", c.SecretID, "a key"}, {"secret_key", c.SecretKey, "a key"}, {"app_id", c.AppID, "the application's SdkAppId"},
-		{"template", c.Template, "the id of an approved template"}, {"region", c.Region, "a region, such as ap-guangzhou,"},
+		{"secret_id", c.SecretID, "a key"},
+		{"secret_key", c.SecretKey, "a key"},
+		{"app_id", c.AppID, "the application's SdkAppId"},
+		{"template", c.Template, "the id of an approved template"},
+		{"region", c.Region, "a region, such as ap-guangzhou,"},
 	} {
 		if need.value == "" {
 			fault(need.key, "%s is needed", need.what)

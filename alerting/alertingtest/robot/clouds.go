@@ -94,7 +94,7 @@ func (r *Robot) aliyun(q *http.Request, m *Message) Answer {
 	}
 	r.nonces[nonce] = true
 	v := q.URL.Query()
-	params := ""
+	var params string
 	switch q.Header.Get("X-Acs-Action") {
 	case "SendSms":
 		m.To, params = v.Get("PhoneNumbers"), v.Get("TemplateParam")
