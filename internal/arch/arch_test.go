@@ -120,6 +120,7 @@ var may = map[string][]string{
 	"cmd/imwatch":     {"internal/app"},
 	"test/compose":    nil,
 	"test/acceptance": {"*"},
+	"test/shipcrash":  {"*"},
 	"bench/detector":  {"*"},
 	"bench/gateway":   {"*"},
 	"bench/latency":   {"*"},
