@@ -91,7 +91,7 @@ func DefaultConfig() Config {
 		Sampling:           sample.DefaultConfig(),
 		Checkpoint:         "data/shipper/checkpoint.json",
 		Queue:              Queue{Dir: QueueAuto, MaxBytes: 1 << 30, Fsync: FsyncInterval, FsyncInterval: time.Second},
-		WindowBytes:        8 << 20,
+		WindowBytes:        4 << 20,
 		Watch:              WatchAuto,
 		PollInterval:       250 * time.Millisecond,
 		BatchLines:         5000,

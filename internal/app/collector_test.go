@@ -47,3 +47,14 @@ func TestCollectorPutsBack(t *testing.T) { //nolint:paralleltest // the percenta
 		t.Errorf("it left %d", p)
 	}
 }
+
+// The shipper's percentage is put back, and nobody's own is touched.
+func TestLean(t *testing.T) {
+	before := debug.SetGCPercent(123)
+	defer debug.SetGCPercent(before)
+	lean(func(string) string { return "" })()
+	lean(func(string) string { return "70" })()
+	if p := debug.SetGCPercent(123); p != 123 {
+		t.Errorf("afterwards it is %d", p)
+	}
+}

@@ -70,6 +70,9 @@ func RunRole(ctx context.Context, name string, cfg Config, o RoleOptions, stream
 	if o.Once {
 		cfg.Shipper.ExitAtEnd = true
 	}
+	if name == "ship" {
+		defer lean(os.Getenv)()
+	}
 	s := newSite(cfg, streams)
 	defer func() { err = errors.Join(err, s.close()) }()
 	if role.bus {

@@ -125,6 +125,7 @@ var may = map[string][]string{
 	"bench/gateway":   {"*"},
 	"bench/latency":   {"*"},
 	"bench/pipeline":  {"*"},
+	"bench/ship":      {"*"},
 
 	"bench/gateway/bare": nil,
 	"bench/gateway/soak": {"*"},
