@@ -95,7 +95,7 @@ func DefaultConfig() Config {
 		Watch:              WatchAuto,
 		PollInterval:       250 * time.Millisecond,
 		BatchLines:         5000,
-		BatchBytes:         2 << 20,
+		BatchBytes:         1 << 20,
 		WatermarkInterval:  250 * time.Millisecond,
 		CanaryInterval:     time.Minute,
 		CheckpointInterval: time.Second,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts a real Kafka, a real Elasticsearch and a real Redis, runs every adapter's suite on them and the acceptance tests in both
-# modes, and stops them again. Arguments go to the acceptance tests: test/acceptance.sh -run TestKill -v
+# modes, kills what stands between a log and its documents, and stops them again. Arguments go to the acceptance tests: test/acceptance.sh -run TestKill -v
 #   KAFKA_PORT (19292), ES_HTTP_PORT (19393), REDIS_PORT (19479): where they listen, on 127.0.0.1. Kafka's controller takes the port behind its
 #   own, its listener with TLS the next one, Elasticsearch the one 100 further.
 set -euo pipefail
@@ -34,3 +34,4 @@ if [ $# -eq 0 ]; then
   go test -count=1 -timeout 20m ./internal/store/elastic -rapid.seed="${SEED:-20261128}" # another one with SEED=0
 fi
 go test -count=1 -timeout 40m ./test/acceptance "$@"
+if [ $# -eq 0 ]; then ROUNDS=${ROUNDS:-1} go test -count=1 -timeout 30m ./test/shipcrash; fi
