@@ -2,6 +2,7 @@ package imserver
 
 import (
 	"context"
+	"errors"
 
 	"imwatch/event"
 	"imwatch/im-server/cluster"
@@ -95,6 +96,9 @@ func (s *Server) readPage(ctx context.Context, x *session, topic string) (done b
 	}
 	at, unknown := w.at, w.unknown
 	x.mu.Unlock()
+	if a := s.topics.of(topic); a != nil && a.strays() {
+		return false, errNotSituated
+	}
 	if unknown {
 		at.epoch, at.offset, err = s.cluster.Inbox(ctx, x.user, x.device)
 		if s.report("reading an inbox", err); err != nil {
@@ -115,6 +119,10 @@ func (s *Server) readPage(ctx context.Context, x *session, topic string) (done b
 	}
 	return x.take(w, topic, &page), nil
 }
+
+// errNotSituated says that it is too early to read: what would be published before it is known where the topic stands here
+// would be neither read nor handed out.
+var errNotSituated = errors.New("it is not known yet where the topic stands")
 
 // take gives the session a page, and says whether there is no more. x.mu is held.
 func (x *session) take(w *catchUp, topic string, page *cluster.Page) (done bool) {

@@ -12,6 +12,15 @@ import (
 type delivery struct {
 	*cluster.Message
 	parts [2 * codecCount]atomic.Pointer[encoded] // the second half: packed, if that is worth it
+	later atomic.Pointer[position]                // where it stands, if it had no offset when it was handed out
+}
+
+// place gives where the message stands; offset 0: that is not known yet.
+func (d *delivery) place() position {
+	if at := d.later.Load(); at != nil {
+		return *at
+	}
+	return position{d.Epoch, d.Offset}
 }
 
 // wire gives the encoded message, packed for a connection that takes it so.

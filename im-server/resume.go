@@ -227,8 +227,9 @@ func (x *session) positions(rec *cluster.Session, seq int64) {
 		if unknown && d.Topic == own {
 			continue
 		}
-		if at, ok := rec.Positions[d.Topic]; d.Offset > 0 && (!ok || rec.Epochs[d.Topic] == d.Epoch && d.Offset <= at) {
-			rec.Positions[d.Topic], rec.Epochs[d.Topic] = d.Offset-1, d.Epoch
+		p := d.place()
+		if at, ok := rec.Positions[d.Topic]; p.offset > 0 && (!ok || rec.Epochs[d.Topic] == p.epoch && p.offset <= at) {
+			rec.Positions[d.Topic], rec.Epochs[d.Topic] = p.offset-1, p.epoch
 		}
 	}
 }

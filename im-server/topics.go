@@ -33,12 +33,12 @@ type audience struct {
 	members []*session
 	gone    bool  // nobody was left, and it was taken out
 	known   bool  // epoch and last are
-	since   int64 // while they are not: when following began, milliseconds since 1970; what is older is not for these members
+	since   int64 // while they are not, and cannot be found out: when following began, milliseconds since 1970
 	epoch   string
-	last    int64                     // offset that was handed out last
-	alone   map[messageKey][]*session // messages without an offset yet, and who has them
-	mending bool                      // a hole is being filled from the log
-	held    []*delivery               // what came meanwhile
+	last    int64               // offset that was handed out last
+	alone   map[messageKey]lone // messages without an offset yet
+	mending bool                // a hole is being filled from the log
+	held    []*delivery         // what came meanwhile
 }
 
 func newTopics() *topics {
@@ -139,6 +139,9 @@ func (s *Server) follow(ctx context.Context, topic string, x *session) error {
 		s.unfollow(topic, x)
 		return err
 	}
+	if a.strays() {
+		return nil
+	}
 	a.mu.Lock()
 	known := a.known
 	a.mu.Unlock()
@@ -152,17 +155,39 @@ func (s *Server) follow(ctx context.Context, topic string, x *session) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err != nil {
+	switch {
+	case a.known:
+	case err != nil:
 		// This node goes on alone. What others publish meanwhile is read when they can be heard again.
-		if !a.known && a.since == 0 {
+		if a.since == 0 {
 			a.since = s.now().UnixMilli()
 		}
-		return nil
-	}
-	if !a.known { // a topic without messages has no epoch: its first message is to be the first that comes
+	case a.since != 0: // others came before, and not all that was published since then has been handed out
+		a.situate()
+	default: // a topic without messages has no epoch: its first message is to be the first that comes
 		a.known, a.epoch, a.last = true, page.Epoch, page.Last
 	}
 	return nil
+}
+
+// strays says whether it could not be found out yet where the topic stands here, and sees to it that it is.
+func (a *audience) strays() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.known || a.since == 0 {
+		return false
+	}
+	a.situate()
+	return true
+}
+
+// situate sees to it that it is found out where the topic stands here, as soon as that can be. a.mu is held.
+func (a *audience) situate() {
+	if a.mending {
+		return
+	}
+	a.mending = true
+	a.s.background(func(ctx context.Context) { a.s.mend(ctx, a) })
 }
 
 func (s *Server) unfollow(topic string, x *session) {
@@ -199,6 +224,8 @@ func (a *audience) receive(s *Server, d *delivery) {
 // next takes a message that leaves no hole, and says so. a.mu is held.
 func (a *audience) next(d *delivery) bool {
 	switch {
+	case !a.known && a.since != 0: // what was published between is not known to be nothing
+		return false
 	case !a.known:
 		a.known, a.epoch = true, d.Epoch
 	case a.epoch == "" && d.Offset == 1:
@@ -219,26 +246,36 @@ func (a *audience) next(d *delivery) bool {
 	return true
 }
 
+// lone is a message without an offset, and who was given it.
+type lone struct {
+	d   *delivery
+	had []*session
+}
+
 // handAlone gives everybody a message that has no offset yet, and notes who that is. a.mu is held.
 func (a *audience) handAlone(d *delivery) {
 	a.hand(d)
 	if a.alone == nil {
-		a.alone = map[messageKey][]*session{}
+		a.alone = map[messageKey]lone{}
 	}
-	a.alone[messageKey{d.From, d.ID}] = slices.Clone(a.members)
+	a.alone[messageKey{d.From, d.ID}] = lone{d, slices.Clone(a.members)}
 }
 
-// handRest gives a message that had no offset when it was handed out to those who have come since. a.mu is held.
+// handRest gives a message that had no offset when it was handed out to those who have come since. Those who have it
+// already know its place from now on. a.mu is held.
 func (a *audience) handRest(d *delivery) {
 	key := messageKey{d.From, d.ID}
-	had := a.alone[key]
+	before := a.alone[key]
+	if before.d != nil {
+		before.d.later.Store(&position{d.Epoch, d.Offset})
+	}
 	if delete(a.alone, key); len(a.alone) == 0 {
 		a.alone = nil
 	}
 	h := a.s.newHandout(len(a.members))
 	defer h.end()
 	for _, x := range a.members {
-		if !slices.Contains(had, x) {
+		if !slices.Contains(before.had, x) {
 			x.deliver(d, h)
 		}
 	}
@@ -266,8 +303,14 @@ func (s *Server) mend(ctx context.Context, a *audience) {
 	a.mu.Unlock()
 	for {
 		a.mu.Lock()
-		after, known := a.last, a.known
+		after, known, gone := a.last, a.known, a.gone
 		a.mu.Unlock()
+		if gone {
+			return
+		}
+		if !known && a.topic[:2] == cluster.User {
+			after = math.MaxInt64 // only where it stands: all members are still being given what is older
+		}
 		page, err := s.cluster.Read(ctx, a.topic, after, mendPage)
 		if err != nil {
 			if s.pause(ctx, mendRetry) {
@@ -300,8 +343,8 @@ func (a *audience) fill(page cluster.Page, known bool) (done bool) {
 	}
 	for i := range page.Messages {
 		m := &page.Messages[i]
-		if m.At < a.since {
-			a.known, a.epoch, a.last = true, m.Epoch, m.Offset
+		if m.At < a.since { // and so not for those who have come since then
+			a.passed(m.Epoch, m.Offset)
 			continue
 		}
 		a.since = 0
@@ -310,6 +353,10 @@ func (a *audience) fill(page cluster.Page, known bool) (done bool) {
 	if len(page.Messages) == mendPage {
 		return false
 	}
+	if !a.known {
+		a.passed(page.Epoch, page.Last)
+	}
+	a.since = 0 // what is published later is for everybody, even if it waited in a journal and is older
 	held := a.held
 	a.held = nil
 	for i, d := range held {
@@ -328,6 +375,19 @@ func (a *audience) fill(page cluster.Page, known bool) (done bool) {
 	}
 	a.mending = false
 	return true
+}
+
+// passed notes that a topic has come to a place without that anybody was handed what is before it. Those who are being given
+// older messages read up to there. a.mu is held.
+func (a *audience) passed(epoch string, last int64) {
+	a.known, a.epoch, a.last = true, epoch, last
+	for _, x := range a.members {
+		x.mu.Lock()
+		if w := x.catch[a.topic]; w != nil {
+			w.more = true
+		}
+		x.mu.Unlock()
+	}
 }
 
 // missed tells everybody of messages that cannot be given any more. a.mu is held.
