@@ -103,8 +103,10 @@ func (m *metrics) register(r prometheus.Registerer, more ...prometheus.Collector
 		return nil
 	}
 	var errs []error
-	all := []prometheus.Collector{m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.zeros, m.syslog, m.requests, m.deadLetters, m.checkpoints, m.read, m.redactions, m.lookups,
-		m.queueBytes, m.entries, m.blocked, m.queueErrors, m.identities, m.recovered}
+	all := []prometheus.Collector{
+		m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.zeros, m.syslog, m.requests, m.deadLetters, m.checkpoints,
+		m.read, m.redactions, m.lookups, m.queueBytes, m.entries, m.blocked, m.queueErrors, m.identities, m.recovered,
+	}
 	for _, c := range append(all, more...) {
 		if err := r.Register(c); err != nil {
 			errs = append(errs, fmt.Errorf("registering a metric: %w", err))

@@ -296,6 +296,48 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
+// A disk that the queue has filled has room for the checkpoint without which nothing of the queue could be deleted.
+func TestRoomForTheCheckpoint(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	q, err := queue.Open(queue.Config{Dir: dir, MaxBytes: 1 << 30, SegmentBytes: 1}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = q.Close() }()
+	for range 3 {
+		_, n, err := q.Append(epoch, []byte("entry"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Pass(n)
+	}
+	written := 0
+	s := &sender{cfg: config(dir), log: quiet(), now: func() time.Time { return epoch }, metrics: newMetrics(), queue: q, ledger: newLedger(checkpoint{}, epoch)}
+	reserve := filepath.Join(dir, "reserve")
+	teller := &teller{sender: s, write: func(string, checkpoint) error {
+		if _, err := os.Stat(reserve); err == nil {
+			return &os.PathError{Op: "write", Path: dir, Err: syscall.ENOSPC}
+		}
+		written++
+		return nil
+	}}
+	if err := q.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	s.ledger.acknowledge(&change{}, 3)
+	if err := teller.checkpoint(0); err != nil || written != 1 {
+		t.Errorf("%d checkpoints were written, %v", written, err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*.queue1"))
+	if err != nil || len(left) != 1 {
+		t.Errorf("%v are left", left)
+	}
+	if _, err := os.Stat(reserve); err != nil {
+		t.Errorf("the room was not kept anew: %v", err)
+	}
+}
+
 // Brokers that have forgotten who we are take the lines all the same, and somebody is told.
 func TestForgottenIdentity(t *testing.T) {
 	t.Parallel()

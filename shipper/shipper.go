@@ -221,7 +221,7 @@ func (s *Shipper) assemble(st *state, k *intake) (*reader, *sender, error) {
 		queue: st.queue, positions: st.positions, sealer: sealer{bus: s.deps.Bus, now: s.deps.Now}, lanes: map[place]*lane{},
 		progress: make(chan struct{}, 1), failed: make(chan error, 1), found: make(chan [2]int), taken: s.deps.Now(),
 	}
-	snd.teller = &teller{sender: snd, wake: make(chan struct{}, 1)}
+	snd.teller = &teller{sender: snd, wake: make(chan struct{}, 1), write: saveCheckpoint}
 	if st.queue != nil {
 		if err := snd.resume(st.held, st.queue.Last()+1); err != nil {
 			t.Close()

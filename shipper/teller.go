@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"imwatch/event"
@@ -18,11 +19,12 @@ type teller struct {
 	mu      sync.Mutex // guards the fields below
 	pending change
 	upTo    uint64 // the entry up to which it is acknowledged
-	any     bool
+	more    bool
 	closed  bool
 	wake    chan struct{}
 
-	before uint64 // up to where the checkpoint before the last one goes
+	write  func(path string, c checkpoint) error // saveCheckpoint
+	before uint64                                // up to where the checkpoint before the last one goes
 	last   uint64
 }
 
@@ -30,7 +32,7 @@ type teller struct {
 func (t *teller) add(c change, number uint64) {
 	t.mu.Lock()
 	t.pending.follow(c)
-	t.upTo, t.any = max(t.upTo, number), true
+	t.upTo, t.more = max(t.upTo, number), true
 	t.mu.Unlock()
 	t.nudge()
 }
@@ -50,12 +52,12 @@ func (t *teller) nudge() {
 	}
 }
 
-func (t *teller) take() (c change, upTo uint64, any, closed bool) {
+func (t *teller) take() (c change, upTo uint64, more, closed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	upTo, any, closed = t.upTo, t.any, t.closed
-	t.any = false
-	return t.pending.take(), upTo, any, closed
+	upTo, more, closed = t.upTo, t.more, t.closed
+	t.more = false
+	return t.pending.take(), upTo, more, closed
 }
 
 // run tells until close or ctx's end, and then writes the last checkpoint.
@@ -63,8 +65,8 @@ func (t *teller) run(ctx context.Context) error {
 	due := time.NewTicker(t.cfg.CheckpointInterval)
 	defer due.Stop()
 	for ctx.Err() == nil {
-		c, upTo, any, closed := t.take()
-		if any {
+		c, upTo, more, closed := t.take()
+		if more {
 			if t.tell(ctx, c) != nil {
 				break // ctx has ended
 			}
@@ -151,7 +153,14 @@ func (t *teller) checkpoint(interval time.Duration) error {
 	if !due {
 		return nil
 	}
-	if err := saveCheckpoint(t.cfg.Checkpoint, c); err != nil {
+	err := t.write(t.cfg.Checkpoint, c)
+	full := errors.Is(err, syscall.ENOSPC) && t.queue != nil
+	if full { // nothing of the queue could be deleted without it
+		if err = t.queue.Spend(); err == nil {
+			err = t.write(t.cfg.Checkpoint, c)
+		}
+	}
+	if err != nil {
 		t.metrics.checkpoints.WithLabelValues("failed").Inc()
 		return err
 	}
@@ -161,9 +170,12 @@ func (t *teller) checkpoint(interval time.Duration) error {
 		return nil
 	}
 	t.before, t.last = t.last, c.Entry
-	if err := t.queue.Release(t.before); err != nil {
+	if full {
+		t.before = c.Entry
+	}
+	if err := errors.Join(t.queue.Release(t.before), t.queue.Keep()); err != nil {
 		t.metrics.queueErrors.Inc()
-		t.log.WithError(err).Error("what was acknowledged could not be deleted from the queue")
+		t.trouble(err, "what was acknowledged could not be deleted from the queue, or there is no room left on its disk")
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := b.run(ctx); err != nil {
+	if err := b.run(ctx, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -50,7 +50,7 @@ type bench struct {
 	bus      *kafkabus.Bus
 }
 
-func (b *bench) run(ctx context.Context) (err error) {
+func (b *bench) run(ctx context.Context, out io.Writer) (err error) {
 	if b.dir, err = os.MkdirTemp("", "imwatch-ship-"); err != nil {
 		return err
 	}
@@ -71,12 +71,12 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	program := filepath.Join(b.dir, "imwatch")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/imwatch").CombinedOutput(); err != nil {
-		return fmt.Errorf("building: %w: %s", err, out)
+	if said, err := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/imwatch").CombinedOutput(); err != nil {
+		return fmt.Errorf("building: %w: %s", err, said)
 	}
-	fmt.Println("| round | lines/s | MB/s | CPU s/GB | peak RSS MiB |\n| --- | --- | --- | --- | --- |")
+	_, _ = fmt.Fprintln(out, "| round | lines/s | MB/s | CPU s/GB | peak RSS MiB |\n| --- | --- | --- | --- | --- |")
 	for round := range b.rounds {
-		if err := b.ship(ctx, program, round); err != nil {
+		if err := b.ship(ctx, out, program, round); err != nil {
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 }
 
 // ship runs the shipper once over the file.
-func (b *bench) ship(ctx context.Context, program string, round int) error {
+func (b *bench) ship(ctx context.Context, out io.Writer, program string, round int) error {
 	config := filepath.Join(b.dir, fmt.Sprintf("ship-%d.yaml", round))
 	yaml := fmt.Sprintf(`log: {level: warn}
 ops: {addr: ""}
@@ -120,9 +120,9 @@ shipper:
 		return errors.New("the system does not tell what the shipper has used")
 	}
 	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	fmt.Printf("| %d | %.0f | %.0f | %.1f | %d |\n", round+1, float64(b.lines)/wall.Seconds(), float64(b.size)/1e6/wall.Seconds(),
+	_, err = fmt.Fprintf(out, "| %d | %.0f | %.0f | %.1f | %d |\n", round+1, float64(b.lines)/wall.Seconds(), float64(b.size)/1e6/wall.Seconds(),
 		cpu.Seconds()/(float64(b.size)/1e9), used.Maxrss>>10)
-	return nil
+	return err
 }
 
 // stored is how many records the topic has had.

@@ -20,10 +20,13 @@ import (
 
 var at = time.Unix(1_790_000_000, 0)
 
-func open(t interface {
+// tester is a *testing.T or a *rapid.T.
+type tester interface {
 	Helper()
 	Fatal(...any)
-}, cfg queue.Config, done uint64) *queue.Queue {
+}
+
+func open(t tester, cfg queue.Config, done uint64) *queue.Queue {
 	t.Helper()
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = 1 << 30
