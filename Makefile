@@ -1,5 +1,5 @@
 # make test needs Go only; make acceptance adds a real Kafka, Elasticsearch and Redis (Java 17, Maven).
-.PHONY: build test browser autobahn property lint generate fuzz acceptance acceptance-up acceptance-down bench demo clean
+.PHONY: build test browser autobahn property rotation lint generate fuzz acceptance acceptance-up acceptance-down bench demo clean
 
 LINT := go tool -modfile=tools/go.mod golangci-lint
 
@@ -18,6 +18,10 @@ SEED ?= 0
 property:
 	go test -count=1 ./detector/engine ./detector/window ./detector/shard -rapid.checks=1000 -rapid.seed=$(SEED)
 	IMWATCH_TEST_SHARED_RUNS=50 go test -count=1 ./detector -run TestSharedWork
+
+# A log that is rotated each second in every way, with and without kills of the shipper: five minutes.
+rotation:
+	IMWATCH_TEST_ROTATION=200000 go test -count=1 -v -timeout 30m ./test/rotation
 
 lint:
 	$(LINT) run ./...

@@ -121,6 +121,7 @@ var may = map[string][]string{
 	"test/compose":    nil,
 	"test/acceptance": {"*"},
 	"test/shipcrash":  {"*"},
+	"test/rotation":   {"*"},
 	"bench/detector":  {"*"},
 	"bench/gateway":   {"*"},
 	"bench/latency":   {"*"},
