@@ -48,6 +48,7 @@ type reader struct {
 	due      bool // a watermark is to be told
 	canary   bool // a canary is to be sent
 	scanned  time.Time
+	took     time.Duration // the last look at the directories
 }
 
 // source is what is read in one way.
@@ -127,9 +128,9 @@ func (r *reader) run(ctx context.Context) {
 			later = nil
 			r.scan()
 		case <-poll.C:
-			r.scan()
+			r.look()
 		case <-watermark.C:
-			r.scan()
+			r.look()
 			r.due = true
 		case <-canary.C:
 			r.canary = true
@@ -177,7 +178,19 @@ func (r *reader) scan() {
 		r.log.WithError(err).Warn("a database of addresses cannot be opened; its former content counts until it can")
 	}
 	r.tail.Scan()
+	r.took = r.now().Sub(r.scanned)
 	r.batch.forgotten = append(r.batch.forgotten, r.tail.Forgotten()...)
+}
+
+// lookShare is how many times as long as a look at the directories takes the next one waits, where nothing tells that
+// it is needed: with ten thousand logs it takes a good part of the time between two watermarks.
+const lookShare = 10
+
+// look is scan, if it is time for it.
+func (r *reader) look() {
+	if r.now().Sub(r.scanned) >= lookShare*r.took {
+		r.scan()
+	}
 }
 
 // changed takes in what the system has notified us of, and says whether the directories must be looked at.
