@@ -29,15 +29,18 @@ func TestGroups(t *testing.T) {
 		want []string
 	}{
 		"start": {
-			Rule{Start: dated, MaxLines: 9, MaxBytes: 999}, java,
+			Rule{Start: dated, MaxLines: 9, MaxBytes: 999},
+			java,
 			[]string{java[:strings.Index(java, "2026-11-21 INFO")], "2026-11-21 INFO fine\r\n"},
 		},
 		"begins in the middle": {
-			Rule{Start: dated, MaxLines: 9, MaxBytes: 999}, "\tat x\n\tat y\n2026-1\n",
+			Rule{Start: dated, MaxLines: 9, MaxBytes: 999},
+			"\tat x\n\tat y\n2026-1\n",
 			[]string{"\tat x\n\tat y\n", "2026-1\n"},
 		},
 		"continue": {
-			Rule{Continue: indented, MaxLines: 9, MaxBytes: 999}, "panic: x\n\ngoroutine 1 [running]:\n\tmain.go:1\nnext\r\n\r\n",
+			Rule{Continue: indented, MaxLines: 9, MaxBytes: 999},
+			"panic: x\n\ngoroutine 1 [running]:\n\tmain.go:1\nnext\r\n\r\n",
 			[]string{"panic: x\n\ngoroutine 1 [running]:\n\tmain.go:1\n", "next\r\n\r\n"},
 		},
 		"both":  {Rule{Start: dated, Continue: indented, MaxLines: 9, MaxBytes: 999}, "2026-1 a\n b\nc\n 2026\n", []string{"2026-1 a\n b\n", "c\n 2026\n"}},
