@@ -84,6 +84,7 @@ func TestMatrix(t *testing.T) {
 }
 
 func run(t *testing.T, c cell, n int) {
+	t.Helper()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	kills := make(chan int, 1)
@@ -150,13 +151,12 @@ func line(i int) *event.Event {
 
 // keepAlive runs the shipper until ctx ends, kills it now and then if that is wished, and in any case at the end.
 func keepAlive(ctx context.Context, t *testing.T, dir string, kill bool) (kills int) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(1, uint64(len(t.Name()))))
-	pause := func(least, most time.Duration) bool {
+	pause := func(least, most time.Duration) {
 		select {
 		case <-ctx.Done():
-			return false
 		case <-time.After(least + time.Duration(rng.Int64N(int64(most-least)))):
-			return true
 		}
 	}
 	for ctx.Err() == nil {
