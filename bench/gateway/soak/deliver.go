@@ -262,6 +262,9 @@ func deliver(ctx context.Context, b *bench, r result) error {
 		}
 		return nil
 	})
+	if len(lost) > 0 {
+		b.say("missing, by sender and number: %v", lost[:min(100, len(lost))])
+	}
 	var people []*person
 	for _, c := range couriers {
 		people = append(people, c.person)
