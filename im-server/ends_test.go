@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -122,6 +123,9 @@ func TestDrain(t *testing.T) {
 	go func() { told <- polite.closed() }()
 	go f.stop()
 	f.log.action(t, event.ActionServerDrain)
+	for !f.draining.Load() && t.Context().Err() == nil { // the line comes first, then the refusals
+		runtime.Gosched()
+	}
 	if status, reason := f.refused(f.url("http", ""), nil); status != 503 || reason != "draining" {
 		t.Errorf("a handshake while draining got %d %s", status, reason)
 	}
