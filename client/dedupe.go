@@ -1,7 +1,7 @@
 package client
 
 // seenMost is how many of the last messages are known again.
-const seenMost = 4096
+const seenMost = 1 << 14
 
 type seenKey struct{ from, id string }
 

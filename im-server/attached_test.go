@@ -127,3 +127,27 @@ func TestResumeWhereAnotherNodeTookTheSession(t *testing.T) {
 		}
 	}
 }
+
+// TestOlderConnectionTakesNothing: of two connections of one client that ask for its session at once, the one whose handshake
+// began first is that which the client has given up. It must not end the other, however late it is heard.
+func TestOlderConnectionTakesNothing(t *testing.T) {
+	t.Parallel()
+	f := serve(t, testConfig(t), Deps{})
+	bo := f.dial("bo")
+	x := f.sessions.get(bo.hello.SessionID)
+	now := x.connection()
+	ask := ask{session: x.id, epoch: x.epoch}
+	for name, c := range map[string]struct {
+		began int64
+		late  bool
+	}{"older": {now.began - 1, true}, "newer": {now.began + 1, false}} {
+		other := &conn{s: f.Server, client: now.client, began: c.began}
+		r := f.resumeHere(other, x, ask)
+		if r.late != c.late || (r.x == nil) != c.late || (r.reason == event.ResumeStillAttached) != c.late {
+			t.Errorf("%s: %+v", name, r)
+		}
+		x.mu.Lock()
+		x.c, x.greet = now, false
+		x.mu.Unlock()
+	}
+}

@@ -122,7 +122,9 @@ func (c *conn) bind() {
 	fresh := r.x == nil
 	var refused *event.CloseReason
 	if fresh {
-		refused = s.admit(ctx, c)
+		if refused = &event.CloseSessionReplaced; !r.late {
+			refused = s.admit(ctx, c)
+		}
 		r.x = s.newSession(c.client.user, c.client.device)
 		r.x.claim(c)
 	}

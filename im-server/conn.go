@@ -29,7 +29,8 @@ type conn struct {
 	arrival *arrival // nil since then; both are the read goroutine's, or bind's before there is one
 	client  clientInfo
 	opened  time.Time
-	logged  bool // its connect line was taken by the log
+	began   int64 // when its handshake did, nanoseconds since 1970
+	logged  bool  // its connect line was taken by the log
 
 	held holding // guarded by the Server's held
 

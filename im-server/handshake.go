@@ -160,7 +160,7 @@ func (s *Server) checkToken(h *handshake) *refusal {
 func (s *Server) open(h *handshake, ws *websocket.Conn, packs bool) {
 	h.slot = false // it is the connection's now
 	c := newConn(s, ws, h.client, packs)
-	c.opened = h.began
+	c.opened, c.began = h.began, h.began.UnixNano()
 	c.arrival = newArrival(h)
 	if !c.arrival.waits {
 		c.bind()

@@ -23,6 +23,7 @@ type resumed struct {
 	x         *session // nil: the client gets a new one
 	old       *conn    // that the session had on this node
 	reason    string   // why; "" where nothing was asked for
+	late      bool     // the client has come again meanwhile, by a connection that has the session
 	crossNode bool
 	offline   time.Duration // since the connection before was lost; 0: it was not
 	serverSeq int64
@@ -90,6 +91,8 @@ func (s *Server) resumeHere(c *conn, x *session, a ask) resumed {
 		r.reason = event.ResumeExpired
 	case x.c != nil && otherDevice(x.c.client.device, c.client.device):
 		r.reason = event.ResumeStillAttached
+	case x.c != nil && c.began < x.c.began: // of the client's two it has given up this one
+		r.reason, r.late = event.ResumeStillAttached, true
 	default:
 		r.x, r.old = x, x.claim(c)
 	}

@@ -303,13 +303,13 @@ func (s *Server) mend(ctx context.Context, a *audience) {
 	a.mu.Unlock()
 	for {
 		a.mu.Lock()
-		after, known, gone := a.last, a.known, a.gone
+		after, known, since, gone := a.last, a.known, a.since, a.gone
 		a.mu.Unlock()
 		if gone {
 			return
 		}
-		if !known && a.topic[:2] == cluster.User {
-			after = math.MaxInt64 // only where it stands: all members are still being given what is older
+		if !known && (since == 0 || a.topic[:2] == cluster.User) {
+			after = math.MaxInt64 // only where it stands: members are still being given what is older, or it is not for them
 		}
 		page, err := s.cluster.Read(ctx, a.topic, after, mendPage)
 		if err != nil {

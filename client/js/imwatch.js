@@ -13,7 +13,7 @@
   const QUICK_CAP = 4_000;
   const MAX_WISH = 15 * 60_000; // the longest wait that a server may ask for
   const ACK_EVERY = 16; // messages
-  const SEEN_MOST = 4096; // of the last messages are known again
+  const SEEN_MOST = 16384; // of the last messages are known again
   const FLYING_MOST = 256;
   const PROBE = 5_000; // ms for a sign of life when the network may have changed
 
