@@ -122,7 +122,7 @@ func readMail(m smtpd.Mail) (notice, error) {
 	if err != nil {
 		return notice{}, err
 	}
-	text, err := plainText(letter)
+	text, err := plainText(letter.Header.Get("Content-Type"), letter.Body)
 	if err != nil {
 		return notice{}, err
 	}
@@ -133,18 +133,23 @@ func readMail(m smtpd.Mail) (notice, error) {
 	return notice{"mail", strings.ToLower(kind[1]), id[1], m.At, nil}, nil
 }
 
-// plainText gives the part of a mail for those who read no HTML.
-func plainText(letter *mail.Message) (string, error) {
-	_, params, err := mime.ParseMediaType(letter.Header.Get("Content-Type"))
+// plainText gives the part of a mail for those who read no HTML. It stands first, within a part of its own where the mail
+// has a picture.
+func plainText(kind string, body io.Reader) (string, error) {
+	_, params, err := mime.ParseMediaType(kind)
 	if err != nil {
 		return "", err
 	}
-	for parts := multipart.NewReader(letter.Body, params["boundary"]); ; {
+	for parts := multipart.NewReader(body, params["boundary"]); ; {
 		p, err := parts.NextRawPart()
 		if err != nil {
 			return "", fmt.Errorf("no part text/plain: %w", err)
 		}
-		if !strings.HasPrefix(p.Header.Get("Content-Type"), "text/plain") {
+		kind := p.Header.Get("Content-Type")
+		if strings.HasPrefix(kind, "multipart/") {
+			return plainText(kind, p)
+		}
+		if !strings.HasPrefix(kind, "text/plain") {
 			continue
 		}
 		var r io.Reader = p
