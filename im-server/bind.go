@@ -138,6 +138,7 @@ func (c *conn) bind() {
 	c.mu.Unlock()
 	c.arrival = nil
 	s.hub.add(c)
+	s.enter(ctx, c) // before the hello: whoever has that may come again at once, and must find this one
 	var (
 		replayed int
 		lost     error
@@ -155,7 +156,6 @@ func (c *conn) bind() {
 		s.replaced(r.old)
 	}
 	s.logResume(c, a.ask, r, replayed)
-	s.enter(ctx, c)
 	s.beginBeat(c)
 	switch {
 	case lost != nil:
