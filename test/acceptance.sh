@@ -34,4 +34,3 @@ if [ $# -eq 0 ]; then
   go test -count=1 -timeout 20m ./internal/store/elastic -rapid.seed="${SEED:-20261128}" # another one with SEED=0
 fi
 go test -count=1 -timeout 40m ./test/acceptance "$@"
-if [ $# -eq 0 ]; then ROUNDS=${ROUNDS:-1} go test -count=1 -timeout 30m ./test/shipcrash; fi

@@ -27,7 +27,7 @@ im_server:
 alerting:
   receivers:
     - name: robot
-      wecom: {url: "file:{{.Dir}}/robot.url"}
+      wecom: {url: "file:{{.Dir}}/robot.url", per_minute: 1000} # each alert by itself: a digest names no ids
       send_updated: false
       send_resolved: false
     - name: mail
