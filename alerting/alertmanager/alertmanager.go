@@ -31,11 +31,9 @@ type Cluster struct {
 
 // New makes a cluster. client nil: one of its own. now nil: time.Now.
 func New(cfg Config, client *http.Client, now func() time.Time) (*Cluster, error) {
-	if client == nil {
-		var err error
-		if client, err = cfg.Client(true); err != nil {
-			return nil, fmt.Errorf("making Alertmanager's client: %w", err)
-		}
+	client, err := cfg.Client(client, true)
+	if err != nil {
+		return nil, fmt.Errorf("making Alertmanager's client: %w", err)
 	}
 	if now == nil {
 		now = time.Now

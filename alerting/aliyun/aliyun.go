@@ -52,10 +52,8 @@ func New(cfg Config, kind Kind, client *http.Client, now func() time.Time) (*Sen
 			return nil, fmt.Errorf("params.%s: %w", name, err)
 		}
 	}
-	if client == nil {
-		if s.client, err = cfg.Client(true); err != nil {
-			return nil, fmt.Errorf("making Aliyun's client: %w", err)
-		}
+	if s.client, err = cfg.Client(client, true); err != nil {
+		return nil, fmt.Errorf("making Aliyun's client: %w", err)
 	}
 	return s, nil
 }

@@ -58,7 +58,7 @@ func TestProxyOfAReceiver(t *testing.T) {
 	if err := n.Validate("x"); err != nil {
 		t.Fatal(err)
 	}
-	c, err := n.Client(true)
+	c, err := n.Client(nil, true)
 	if err != nil {
 		t.Fatal(err)
 	}

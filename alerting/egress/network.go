@@ -28,9 +28,12 @@ func (n Network) Validate(path string) error {
 	return errors.Join(errs...)
 }
 
-// Client makes the client. Where private addresses are refused, a proxy is as well: it resolves names itself, and the
-// addresses that it connects to are seen by nobody here.
-func (n Network) Client(allowPrivate bool) (*http.Client, error) {
+// Client gives the client that a channel was given, or makes one. Where private addresses are refused, a proxy is as well:
+// it resolves names itself, and the addresses that it connects to are seen by nobody here.
+func (n Network) Client(given *http.Client, allowPrivate bool) (*http.Client, error) {
+	if given != nil {
+		return given, nil
+	}
 	return New(Options{AllowPrivate: allowPrivate, Proxy: n.Proxy, UseProxy: n.UseProxy, CAFile: n.CAFile})
 }
 

@@ -36,11 +36,9 @@ type Robot struct {
 
 // New makes a robot. client nil: one of its own. now nil: time.Now.
 func New(cfg Config, client *http.Client, now func() time.Time) (*Robot, error) {
-	if client == nil {
-		var err error
-		if client, err = cfg.Client(true); err != nil {
-			return nil, fmt.Errorf("making the robot's client: %w", err)
-		}
+	client, err := cfg.Client(client, true)
+	if err != nil {
+		return nil, fmt.Errorf("making the robot's client: %w", err)
 	}
 	return &Robot{cfg, client, egress.NewClock(now)}, nil
 }

@@ -31,11 +31,9 @@ type Hook struct {
 
 // New makes a hook. client nil: one of its own. now nil: time.Now.
 func New(cfg Config, client *http.Client, now func() time.Time) (*Hook, error) {
-	if client == nil {
-		var err error
-		if client, err = cfg.Client(true); err != nil {
-			return nil, fmt.Errorf("making the webhook's client: %w", err)
-		}
+	client, err := cfg.Client(client, true)
+	if err != nil {
+		return nil, fmt.Errorf("making the webhook's client: %w", err)
 	}
 	if now == nil {
 		now = time.Now

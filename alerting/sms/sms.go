@@ -41,10 +41,8 @@ func New(cfg Config, client *http.Client, now func() time.Time) (*Gateway, error
 	if g.retryWhen, err = parseCondition(cfg.RetryWhen); err != nil {
 		return nil, fmt.Errorf("retry_when: %w", err)
 	}
-	if client == nil {
-		if g.client, err = cfg.Client(cfg.AllowPrivate); err != nil {
-			return nil, fmt.Errorf("making the gateway's client: %w", err)
-		}
+	if g.client, err = cfg.Client(client, cfg.AllowPrivate); err != nil {
+		return nil, fmt.Errorf("making the gateway's client: %w", err)
 	}
 	if now == nil {
 		g.now = time.Now

@@ -47,11 +47,9 @@ func New(cfg Config, kind Kind, client *http.Client, now func() time.Time) (*Sen
 		}
 		s.params = append(s.params, p)
 	}
-	if client == nil {
-		var err error
-		if s.client, err = cfg.Client(true); err != nil {
-			return nil, fmt.Errorf("making Tencent Cloud's client: %w", err)
-		}
+	var err error
+	if s.client, err = cfg.Client(client, true); err != nil {
+		return nil, fmt.Errorf("making Tencent Cloud's client: %w", err)
 	}
 	return s, nil
 }

@@ -27,11 +27,9 @@ type Hook struct {
 // New makes a hook. client nil: one of its own, which refuses private addresses unless they are allowed; a given
 // client is used as it is. now nil: time.Now.
 func New(cfg Config, client *http.Client, now func() time.Time) (*Hook, error) {
-	if client == nil {
-		var err error
-		if client, err = cfg.Client(cfg.AllowPrivate); err != nil {
-			return nil, fmt.Errorf("making the webhook's client: %w", err)
-		}
+	client, err := cfg.Client(client, cfg.AllowPrivate)
+	if err != nil {
+		return nil, fmt.Errorf("making the webhook's client: %w", err)
 	}
 	if now == nil {
 		now = time.Now

@@ -33,12 +33,10 @@ type Robot struct {
 
 // New makes a robot. client nil: one of its own. now nil: time.Now.
 func New(cfg Config, client *http.Client, now func() time.Time) (*Robot, error) {
-	if client == nil {
-		var err error
-		// The operator names the address and WeCom may be reached through a gateway inside: it may be private.
-		if client, err = cfg.Client(true); err != nil {
-			return nil, fmt.Errorf("making the robot's client: %w", err)
-		}
+	// The operator names the address and WeCom may be reached through a gateway inside: it may be private.
+	client, err := cfg.Client(client, true)
+	if err != nil {
+		return nil, fmt.Errorf("making the robot's client: %w", err)
 	}
 	if now == nil {
 		now = time.Now

@@ -30,11 +30,9 @@ type App struct {
 
 // New makes an application. client nil: one of its own. now nil: time.Now.
 func New(cfg Config, client *http.Client, now func() time.Time) (*App, error) {
-	if client == nil {
-		var err error
-		if client, err = cfg.Client(true); err != nil {
-			return nil, fmt.Errorf("making the application's client: %w", err)
-		}
+	client, err := cfg.Client(client, true)
+	if err != nil {
+		return nil, fmt.Errorf("making the application's client: %w", err)
 	}
 	if now == nil {
 		now = time.Now
