@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -45,7 +46,7 @@ func waitFor(t *testing.T, what string, limit time.Duration, condition func(cont
 
 // freePorts gives ports that nobody listens on. They stay the same through all restarts of a process, so they lie below
 // the range (32768 and up on Linux) out of which the kernel takes the near ends of connections: while a process is down,
-// a client's connection would take its port.
+// a client's connection would take its port. None is given twice: who got it may not listen yet.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	const first, past = 20000, 32000
@@ -59,11 +60,17 @@ func freePorts(t *testing.T, n int) []string {
 		if err != nil {
 			continue // taken
 		}
-		defer l.Close() // only behind the loop, so that they differ
+		defer l.Close()
+		if _, again := givenPorts.LoadOrStore(port, true); again {
+			continue
+		}
 		ports = append(ports, port)
 	}
 	return ports
 }
+
+// givenPorts are those that freePorts has given.
+var givenPorts sync.Map
 
 // get fetches a page; every answer but 200 is an error with its words.
 func get(ctx context.Context, url string) ([]byte, error) {
