@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"imwatch/internal/disk"
 	"imwatch/shipper/tail"
 )
 
@@ -61,7 +62,7 @@ func saveCheckpoint(path string, c checkpoint) error {
 	if err := os.Rename(tmp, path); err != nil {
 		return fmt.Errorf("replacing the checkpoint: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return disk.SyncDir(filepath.Dir(path))
 }
 
 func writeSynced(path string, b []byte) error {
@@ -74,19 +75,6 @@ func writeSynced(path string, b []byte) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-// syncDir makes the renames durable. Some file systems do not offer it; there the renames are as durable as they are.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("opening the checkpoint's directory: %w", err)
-	}
-	_ = d.Sync()
-	if err := d.Close(); err != nil {
-		return fmt.Errorf("closing the checkpoint's directory: %w", err)
-	}
-	return nil
 }
 
 // loadCheckpoint reads the file, or the previous one where the file is missing or torn. Without either it begins

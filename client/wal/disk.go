@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"imwatch/internal/disk"
 )
 
 // file is where a log is written.
@@ -15,25 +17,25 @@ type file interface {
 	close() error
 }
 
-// disk is a file of the system, and a lock beside it: the file itself is replaced now and then.
-type disk struct {
+// onDisk is a file of the system, and a lock beside it: the file itself is replaced now and then.
+type onDisk struct {
 	path    string
 	f, lock *os.File
 }
 
-func openDisk(path string) (*disk, []byte, error) {
+func openDisk(path string) (*onDisk, []byte, error) {
 	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := lockFile(lock); err != nil {
+	if err := disk.Lock(lock); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%s belongs to another process, or to another client of this one: %w", path, err), lock.Close())
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Close())
 	}
-	d := &disk{path: path, f: f, lock: lock}
+	d := &onDisk{path: path, f: f, lock: lock}
 	data, err := io.ReadAll(f)
 	if err != nil {
 		return nil, nil, errors.Join(err, d.close())
@@ -41,7 +43,7 @@ func openDisk(path string) (*disk, []byte, error) {
 	return d, data, nil
 }
 
-func (d *disk) append(data []byte, sync bool) error {
+func (d *onDisk) append(data []byte, sync bool) error {
 	if _, err := d.f.Write(data); err != nil {
 		return err
 	}
@@ -51,7 +53,7 @@ func (d *disk) append(data []byte, sync bool) error {
 	return nil
 }
 
-func (d *disk) replace(data []byte) error {
+func (d *onDisk) replace(data []byte) error {
 	name := d.path + ".new"
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
@@ -66,7 +68,7 @@ func (d *disk) replace(data []byte) error {
 	}
 	old := d.f
 	d.f = f
-	return errors.Join(old.Close(), syncFolder(filepath.Dir(d.path)))
+	return errors.Join(old.Close(), disk.SyncDir(filepath.Dir(d.path)))
 }
 
-func (d *disk) close() error { return errors.Join(d.f.Close(), d.lock.Close()) }
+func (d *onDisk) close() error { return errors.Join(d.f.Close(), d.lock.Close()) }

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
+
+	"imwatch/internal/disk"
 )
 
 // Record is what the ledger keeps of an open connection: enough to write its end after a crash.
@@ -221,7 +224,7 @@ func (l *ledger) compact(at time.Time, seq uint64, until int64) error {
 	old := l.f
 	l.f, l.size, l.buf = f, int64(len(b)), l.buf[:0]
 	if l.sync {
-		if err := syncDir(l.path); err != nil {
+		if err := disk.SyncDir(filepath.Dir(l.path)); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,10 @@ package eventlog
 
 import (
 	"bytes"
+	"path/filepath"
 	"time"
+
+	"imwatch/internal/disk"
 )
 
 // writeFile writes buf and tries again until it is in the file: the queue holds what comes meanwhile. Only after stop
@@ -92,7 +95,7 @@ func (l *Log) rotateFile() {
 	}
 	err := l.file.rotate()
 	if err == nil && durable {
-		err = syncDir(l.file.path)
+		err = disk.SyncDir(filepath.Dir(l.file.path))
 	}
 	l.report("rotating the event log", err)
 }

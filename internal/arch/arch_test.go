@@ -23,7 +23,7 @@ var may = map[string][]string{
 
 	"im-server":          {"event", "im-server/"},
 	"im-server/protocol": nil,
-	"im-server/eventlog": {"event"},
+	"im-server/eventlog": {"event", "internal/disk"},
 	"im-server/framing":  nil,
 	"im-server/hot":      {"event"},
 	"im-server/accept":   nil,
@@ -33,14 +33,14 @@ var may = map[string][]string{
 	"im-server/ops":      {"event", "im-server/hot"},
 	"im-server/cluster":  nil,
 	"client":             {"event", "im-server/protocol", "client/wal"},
-	"client/wal":         nil,
+	"client/wal":         {"internal/disk"},
 	"sim":                {"event", "client", "im-server/protocol"},
 
-	"im-server/cluster/journal":     nil,
+	"im-server/cluster/journal":     {"internal/disk"},
 	"im-server/cluster/redis":       {"im-server/cluster", "im-server/cluster/journal"},
 	"im-server/cluster/clustertest": {"im-server/cluster"},
 
-	"shipper":               {"event", "event/deadletter", "event/canary", "internal/bus", "shipper/"},
+	"shipper":               {"event", "event/deadletter", "event/canary", "internal/bus", "shipper/", "internal/disk"},
 	"shipper/parse":         {"event", "shipper/parse/"},
 	"shipper/multiline":     nil,
 	"shipper/input":         nil,
@@ -64,7 +64,7 @@ var may = map[string][]string{
 
 	"shipper/index":            {"event", "internal/bus", "internal/store", "event/deadletter"},
 	"shipper/index/chunk":      {"event", "internal/bus", "shipper/index"},
-	"shipper/index/parquet":    {"event", "shipper/index", "shipper/index/chunk"},
+	"shipper/index/parquet":    {"event", "shipper/index", "shipper/index/chunk", "internal/disk"},
 	"shipper/index/clickhouse": {"event", "event/deadletter", "shipper/index", "shipper/index/chunk"},
 
 	"detector":                    {"event", "event/filter", "event/canary", "internal/bus", "internal/store", "detector/"},
@@ -116,6 +116,7 @@ var may = map[string][]string{
 	"internal/store":  {"event", "event/filter"},
 	"internal/config": {"event"},
 	"internal/arch":   nil,
+	"internal/disk":   nil,
 	"internal/app":    {"*"},
 	"cmd/imwatch":     {"internal/app"},
 	"test/compose":    nil,
@@ -135,7 +136,7 @@ var may = map[string][]string{
 	"internal/bus/recordbatch": {"internal/bus"},
 	"internal/bus/membus":      {"internal/bus", "internal/bus/recordbatch"},
 	"internal/bus/kafkabus":    {"internal/bus", "internal/bus/recordbatch"},
-	"internal/bus/embedded":    {"internal/bus", "internal/bus/kafkabus", "internal/bus/recordbatch"},
+	"internal/bus/embedded":    {"internal/bus", "internal/bus/kafkabus", "internal/bus/recordbatch", "internal/disk"},
 	"internal/store/storetest": {"event", "event/filter", "internal/store"},
 	"internal/store/elastic":   {"event", "event/filter", "internal/store"},
 	"internal/store/sqlite":    {"event", "event/filter", "internal/store"},

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+
+	"imwatch/internal/disk"
 )
 
 // ErrFull says that the journal has reached its bound.
@@ -50,7 +52,7 @@ func Open(path string, limit int64) (*Journal, error) {
 		return nil, err
 	}
 	j := &Journal{file: f, limit: limit}
-	if err := errors.Join(j.recover(), syncDir(path)); err != nil {
+	if err := errors.Join(j.recover(), disk.SyncDir(filepath.Dir(path))); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the journal %s: %w", path, err), f.Close())
 	}
 	return j, nil
@@ -263,8 +265,8 @@ func openLocked(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the journal: %w", err)
 	}
-	if err := lock(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("locking the journal %s, which another server may use: %w", path, err), f.Close())
+	if err := disk.Lock(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the journal, which another server may use: %w", err), f.Close())
 	}
 	return f, nil
 }

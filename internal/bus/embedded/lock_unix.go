@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"imwatch/internal/disk"
 )
 
 // lock takes a directory for this process. The system gives it back when the process ends, however it ends.
@@ -16,12 +17,12 @@ func lock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", dir, err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = ErrInUse
+	err = disk.Lock(f)
+	if errors.Is(err, disk.ErrLocked) {
+		err = fmt.Errorf("locking %s: %w", dir, ErrInUse)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("locking %s: %w", dir, err), f.Close())
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }

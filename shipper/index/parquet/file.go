@@ -3,7 +3,6 @@ package parquet
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
 
+	"imwatch/internal/disk"
 	"imwatch/shipper/index/chunk"
 )
 
@@ -78,7 +78,7 @@ func (f *file) publish(name string) error {
 	}
 	err = f.f.Close()
 	f.f = nil
-	return errors.Join(err, syncDir(filepath.Dir(name)))
+	return errors.Join(err, disk.SyncDir(filepath.Dir(name)))
 }
 
 // discard deletes a file that was not published; one that was it leaves alone.
@@ -104,17 +104,5 @@ func makeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
-}
-
-// syncDir has the names of a folder on the disk.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("flushing folder %s: %w", dir, err)
-	}
-	return nil
+	return disk.SyncDir(filepath.Dir(dir))
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imwatch/internal/disk"
 	"imwatch/shipper/index/chunk"
 )
 
@@ -44,7 +45,7 @@ func (k *Keeper) span(dir string, want chunk.Span) (chunk.Span, error) {
 			return want, err
 		}
 	}
-	return span, syncDir(dir) // also what another one has made, and may not have flushed yet
+	return span, disk.SyncDir(dir) // also what another one has made, and may not have flushed yet
 }
 
 func spanName(from int64) string { return fmt.Sprintf("%020d", from) }

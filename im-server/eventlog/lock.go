@@ -1,12 +1,11 @@
-//go:build unix
-
 package eventlog
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
+
+	"imwatch/internal/disk"
 )
 
 // lockFile keeps a second server from the same log and ledger. Closing the file, or the process's end, gives it free.
@@ -15,8 +14,8 @@ func lockFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening lock file: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("locking %s: another server writes this log: %w", path, err), f.Close())
+	if err := disk.Lock(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: another server writes this log", err), f.Close())
 	}
 	return f, nil
 }
