@@ -139,7 +139,7 @@ func (a *Alerter) addReceivers(deps Deps) error {
 			Fold: a.folder(r, budgetOf(ch).Fold), Gate: a.gate,
 		}
 		a.receivers[cfg.Name] = r
-		a.metrics.pending(cfg.Name, r.queue.Len)
+		a.metrics.waiting(cfg.Name, r.queue.Look, a.now)
 	}
 	return nil
 }

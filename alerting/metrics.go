@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"imwatch/alerting/deliver"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -18,8 +20,10 @@ type metrics struct {
 	digests       *prometheus.CounterVec
 	folded        *prometheus.CounterVec
 	throttled     *prometheus.CounterVec
+	throttledFor  *prometheus.CounterVec
 	held          *prometheus.CounterVec
 	latency       *prometheus.HistogramVec
+	firstLine     *prometheus.HistogramVec
 	canary        prometheus.Histogram
 	all           []prometheus.Collector
 }
@@ -58,6 +62,10 @@ func newMetrics() *metrics {
 			Name: "im_alerting_throttled_total",
 			Help: "Times that something due had to wait for the provider's budget, by channel.",
 		}, []string{"channel"}),
+		throttledFor: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_throttled_seconds_total",
+			Help: "Time during which something due waited for the provider's budget, by channel.",
+		}, []string{"channel"}),
 		held: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "im_alerting_held_total",
 			Help: "Notifications that were held back, by channel, reason (silenced, inhibited, acknowledged, over) and what became of them: pending, or superseded where they are not told at all.",
@@ -65,7 +73,12 @@ func newMetrics() *metrics {
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "im_alerting_latency_seconds",
 			Help:    "Time from the moment of an alert's state change to its acceptance by the provider, by channel.",
-			Buckets: []float64{0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 900, 3600},
+			Buckets: latencies(),
+		}, []string{"channel"}),
+		firstLine: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "im_alerting_first_line_seconds",
+			Help:    "Time from an alert's first line (im.alert.from) to the acceptance of its first notification by the provider, by channel. What was held back is not in it.",
+			Buckets: latencies(),
 		}, []string{"channel"}),
 	}
 	m.canary = prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -79,7 +92,7 @@ func newMetrics() *metrics {
 	for _, state := range []string{"firing", "updated", "resolved"} {
 		m.alerts.WithLabelValues(state)
 	}
-	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.digests, m.folded, m.throttled, m.held, m.latency, m.canary}
+	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.digests, m.folded, m.throttled, m.throttledFor, m.held, m.latency, m.firstLine, m.canary}
 	return m
 }
 
@@ -94,13 +107,32 @@ func (m *metrics) ages(w *watchman, now func() time.Time) {
 	age("im_alerting_detector_age_seconds", "How long ago a detector was last heard of; before the first time, how long the process has been running.", &w.pulse)
 }
 
-// pending adds the gauge of one receiver's waiting notifications.
-func (m *metrics) pending(receiver string, length func() int) {
-	m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "im_alerting_pending",
-		Help: "Notifications decided and neither sent nor failed, by receiver.", ConstLabels: prometheus.Labels{"receiver": receiver},
-	},
-		func() float64 { return float64(length()) }))
+// latencies are the buckets of the times in which people are told.
+func latencies() []float64 {
+	return []float64{0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 900, 3600}
+}
+
+// waiting adds the gauges of one receiver's waiting notifications.
+func (m *metrics) waiting(receiver string, look func() deliver.Waiting, now func() time.Time) {
+	gauge := func(name, help string, value func(deliver.Waiting) float64) {
+		m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: name, Help: help, ConstLabels: prometheus.Labels{"receiver": receiver},
+		}, func() float64 { return value(look()) }))
+	}
+	age := func(since time.Time) float64 {
+		if since.IsZero() {
+			return 0
+		}
+		return max(0, now().Sub(since).Seconds())
+	}
+	gauge("im_alerting_pending", "Notifications decided and neither sent nor failed, by receiver; those held back are not counted.",
+		func(w deliver.Waiting) float64 { return float64(w.Count) })
+	gauge("im_alerting_pending_age_seconds", "How long ago the oldest pending notification was decided, by receiver; 0: there is none. Those held back are not looked at.",
+		func(w deliver.Waiting) float64 { return age(w.Oldest) })
+	gauge("im_alerting_holding", "Notifications held back now by a silence, another alert or an acknowledgement, by receiver.",
+		func(w deliver.Waiting) float64 { return float64(w.Held) })
+	gauge("im_alerting_holding_age_seconds", "How long ago the oldest notification held back now was decided, by receiver; 0: there is none.",
+		func(w deliver.Waiting) float64 { return age(w.Since) })
 }
 
 func (m *metrics) register(reg prometheus.Registerer) error {

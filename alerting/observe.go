@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"context"
+	"time"
 
 	"imwatch/alerting/channel"
 	"imwatch/alerting/outbox"
@@ -27,6 +28,9 @@ func (o observer) Attempted(e *outbox.Entry, r channel.Result) {
 	switch e.State {
 	case outbox.Sent:
 		m.latency.WithLabelValues(e.Channel).Observe(max(0, e.SentAt.Sub(e.Moment).Seconds()))
+		if d, ok := e.ToldAfter(); ok && e.Held == "" {
+			m.firstLine.WithLabelValues(e.Channel).Observe(d.Seconds())
+		}
 		log.Debug("notified")
 	case outbox.Failed:
 		if !r.Verdict.Final() {
@@ -51,8 +55,11 @@ func (o observer) Held(e *outbox.Entry) {
 	o.a.log.WithFields(map[string]any{"receiver": e.Receiver, "alert": e.Alert.ID, "kind": e.Kind, "why": e.Verdict, "answer": e.Answer}).Debug("a notification is held back")
 }
 
-// Throttled counts waits for a budget.
-func (o observer) Throttled() { o.a.metrics.throttled.WithLabelValues(o.channel).Inc() }
+// Throttled counts waits for a budget, and their time.
+func (o observer) Throttled(waited time.Duration) {
+	o.a.metrics.throttled.WithLabelValues(o.channel).Inc()
+	o.a.metrics.throttledFor.WithLabelValues(o.channel).Add(waited.Seconds())
+}
 
 // GivingUp passes a failed notification on to the fallback.
 func (o observer) GivingUp(ctx context.Context, e *outbox.Entry) error {

@@ -267,7 +267,7 @@ func checkMetrics(t *testing.T, reg *prometheus.Registry) {
 	want := map[string]float64{
 		"im_alerting_alerts_total firing": 4, "im_alerting_notifications_total wecom accepted": 2, "im_alerting_notifications_total wecom retry": 1,
 		"im_alerting_notifications_total webhook retry": 2, "im_alerting_retries_total webhook": 2, "im_alerting_notifications_total email accepted": 2,
-		"im_alerting_latency_seconds sms": 1, "im_alerting_pending team": 0, "im_alerting_dropped_total unrouted": 0,
+		"im_alerting_latency_seconds sms": 1, "im_alerting_first_line_seconds sms": 1, "im_alerting_pending team": 0, "im_alerting_pending_age_seconds team": 0, "im_alerting_dropped_total unrouted": 0,
 	}
 	for name := range maps.Keys(want) {
 		if v, ok := got[name]; !ok || v != want[name] {

@@ -12,6 +12,7 @@ const (
 	DatasetMessage    = "im.message"
 	DatasetPipeline   = "im.pipeline"
 	DatasetAlert      = "im.alert"
+	DatasetNotify     = "im.notify"
 )
 
 // The levels (log.level), from the least to the most.

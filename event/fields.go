@@ -122,6 +122,9 @@ const (
 	FieldNotifyVerdict
 	FieldNotifyAttempts
 	FieldNotifySentAt
+	FieldNotifyAnswer
+	FieldNotifyHeld
+	FieldNotifyToldAfter
 	FieldRuleID
 	FieldRuleName
 	FieldCloudZone
@@ -253,6 +256,9 @@ var table = [numFields]Field{
 	FieldNotifyVerdict:        {FieldNotifyVerdict, "im.notify.verdict", Keyword, false, AlertGroup, "on notifications", "what the provider's last answer meant"},
 	FieldNotifyAttempts:       {FieldNotifyAttempts, "im.notify.attempts", Long, false, AlertGroup, "on notifications", "how often it was tried"},
 	FieldNotifySentAt:         {FieldNotifySentAt, "im.notify.sent_at", Date, false, AlertGroup, "once accepted", "when the provider accepted it"},
+	FieldNotifyAnswer:         {FieldNotifyAnswer, "im.notify.answer", Keyword, false, AlertGroup, "once tried or held back", "the provider's words, or who holds it back"},
+	FieldNotifyHeld:           {FieldNotifyHeld, "im.notify.held", Keyword, false, AlertGroup, "once held back", "why, the last time: silenced, inhibited, acknowledged"},
+	FieldNotifyToldAfter:      {FieldNotifyToldAfter, "im.notify.told_after_ms", Long, false, AlertGroup, "on firing, once accepted", "from the alert's first line (im.alert.from) to acceptance"},
 	FieldRuleID:               {FieldRuleID, "rule.id", Keyword, false, AlertGroup, "on alerts", "the rule"},
 	FieldRuleName:             {FieldRuleName, "rule.name", Keyword, false, AlertGroup, "on alerts", "the rule's title"},
 	FieldCloudZone:            {FieldCloudZone, "cloud.availability_zone", Keyword, false, Optional, "where configured", "the zone"},

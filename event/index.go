@@ -33,6 +33,7 @@ func ClassOf(level string) Class {
 const (
 	EventIndices      = "im-connection-*"
 	AlertIndices      = "im-alerts-*"
+	NotifyIndices     = "im-notify-*" // notifications, a month of their alerts' start
 	DeadLetterIndices = "im-deadletter-*"
 )
 

@@ -138,11 +138,11 @@ func usedReferences(t *testing.T, o object) map[string]bool {
 }
 
 func TestPanelsFitTheGrid(t *testing.T) {
-	taken := map[[2]int]string{}
 	for _, o := range decoded(t) {
 		if o.Type != "dashboard" {
 			continue
 		}
+		taken := map[[2]int]string{}
 		inner(t, o.Attributes, "optionsJSON")
 		for _, p := range inner(t, o.Attributes, "panelsJSON").([]any) {
 			panel := p.(map[string]any)
@@ -169,7 +169,7 @@ func TestPanelsFitTheGrid(t *testing.T) {
 // The Lens state is what no import checks: names of columns, and operations that fit the field's type.
 func TestLensColumns(t *testing.T) {
 	numeric := []event.Type{event.Long, event.Float}
-	for _, p := range panels() {
+	for _, p := range allPanels() {
 		order := ids(p.columns)
 		var bucketed []bool
 		names := map[string]bool{}
@@ -187,6 +187,7 @@ func TestLensColumns(t *testing.T) {
 			case !known:
 				t.Errorf("%s.%s: the contract has no field %s", p.id, c.id, field)
 			case op == "date_histogram" && f.Type != event.Date,
+				(op == "min" || op == "max") && f.Type != event.Date,
 				op == "percentile" && !slices.Contains(numeric, f.Type),
 				op == "terms" && (f.Type == event.Text || f.Type == event.Flattened || f.Type == event.GeoPoint):
 				t.Errorf("%s.%s: %v does not work on %s, a %s", p.id, c.id, op, field, f.Type)
@@ -206,10 +207,18 @@ func TestLensColumns(t *testing.T) {
 				t.Errorf("%s: the visualization names column %q, there are %v", p.id, name, order)
 			}
 		}
-		if !slices.Contains([]string{"lnsXY", "lnsMetric", "lnsDatatable"}, p.kind) || p.dataset == "" {
-			t.Errorf("%s: kind %s, dataset %q", p.id, p.kind, p.dataset)
+		if !slices.Contains([]string{"lnsXY", "lnsMetric", "lnsDatatable"}, p.kind) || p.only.dataset == "" {
+			t.Errorf("%s: kind %s, dataset %q", p.id, p.kind, p.only.dataset)
 		}
 	}
+}
+
+func allPanels() []panel {
+	var all []panel
+	for _, b := range dashboards() {
+		all = append(all, b.panels...)
+	}
+	return all
 }
 
 // accessors finds every column that a visualization names.
@@ -234,8 +243,8 @@ func accessors(v any) []string {
 	return out
 }
 
-// kqlField finds the fields of the queries, which are written as field: value.
-var kqlField = regexp.MustCompile(`([@A-Za-z_.]+):`)
+// kqlField finds the fields of the queries, which are written as field: value or field > value.
+var kqlField = regexp.MustCompile(`([@A-Za-z_.]+)(?::| >)`)
 
 func TestEveryFieldIsInTheContract(t *testing.T) {
 	check := func(where, field string) {
@@ -255,7 +264,10 @@ func TestEveryFieldIsInTheContract(t *testing.T) {
 			check(s.id, m[1])
 		}
 	}
-	for _, p := range panels() {
+	for _, p := range allPanels() {
+		for _, m := range kqlField.FindAllStringSubmatch(p.only.query, -1) {
+			check(p.id, m[1])
+		}
 		for _, c := range p.columns {
 			if f, ok := c.body["filter"].(map[string]any); ok {
 				for _, m := range kqlField.FindAllStringSubmatch(f["query"].(string), -1) {

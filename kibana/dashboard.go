@@ -2,8 +2,11 @@ package kibana
 
 import "imwatch/event"
 
-// DashboardID is the id of the dashboard, for links.
-const DashboardID = "imwatch-connections"
+// The ids of the dashboards, for links.
+const (
+	DashboardID         = "imwatch-connections"
+	AlertingDashboardID = "imwatch-alerting"
+)
 
 const (
 	connects = `event.action: "connect"`
@@ -12,9 +15,9 @@ const (
 	timeouts = `event.action: "heartbeat_timeout"`
 )
 
-// panels lays out the dashboard, 48 columns wide: figures, then connections, failures, heartbeats, latency, alerts.
+// panels lays out the dashboard of the connections, 48 columns wide: figures, then connections, failures, heartbeats, latency, alerts.
 func panels() []panel {
-	conn, alert := event.DatasetConnection, event.DatasetAlert
+	conn, alert := selection{event.DatasetConnection, ""}, selection{event.DatasetAlert, ""}
 	return []panel{
 		{"connects", "Connects", EventsView, "lnsMetric", conn, []column{countOf("n", "Connects", connects)}, metric(), 0, 0, 12, 5},
 		{"ends", "Ends", EventsView, "lnsMetric", conn, []column{countOf("n", "Ends", ends)}, metric(), 12, 0, 12, 5},
@@ -66,10 +69,24 @@ func panels() []panel {
 	}
 }
 
-func dashboard() object {
+// board is one dashboard.
+type board struct {
+	id, title, description string
+	panels                 []panel
+	from                   string // the time range begins there
+}
+
+func dashboards() []board {
+	return []board{
+		{DashboardID, "[imwatch] Connections", "Connections, failures by reason, heartbeat timeouts by node, top addresses, handshake time, alerts.", panels(), "now-1h"},
+		{AlertingDashboardID, "[imwatch] Alerting", "What fires, who was told and how soon, what waits, what failed and what is held back.", alertingPanels(), "now-7d"},
+	}
+}
+
+func (b board) object() object {
 	var list []any
 	refs := []reference{tagRef()}
-	for _, p := range panels() {
+	for _, p := range b.panels {
 		list = append(list, map[string]any{
 			"type": "lens", "panelIndex": p.id, "title": p.title,
 			"gridData":         map[string]any{"x": p.x, "y": p.y, "w": p.w, "h": p.h, "i": p.id},
@@ -80,11 +97,11 @@ func dashboard() object {
 			refs = append(refs, r)
 		}
 	}
-	return newObject("dashboard", DashboardID, map[string]any{
-		"title": "[imwatch] Connections", "description": "Connections, failures by reason, heartbeat timeouts by node, top addresses, handshake time, alerts.",
+	return newObject("dashboard", b.id, map[string]any{
+		"title": b.title, "description": b.description,
 		"kibanaSavedObjectMeta": map[string]any{"searchSourceJSON": text(map[string]any{"query": map[string]any{"language": "kuery", "query": ""}, "filter": []any{}})},
 		"optionsJSON":           text(map[string]any{"useMargins": true, "syncColors": true, "syncCursor": true, "syncTooltips": true, "hidePanelTitles": false}),
-		"panelsJSON":            text(list), "timeRestore": true, "timeFrom": "now-1h", "timeTo": "now",
+		"panelsJSON":            text(list), "timeRestore": true, "timeFrom": b.from, "timeTo": "now",
 		"refreshInterval": map[string]any{"pause": false, "value": 10000}, "version": 1,
 	}, refs...)
 }

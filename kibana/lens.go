@@ -20,12 +20,17 @@ func overTime() column {
 
 // topOf gives the most frequent values of a field, by the column orderBy.
 func topOf(field string, size int, orderBy string) column {
+	return byField("top", "Top values of "+field, field, size, orderBy)
+}
+
+// byField is topOf for a table with several such columns.
+func byField(id, label, field string, size int, orderBy string) column {
 	dataType := "string"
 	if f, ok := event.FieldByName(field); ok && f.Type == event.IP {
 		dataType = "ip"
 	}
-	return column{"top", map[string]any{
-		"label": "Top values of " + field, "dataType": dataType, "operationType": "terms", "scale": "ordinal", "sourceField": field, "isBucketed": true,
+	return column{id, map[string]any{
+		"label": label, "customLabel": id != "top", "dataType": dataType, "operationType": "terms", "scale": "ordinal", "sourceField": field, "isBucketed": true,
 		"params": map[string]any{
 			"size": size, "orderBy": map[string]any{"type": "column", "columnId": orderBy}, "orderDirection": "desc",
 			"otherBucket": true, "missingBucket": false, "parentFormat": map[string]any{"id": "terms"},
@@ -51,13 +56,32 @@ func percentileOf(id, label, field string, p int, query string) column {
 	}}
 }
 
+// firstOf and lastOf give the first and the last moment of the documents that a KQL query selects.
+func firstOf(id, label, query string) column { return momentOf(id, label, "min", query) }
+
+func lastOf(id, label, query string) column { return momentOf(id, label, "max", query) }
+
+func momentOf(id, label, operation, query string) column {
+	return column{id, map[string]any{
+		"label": label, "customLabel": true, "dataType": "date", "operationType": operation, "isBucketed": false, "scale": "ratio",
+		"sourceField": "@timestamp", "params": map[string]any{"emptyAsNull": true},
+		"filter": map[string]any{"language": "kuery", "query": query},
+	}}
+}
+
 // panel is one visualization of the dashboard.
 type panel struct {
 	id, title, view, kind string // kind: lnsXY, lnsMetric, lnsDatatable
-	dataset               string // the panel's filter on event.dataset
+	only                  selection
 	columns               []column
 	visualization         map[string]any
 	x, y, w, h            int
+}
+
+// selection says which documents a panel looks at.
+type selection struct {
+	dataset string // event.dataset
+	query   string // KQL; "": all of them
 }
 
 func ids(columns []column) []string {
@@ -81,11 +105,11 @@ func (p panel) attributes() map[string]any {
 		"title": p.title, "type": "lens", "visualizationType": p.kind, "references": p.references(),
 		"state": map[string]any{
 			"visualization": p.visualization,
-			"query":         map[string]any{"language": "kuery", "query": ""},
+			"query":         map[string]any{"language": "kuery", "query": p.only.query},
 			"filters": []any{map[string]any{
 				"$state": map[string]any{"store": "appState"},
-				"meta":   map[string]any{"alias": nil, "disabled": false, "negate": false, "type": "phrase", "key": "event.dataset", "params": map[string]any{"query": p.dataset}, "index": filterRef},
-				"query":  map[string]any{"match_phrase": map[string]any{"event.dataset": p.dataset}},
+				"meta":   map[string]any{"alias": nil, "disabled": false, "negate": false, "type": "phrase", "key": "event.dataset", "params": map[string]any{"query": p.only.dataset}, "index": filterRef},
+				"query":  map[string]any{"match_phrase": map[string]any{"event.dataset": p.only.dataset}},
 			}},
 			"datasourceStates": map[string]any{"formBased": map[string]any{"layers": map[string]any{
 				layer: map[string]any{"columnOrder": ids(p.columns), "columns": columns, "incompleteColumns": map[string]any{}},

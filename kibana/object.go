@@ -13,6 +13,7 @@ const coreVersion = "8.8.0"
 const (
 	EventsView      = "imwatch-events"
 	AlertsView      = "imwatch-alerts"
+	NotifyView      = "imwatch-notifications"
 	DeadLettersView = "imwatch-deadletters"
 )
 
@@ -68,7 +69,10 @@ func objects() []object {
 	all := []object{newObject("tag", tagID, map[string]any{"name": "imwatch", "description": "connections of the instant-messaging service", "color": "#0077CC"})}
 	all = append(all, views()...)
 	all = append(all, searches()...)
-	return append(all, dashboard())
+	for _, d := range dashboards() {
+		all = append(all, d.object())
+	}
+	return all
 }
 
 const tagID = "imwatch-tag"

@@ -41,6 +41,16 @@ func savedSearches() []saved {
 			[]string{"im.alert.state", "im.alert.severity", "rule.name", "im.alert.summary", "im.alert.value", "im.alert.limit", "im.alert.from", "im.alert.to"},
 		},
 		{
+			"imwatch-notifications-search", "[imwatch] Notifications", "Who was told what, and what the provider answered.", NotifyView,
+			`event.dataset: "im.notify"`,
+			[]string{"im.notify.state", "im.notify.kind", "im.notify.receiver", "im.notify.channel", "im.notify.verdict", "im.notify.answer", "im.alert.severity", "rule.name", "im.notify.sent_at"},
+		},
+		{
+			"imwatch-not-told", "[imwatch] Not told", "Notifications that failed for good, or wait.", NotifyView,
+			`event.dataset: "im.notify" and im.notify.state: ("failed" or "pending")`,
+			[]string{"im.notify.state", "im.notify.receiver", "im.notify.channel", "im.notify.verdict", "im.notify.answer", "im.notify.attempts", "im.alert.severity", "rule.name"},
+		},
+		{
 			"imwatch-deadletters-search", "[imwatch] Dead letters", "Lines that could not be shipped or stored, as they came, with the reason.", DeadLettersView, "",
 			[]string{"stage", "reason", "detail", "file", "topic", "offset"},
 		},

@@ -12,6 +12,9 @@ func views() []object {
 	return []object{
 		view(EventsView, event.EventIndices, "imwatch: connections", formats),
 		view(AlertsView, event.AlertIndices, "imwatch: alerts", "{}"),
+		view(NotifyView, event.NotifyIndices, "imwatch: notifications", text(map[string]any{
+			"im.notify.told_after_ms": map[string]any{"id": "duration", "params": map[string]any{"inputFormat": "milliseconds", "outputFormat": "humanizePrecise", "outputPrecision": 1, "useShortSuffix": true}},
+		})),
 		view(DeadLettersView, event.DeadLetterIndices, "imwatch: dead letters", "{}"),
 	}
 }

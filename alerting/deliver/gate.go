@@ -44,10 +44,11 @@ func (s *Sender) hold(ctx context.Context, e *outbox.Entry, version string) (unt
 		h.Never = end != nil
 	}
 	if h.Never {
+		e.Held = h.Why
 		return time.Time{}, true, s.supersede(ctx, e, version, h.Why, h.Words)
 	}
 	if e.Verdict != h.Why || e.Answer != h.Words {
-		e.Verdict, e.Answer = h.Why, h.Words
+		e.Verdict, e.Answer, e.Held = h.Why, h.Words, h.Why
 		if _, err := s.Ledger.Save(ctx, e, version); err != nil {
 			return time.Time{}, true, err
 		}

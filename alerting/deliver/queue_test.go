@@ -155,6 +155,27 @@ func TestQueueGivesManyTheUrgentFirst(t *testing.T) {
 	}
 }
 
+// TestQueueTellsWhoWaits: what is held, and what comes behind it, is not counted as waiting.
+func TestQueueTellsWhoWaits(t *testing.T) {
+	q, now := deliver.NewQueue(), time.Unix(1_800_000_000, 0)
+	for i, alert := range []string{"a", "b", "b", "c"} {
+		q.Add(outbox.Ref{ID: fmt.Sprint(i), AlertID: alert, Kind: channel.Updated, Moment: now.Add(time.Duration(i)), At: now.Add(time.Duration(i) * time.Second)})
+	}
+	if w := q.Look(); w != (deliver.Waiting{Count: 4, Oldest: now}) {
+		t.Errorf("%+v", w)
+	}
+	for _, r := range q.Take(now, 2) { // a and the first of b
+		q.Hold(r, now.Add(time.Hour))
+	}
+	if w := q.Look(); w != (deliver.Waiting{Count: 1, Oldest: now.Add(3 * time.Second), Held: 3, Since: now}) {
+		t.Errorf("%+v", w)
+	}
+	q.Release(now)
+	if w := q.Look(); w.Count != 4 || w.Held != 0 {
+		t.Errorf("released: %+v", w)
+	}
+}
+
 func TestQueueSaysWhenToLook(t *testing.T) {
 	q, now := deliver.NewQueue(), time.Unix(1_800_000_000, 0)
 	if _, _, wait, ok := q.Head(now); ok || wait != 0 {

@@ -34,8 +34,8 @@ type Observer interface {
 	// Held is called when an entry was held back by the gate, again when that is for another reason, or when it is not
 	// told at all for it.
 	Held(e *outbox.Entry)
-	// Throttled is called when something that is due has to wait for the provider's budget.
-	Throttled()
+	// Throttled is called when something that is due has waited for the provider's budget, for so long.
+	Throttled(waited time.Duration)
 }
 
 // Sender sends what is in one receiver's queue. Run may be called once.
@@ -65,8 +65,8 @@ func (s *Sender) Run(ctx, hard context.Context) {
 			continue
 		}
 		if d := s.Pace.Take(now, urgent); d > 0 {
-			s.Observer.Throttled()
 			s.idle(ctx, d) // something more urgent may come meanwhile
+			s.Observer.Throttled(max(0, s.Now().Sub(now)))
 			continue
 		}
 		made := false

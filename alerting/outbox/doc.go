@@ -8,8 +8,10 @@
 // It leaves out when to send and how.
 package outbox
 
+import "imwatch/event"
+
 // Indices is the pattern of the indices that hold entries, one a month of the alert's start.
-const Indices = "im-notify-*"
+const Indices = event.NotifyIndices
 
 // Dataset is the event.dataset of entries.
-const Dataset = "im.notify"
+const Dataset = event.DatasetNotify

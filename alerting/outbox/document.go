@@ -68,6 +68,8 @@ type docNotify struct {
 	Answer     string          `json:"answer,omitempty"`
 	Took       []string        `json:"took,omitempty"`
 	SentAt     time.Time       `json:"sent_at,omitzero"`
+	Held       string          `json:"held,omitempty"`
+	ToldAfter  *int64          `json:"told_after_ms,omitempty"`
 	Digest     string          `json:"digest,omitempty"`
 	Claim      *docClaim       `json:"claim,omitempty"`
 }
@@ -104,6 +106,11 @@ func encode(e *Entry) ([]byte, error) {
 		Digest: e.Digest, After: e.After, FallbackOf: e.FallbackOf,
 		Attempts: e.Attempts, FirstTry: utc(e.FirstTry), LastTry: utc(e.LastTry), RetryAt: utc(e.RetryAt),
 		Verdict: e.Verdict, Answer: e.Answer, Took: e.Took, SentAt: utc(e.SentAt),
+		Held: e.Held,
+	}
+	if after, ok := e.ToldAfter(); ok {
+		ms := after.Milliseconds()
+		d.IM.Notify.ToldAfter = &ms
 	}
 	if e.Claim.By != "" {
 		d.IM.Notify.Claim = &docClaim{e.Claim.By, utc(e.Claim.Until)}
@@ -134,7 +141,7 @@ func decode(body []byte) (*Entry, error) {
 		Line: []byte(d.Event.Original), Digest: n.Digest,
 		Message: channel.Message{Title: n.Title, Body: n.Body, HTML: n.HTML, Fields: n.Fields, Links: n.Links},
 		After:   n.After, FallbackOf: n.FallbackOf, State: n.State, Attempts: n.Attempts, FirstTry: n.FirstTry, LastTry: n.LastTry,
-		RetryAt: n.RetryAt, Verdict: n.Verdict, Answer: n.Answer, Took: n.Took, SentAt: n.SentAt,
+		RetryAt: n.RetryAt, Verdict: n.Verdict, Answer: n.Answer, Took: n.Took, SentAt: n.SentAt, Held: n.Held,
 	}
 	if n.Claim != nil {
 		e.Claim = Claim{n.Claim.By, n.Claim.Until}

@@ -47,6 +47,7 @@ type Entry struct {
 	Answer   string    // the provider's words at the last attempt
 	Took     []string  // addresses that accepted so far
 	SentAt   time.Time // when the provider accepted
+	Held     string    // why it was held back, the last time; "": it never was
 	Digest   string    // id of the digest that it was last told in; "": it was told alone
 	Claim    Claim
 }
@@ -130,6 +131,15 @@ func rank(k channel.Kind) int {
 		return 2
 	}
 	return 1
+}
+
+// ToldAfter gives the time from an alert's first line to its first notification's acceptance; false for any other, and
+// while it is not accepted.
+func (e *Entry) ToldAfter() (time.Duration, bool) {
+	if e.Kind != channel.Firing || e.State != Sent {
+		return 0, false
+	}
+	return max(0, e.SentAt.Sub(e.Alert.From)), true
 }
 
 // Notification gives what the channel sends.

@@ -38,6 +38,7 @@ func entry(t *rapid.T) *Entry {
 		After: text("after"), FallbackOf: text("fallback"), State: rapid.SampledFrom([]State{Pending, Sent, Failed, Superseded}).Draw(t, "state"),
 		Attempts: rapid.IntRange(0, 99).Draw(t, "attempts"), FirstTry: at("first"), LastTry: at("last"), RetryAt: at("retry"), SentAt: at("sent"),
 		Verdict: text("verdict"), Answer: text("answer"), Took: rapid.SliceOfN(rapid.Just("x@example.org"), 0, 3).Draw(t, "took"),
+		Held: text("held"),
 	}
 	if rapid.Bool().Draw(t, "claimed") {
 		e.Claim = Claim{"me", time.Unix(0, rapid.Int64Range(1e18, 2e18).Draw(t, "until")).UTC()}

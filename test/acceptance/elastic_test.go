@@ -1,7 +1,6 @@
 package acceptance
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -39,12 +38,7 @@ func (x elastic) search(ctx context.Context, pattern string, body map[string]any
 	if err != nil {
 		return h, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, string(x)+"/"+pattern+"/_search", bytes.NewReader(text))
-	if err != nil {
-		return h, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	answer, err := do(req)
+	answer, err := postJSON(ctx, string(x)+"/"+pattern+"/_search", text)
 	if err != nil {
 		return h, err
 	}
