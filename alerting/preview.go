@@ -2,12 +2,14 @@ package alerting
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,25 +35,26 @@ import (
 type PreviewOptions struct {
 	Channel string // one of Channels
 	Format  string // of the channel; "": its default
-	Kind    channel.Kind
-	Alert   *event.Alert
+	// Receiver is the name of one of the configuration's receivers, whose settings are taken instead of Channel's
+	// defaults; "": none.
+	Receiver string
+	Language string // "": the receiver's, or that of the configuration
+	Kind     channel.Kind
+	Alert    *event.Alert
 }
 
 // Preview writes what a receiver would be sent about an alert, to the letter, with placeholders for secrets. Nothing is
-// sent. Links, language, time zone and templates are those of c.
+// sent. Links, language, time zone and templates are those of c. Of a receiver of c its secrets are hidden, too.
 func Preview(ctx context.Context, c Config, o PreviewOptions, w io.Writer) error {
-	rec := NewReceiver("preview")
-	if err := example(&rec, o.Channel, o.Format); err != nil {
-		return err
-	}
-	if err := rec.validate("preview"); err != nil {
+	rec, err := o.receiver(c)
+	if err != nil {
 		return err
 	}
 	r, err := c.Renderer()
 	if err != nil {
 		return err
 	}
-	m, err := r.Message(rec.style(), c.Language, o.Kind, o.Alert)
+	m, err := r.Message(rec.style(), cmp.Or(o.Language, rec.Language, c.Language), o.Kind, o.Alert)
 	if err != nil {
 		return err
 	}
@@ -77,6 +80,23 @@ func Preview(ctx context.Context, c Config, o PreviewOptions, w io.Writer) error
 	defer ch.Close()
 	ch.Send(ctx, n) // what comes of it is made up
 	return nil
+}
+
+// receiver gives the one that is shown.
+func (o PreviewOptions) receiver(c Config) (Receiver, error) {
+	if o.Receiver == "" {
+		rec := NewReceiver("preview")
+		if err := example(&rec, o.Channel, o.Format); err != nil {
+			return rec, err
+		}
+		return rec, rec.validate("preview")
+	}
+	names := receiverNames(c.Receivers)
+	i := slices.Index(names, o.Receiver)
+	if i < 0 {
+		return Receiver{}, fmt.Errorf("receiver: unknown %q, the configuration has: %s%s", o.Receiver, strings.Join(names, ", "), nearest(o.Receiver, names))
+	}
+	return c.Receivers[i].masked()
 }
 
 // show writes requests down instead of sending them, and answers as a provider that takes everything.

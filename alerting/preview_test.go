@@ -11,7 +11,9 @@ import (
 
 	"imwatch/alerting"
 	"imwatch/alerting/channel"
+	"imwatch/alerting/email"
 	"imwatch/alerting/render"
+	"imwatch/alerting/wecom"
 	"imwatch/event"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,5 +78,50 @@ func TestPreviewRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), o.want) {
 			t.Errorf("%s %s: %v", o.name, o.format, err)
 		}
+	}
+}
+
+// TestPreviewOfAReceiver takes a receiver's own format, language and mentions, and none of its secrets.
+func TestPreviewOfAReceiver(t *testing.T) {
+	robot := alerting.NewReceiver("team")
+	robot.Language = "zh"
+	w := wecom.DefaultConfig()
+	w.URL, w.Format, w.Mention = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=s3cret", "text", []string{"ann"}
+	robot.WeCom = &w
+	mails := alerting.NewReceiver("mails")
+	m := email.DefaultConfig()
+	m.Host, m.Username, m.From, m.To, m.CAFile = "smtp.example.org", "watch", "watch@example.org", []string{"ops@example.org"}, "/nowhere.pem"
+	mails.Email = &m
+	cfg := alerting.DefaultConfig()
+	cfg.Receivers = []alerting.Receiver{robot, mails}
+	show := func(name, language string) (string, error) {
+		var b bytes.Buffer
+		err := alerting.Preview(t.Context(), cfg, alerting.PreviewOptions{
+			Receiver: name, Language: language, Kind: channel.Firing, Alert: state("a", event.StateFiring, time.Date(2026, 11, 21, 6, 30, 0, 0, time.UTC), 0),
+		}, &b)
+		return b.String(), err
+	}
+	got, err := show("team", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(got, `"msgtype": "text"`) || !strings.Contains(got, `"ann"`) || !strings.Contains(got, "告警") || strings.Contains(got, "s3cret") || !strings.Contains(got, "key=KEY") {
+		t.Errorf("%s", got)
+	}
+	if w.URL != cfg.Receivers[0].WeCom.URL || !strings.Contains(w.URL, "s3cret") {
+		t.Error("the configuration itself was changed")
+	}
+	if got, err = show("team", "en"); err != nil || strings.Contains(got, "告警") {
+		t.Errorf("%v: %s", err, got)
+	}
+	if got, err = show("mails", ""); err != nil || !strings.Contains(got, "ops@example.org") {
+		t.Errorf("%v: %s", err, got)
+	}
+	if _, err = show("tean", ""); err == nil || !strings.Contains(err.Error(), `did you mean "team"?`) {
+		t.Errorf("%v", err)
+	}
+	cfg.Receivers[0].WeCom.Format = "texd"
+	if _, err = show("team", ""); err == nil || !strings.Contains(err.Error(), "did you mean text?") {
+		t.Errorf("%v", err)
 	}
 }

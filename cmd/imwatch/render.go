@@ -10,7 +10,8 @@ import (
 func renderCommand(fs *flag.FlagSet, e environment) func(context.Context, []string) error {
 	load := configFlag(fs, e)
 	o := app.RenderOptions{}
-	fs.StringVar(&o.Channel, "channel", "wecom", "the `kind` of channel, as receivers name it")
+	fs.StringVar(&o.Channel, "channel", "", "the `kind` of channel, as receivers name it; without it wecom")
+	fs.StringVar(&o.Receiver, "receiver", "", "the `name` of a receiver of the configuration, with its channel, format, language and mentions")
 	fs.StringVar(&o.Format, "format", "", "one of the channel's `formats`; without it the channel's default")
 	fs.StringVar(&o.Language, "language", "", "`en` or zh; without it that of the configuration")
 	fs.StringVar(&o.State, "state", "firing", "`firing`, updated, resolved or repeat")

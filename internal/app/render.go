@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,8 @@ import (
 type RenderOptions struct {
 	Rules    string   // file or folder; "": the shipped rules
 	Rule     string   // id
-	Channel  string   // kind of channel
+	Channel  string   // kind of channel; "": wecom
+	Receiver string   // one of the configuration's, in place of Channel and Format; "": none
 	Format   string   // of the channel; "": its default
 	Language string   // "": that of the configuration
 	State    string   // firing, updated, resolved or repeat
@@ -29,7 +31,7 @@ type RenderOptions struct {
 }
 
 // RenderAlert shows what would be sent about an alert of a rule, with an alert made up for it. Nothing is sent and no
-// secret is needed: cfg says only links, zone, language and templates.
+// secret is needed: cfg says links, zone, language, templates and, with o.Receiver, how that one is told.
 func RenderAlert(ctx context.Context, cfg Config, o RenderOptions, streams Streams) error {
 	r, err := findRule(ExplainOptions{Rules: o.Rules, Rule: o.Rule}, streams)
 	if err != nil {
@@ -40,13 +42,15 @@ func RenderAlert(ctx context.Context, cfg Config, o RenderOptions, streams Strea
 		return err
 	}
 	states := []string{string(channel.Firing), string(channel.Updated), string(channel.Resolved), string(channel.Repeat)}
-	c := cfg.Alerting
-	if o.Language != "" {
-		c.Language = o.Language
+	if o.Receiver != "" && (o.Channel != "" || o.Format != "") {
+		return Usagef("--receiver has a channel and a format of its own: leave out --channel and --format")
+	}
+	if o.Channel == "" {
+		o.Channel = alerting.ChannelWeCom
 	}
 	for _, check := range []error{
 		channel.CheckOneOf("--state", o.State, states...), channel.CheckOneOf("--channel", o.Channel, alerting.Channels()...),
-		channel.CheckOneOf("--language", c.Language, render.Languages()...),
+		channel.CheckOneOf("--language", cmp.Or(o.Language, cfg.Alerting.Language), render.Languages()...),
 	} {
 		if check != nil {
 			return &UsageError{check}
@@ -56,7 +60,9 @@ func RenderAlert(ctx context.Context, cfg Config, o RenderOptions, streams Strea
 	if err := r.Render(a); err != nil {
 		fmt.Fprintf(streams.Err, "%v\n", err) // it is told as written in the rule, then
 	}
-	if err := alerting.Preview(ctx, c, alerting.PreviewOptions{Channel: o.Channel, Format: o.Format, Kind: channel.Kind(o.State), Alert: a}, streams.Out); err != nil {
+	if err := alerting.Preview(ctx, cfg.Alerting, alerting.PreviewOptions{
+		Channel: o.Channel, Format: o.Format, Receiver: o.Receiver, Language: o.Language, Kind: channel.Kind(o.State), Alert: a,
+	}, streams.Out); err != nil {
 		return &UsageError{err}
 	}
 	return nil
