@@ -152,6 +152,7 @@ func (c *conn) bind() {
 		replayed = r.x.attach(c, hello, a.ask.seq)
 		s.readAgain(r.x)
 	}
+	s.report("following a topic", lost)
 	if r.old != nil {
 		s.replaced(r.old)
 	}
@@ -159,7 +160,8 @@ func (c *conn) bind() {
 	s.beginBeat(c)
 	switch {
 	case lost != nil:
-		s.report("following a topic", lost)
+		// Before the client hears of it: it may come again at once, and must not be given a session that follows nothing.
+		s.endSession(r.x, true)
 		c.end(event.CloseStateLost, 0, lost)
 	case refused != nil:
 		c.end(*refused, 0, nil)
@@ -289,6 +291,17 @@ func (s *Server) logResume(c *conn, a ask, r resumed, replayed int) {
 	ev.SetInt(event.FieldResumeServerSeq, r.serverSeq)
 	ev.SetBool(event.FieldResumeCrossNode, r.crossNode)
 	s.emit(ev)
+}
+
+// doomed says whether the session ends with its connection, which is on its way out: closing takes a moment, and clients are
+// quick to come again. x.mu is held.
+func (x *session) doomed() bool {
+	if x.c == nil {
+		return false
+	}
+	x.c.mu.Lock()
+	defer x.c.mu.Unlock()
+	return x.c.ending.begun && !outlives(x.c.ending.reason)
 }
 
 // outlives says whether a session can be resumed after an end of its connection.

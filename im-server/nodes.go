@@ -84,8 +84,13 @@ func (s *Server) handOver(q question) reply {
 	if x == nil {
 		return reply{}
 	}
+	x.mu.Lock()
+	doomed := x.doomed()
+	x.mu.Unlock()
 	rec := x.record()
 	switch {
+	case doomed:
+		return reply{Reason: event.ResumeUnknownSession}
 	case q.Seq > rec.Seq:
 		return reply{Reason: event.ResumeSeqAhead}
 	case q.Seq < rec.Acked:

@@ -84,9 +84,10 @@ func handleSubscribe(c *conn, e protocol.Envelope) error {
 	default:
 		ctx, cancel := context.WithTimeout(context.Background(), c.s.conf().Timeouts.Publish)
 		defer cancel()
-		if err := c.s.follow(ctx, cluster.Room+r.Room, x); err != nil {
+		err := c.s.follow(ctx, cluster.Room+r.Room, x)
+		c.s.report("following a topic", err)
+		if err != nil {
 			x.forgetRoom(r.Room)
-			c.s.report("following a topic", err)
 			return &protocol.DecodeError{Code: protocol.CodeUnavailable, Field: "payload.room", Detail: "the room cannot be followed now; try again"}
 		}
 		c.s.sessions.touch(x)

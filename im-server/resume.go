@@ -79,7 +79,7 @@ func (s *Server) resumeHere(c *conn, x *session, a ask) resumed {
 	switch {
 	case x.user != c.client.user:
 		r.reason = event.ResumeWrongUser
-	case x.ended:
+	case x.ended, x.doomed():
 		r.reason = event.ResumeUnknownSession
 	case a.epoch != x.epoch && (x.prev == "" || a.epoch != x.prev): // a client may not have had the hello with the new one
 		r.reason = event.ResumeEpochChanged
