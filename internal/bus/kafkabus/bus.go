@@ -36,7 +36,6 @@ type Bus struct {
 	cfg       Config
 	log       logrus.FieldLogger
 	metrics   *metrics
-	codec     kafka.Compression
 	encoder   *recordbatch.Encoder
 	conns     *conns
 	transport *kafka.Transport
@@ -84,10 +83,9 @@ func New(cfg Config, log logrus.FieldLogger, reg prometheus.Registerer) (*Bus, e
 	}
 	const dialTimeout = 5 * time.Second
 	ctx, end := context.WithCancel(context.Background())
-	codec := codecs()[cfg.Compression]
 	b := &Bus{
 		watchEvery: 10 * time.Second,
-		cfg:        cfg, log: log, metrics: m, codec: codec, encoder: recordbatch.NewEncoder(recordbatch.Codec(codec), cfg.MaxMessageBytes), conns: newConns(dialTimeout), ctx: ctx, end: end,
+		cfg:        cfg, log: log, metrics: m, encoder: recordbatch.NewEncoder(recordbatch.Codec(codecs()[cfg.Compression]), cfg.MaxMessageBytes), conns: newConns(dialTimeout), ctx: ctx, end: end,
 		lanes: map[place]*lane{}, known: map[string]bool{}, consumers: map[*consumer]struct{}{},
 	}
 	b.transport = &kafka.Transport{

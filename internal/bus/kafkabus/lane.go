@@ -9,6 +9,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"imwatch/internal/bus"
+	"imwatch/internal/bus/recordbatch"
 )
 
 // lane is the way into one partition. One batch is under way on it at a time, so that batches arrive in the order in
@@ -62,10 +63,16 @@ func (b *Bus) send(ctx context.Context, l *lane, ms []bus.Message, pick []int32)
 	}()
 	limit := b.cfg.MaxMessageBytes
 	for len(pick) > 0 {
-		n := cut(ms, pick, limit)
+		sealed, n, err := b.encoder.Append(nil, ms, pick[:cut(ms, pick, limit)])
+		if err == nil {
+			err = recordbatch.Stamp(sealed, bus.Stamp{Identity: bus.Identity{ID: -1, Epoch: -1}, Sequence: -1}, time.Now())
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", doing, err)
+		}
 		start := time.Now()
 		first := true
-		err := b.retry(ctx, doing, func(ctx context.Context) (err error) {
+		err = b.retry(ctx, doing, func(ctx context.Context) (err error) {
 			if !first {
 				b.metrics.retries.Inc()
 				if _, err := b.lookup(ctx, l.topic); err != nil { // says why there is no broker, where producing does not
@@ -73,7 +80,7 @@ func (b *Bus) send(ctx context.Context, l *lane, ms []bus.Message, pick []int32)
 				}
 			}
 			first = false
-			inFlight, err = b.attempt(ctx, l, ms, pick[:n])
+			inFlight, err = b.attemptSealed(ctx, l, sealed)
 			return err
 		})
 		switch {
@@ -91,21 +98,6 @@ func (b *Bus) send(ctx context.Context, l *lane, ms []bus.Message, pick []int32)
 		}
 	}
 	return nil
-}
-
-// attempt sends one batch once; see once.
-func (b *Bus) attempt(ctx context.Context, l *lane, ms []bus.Message, pick []int32) (inFlight bool, err error) {
-	rs := newRecords(ms, pick)
-	return b.once(ctx, l, &rs.use, func() error {
-		res, err := b.client.Produce(b.ctx, &kafka.ProduceRequest{
-			Topic: l.topic, Partition: l.partition, RequiredAcks: kafka.RequireAll,
-			Compression: b.codec, Records: rs,
-		})
-		if err == nil {
-			err = res.Error
-		}
-		return err
-	})
 }
 
 // once makes one request, which must not end with the caller's context: what was sent may arrive, and what comes next

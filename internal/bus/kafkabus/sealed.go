@@ -91,7 +91,7 @@ func (b *Bus) ProduceSealed(ctx context.Context, topic string, partition int, as
 	return err
 }
 
-// attemptSealed sends a batch once; see attempt.
+// attemptSealed sends a batch once; see once.
 func (b *Bus) attemptSealed(ctx context.Context, l *lane, sealed []byte) (inFlight bool, err error) {
 	raw := newRaw(sealed)
 	return b.once(ctx, l, &raw.use, func() error {
@@ -105,7 +105,7 @@ func (b *Bus) attemptSealed(ctx context.Context, l *lane, sealed []byte) (inFlig
 	})
 }
 
-// raw shows a batch to kafka-go's encoder, behind its size, as records shows messages.
+// raw shows a batch to kafka-go's encoder, behind its size.
 type raw struct {
 	use
 	size [4]byte
