@@ -2,7 +2,6 @@ package recordbatch
 
 import (
 	"encoding/binary"
-	"sync"
 
 	"imwatch/internal/bus"
 )
@@ -11,7 +10,7 @@ import (
 type Encoder struct {
 	codec Codec
 	limit int
-	free  sync.Pool // of *scratch
+	free  chan *scratch // kept over collections, for they are large
 }
 
 // scratch is what making a batch needs beside its result.
@@ -23,9 +22,26 @@ type scratch struct {
 // NewEncoder makes an encoder that compresses by codec. limit is how many bytes the messages of a batch may have before
 // compression, as Append counts them.
 func NewEncoder(codec Codec, limit int) *Encoder {
-	e := &Encoder{codec: codec, limit: limit}
-	e.free.New = func() any { return &scratch{} }
-	return e
+	return &Encoder{codec: codec, limit: limit, free: make(chan *scratch, keptScratch)}
+}
+
+// keptScratch is how many of those who make batches at the same time find memory ready.
+const keptScratch = 2
+
+func (e *Encoder) take() *scratch {
+	select {
+	case s := <-e.free:
+		return s
+	default:
+		return &scratch{}
+	}
+}
+
+func (e *Encoder) give(s *scratch) {
+	select {
+	case e.free <- s:
+	default:
+	}
 }
 
 // recordOverhead is more than what a record adds to its key and value, and batchOverhead to its records.
@@ -49,8 +65,8 @@ func (e *Encoder) Append(dst []byte, ms []bus.Message, pick []int32) (batch []by
 	if total == 0 {
 		return dst, 0, nil
 	}
-	s := e.free.Get().(*scratch)
-	defer e.free.Put(s)
+	s := e.take()
+	defer e.give(s)
 	s.records = s.records[:0]
 	for left := e.limit - batchOverhead; n < total; n++ {
 		m := at(n)
