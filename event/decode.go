@@ -183,25 +183,26 @@ func (d *decoder) field(id FieldID) error {
 		return d.rawField(id)
 	}
 	if d.peek() != '[' {
-		v, ok, err := d.scalar(id)
-		if err != nil || !ok {
-			return err
+		v := d.e.add(id)
+		ok, err := d.scalar(id, v)
+		if !ok {
+			d.e.drop(id)
 		}
-		d.e.Set(id, v)
-		return nil
+		return err
 	}
 	list, err := d.list(id)
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	v := list[0]
+	v := d.e.add(id)
+	*v = list[0]
 	if len(list) > 1 {
 		v.List = list
 	}
-	d.e.Set(id, v)
 	return nil
 }
 
+// list reads the values of a list. They lie in the event's memory.
 func (d *decoder) list(id FieldID) ([]Value, error) {
 	d.i++
 	d.space()
@@ -209,15 +210,16 @@ func (d *decoder) list(id FieldID) ([]Value, error) {
 		d.i++
 		return nil, nil
 	}
-	list := make([]Value, 0, 2)
+	start := len(d.e.lists)
 	for {
 		d.space()
-		v, ok, err := d.scalar(id)
+		d.e.lists = append(d.e.lists, Value{})
+		ok, err := d.scalar(id, &d.e.lists[len(d.e.lists)-1])
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			list = append(list, v)
+		if !ok {
+			d.e.lists = d.e.lists[:len(d.e.lists)-1]
 		}
 		d.space()
 		switch d.peek() {
@@ -225,7 +227,7 @@ func (d *decoder) list(id FieldID) ([]Value, error) {
 			d.i++
 		case ']':
 			d.i++
-			return list, nil
+			return d.e.lists[start:len(d.e.lists):len(d.e.lists)], nil
 		default:
 			return nil, d.fail("found %s, expected ',' or ']'", d.found())
 		}
@@ -254,47 +256,44 @@ func (d *decoder) rawField(id FieldID) error {
 	return nil
 }
 
-// scalar reads one value and fits it to the field's type; ok is false for null.
-func (d *decoder) scalar(id FieldID) (Value, bool, error) {
-	start := d.i
+// scalar reads one value into v and fits it to the field's type; ok is false for null, and with an error.
+func (d *decoder) scalar(id FieldID, v *Value) (ok bool, err error) {
+	start, t := d.i, table[id].Type
 	switch c := d.peek(); {
 	case c == '"':
 		s, err := d.str()
 		if err != nil {
-			return Value{}, false, err
+			return false, err
 		}
-		v, ok := Parse(table[id].Type, s)
-		if !ok {
-			return v, false, d.typeError(start, id, d.s[start:d.i])
+		if !v.parse(t, s) {
+			return false, d.typeError(start, id, d.s[start:d.i])
 		}
-		return v, true, nil
+		return true, nil
 	case c == 'n':
-		return Value{}, false, d.literal("null")
+		return false, d.literal("null")
 	case c == 't' || c == 'f':
 		word := "true"
 		if c == 'f' {
 			word = "false"
 		}
 		if err := d.literal(word); err != nil {
-			return Value{}, false, err
+			return false, err
 		}
-		v, ok := Parse(table[id].Type, word)
-		if !ok || table[id].Type == IP || table[id].Type == Date {
-			return v, false, d.typeError(start, id, word)
+		if !v.parse(t, word) || t == IP || t == Date {
+			return false, d.typeError(start, id, word)
 		}
-		return v, true, nil
+		return true, nil
 	case c == '-' || c >= '0' && c <= '9':
 		s, err := d.number()
 		if err != nil {
-			return Value{}, false, err
+			return false, err
 		}
-		v, ok := Parse(table[id].Type, s)
-		if !ok || table[id].Type == Bool {
-			return v, false, d.typeError(start, id, s)
+		if !v.parse(t, s) || t == Bool {
+			return false, d.typeError(start, id, s)
 		}
-		return v, true, nil
+		return true, nil
 	}
-	return Value{}, false, d.typeError(start, id, d.found())
+	return false, d.typeError(start, id, d.found())
 }
 
 func (d *decoder) typeError(at int, id FieldID, found string) error {
@@ -325,34 +324,47 @@ func expected(t Type) string {
 }
 
 // Parse reads a value of type t from its text form, as it stands in a line or in a query.
-func Parse(t Type, s string) (Value, bool) {
+func Parse(t Type, s string) (v Value, ok bool) {
+	if ok = v.parse(t, s); !ok {
+		return Value{}, false
+	}
+	return v, true
+}
+
+// parse is Parse in place, into an empty value.
+func (v *Value) parse(t Type, s string) bool {
 	switch t {
+	case Keyword, Text:
 	case Long:
-		return parseLong(s)
+		n, ok := parseLong(s)
+		*v = n
+		return ok
 	case Float:
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil || math.IsInf(f, 0) || math.IsNaN(f) || strings.ContainsAny(s, "xX_pP") {
-			return Value{}, false
+			return false
 		}
-		return Value{Type: Float, Text: s, bits: math.Float64bits(f)}, true
+		v.bits = math.Float64bits(f)
 	case Bool:
 		if s != "true" && s != "false" {
-			return Value{}, false
+			return false
 		}
-		return BoolValue(s == "true"), true
+		*v = BoolValue(s == "true")
+		return true
 	case Date:
 		t, ok := parseTime(s)
 		if !ok {
-			return Value{}, false
+			return false
 		}
-		return Value{Type: Date, Text: s, bits: uint64(t.UnixNano())}, true
+		v.bits = uint64(t.UnixNano())
 	case IP:
 		a, err := netip.ParseAddr(s)
 		if err != nil || a.Zone() != "" {
-			return Value{}, false
+			return false
 		}
 	}
-	return Value{Type: t, Text: s}, true
+	v.Type, v.Text = t, s
+	return true
 }
 
 // parseLong takes an integer, or a number with a fraction or exponent, which is cut as Elasticsearch does.

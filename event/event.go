@@ -10,6 +10,7 @@ import (
 type Event struct {
 	at    [numFields]uint8 // place in vals + 1; 0: absent
 	vals  []Value
+	lists []Value // where the lists of decoded values lie
 	extra []Extra
 	nulls bool // a field that the contract does not have was null
 }
@@ -25,6 +26,8 @@ func (e *Event) Reset() {
 	e.at = [numFields]uint8{}
 	clear(e.vals)
 	e.vals = e.vals[:0]
+	clear(e.lists)
+	e.lists = e.lists[:0]
 	clear(e.extra)
 	e.extra = e.extra[:0]
 	e.nulls = false
@@ -33,7 +36,10 @@ func (e *Event) Reset() {
 // Clone gives an event that shares no mutable state with e.
 func (e *Event) Clone() *Event {
 	c := *e
-	c.vals = slices.Clone(e.vals)
+	c.vals, c.lists = slices.Clone(e.vals), nil
+	for i := range c.vals {
+		c.vals[i].List = slices.Clone(c.vals[i].List)
+	}
 	c.extra = slices.Clone(e.extra)
 	return &c
 }
@@ -46,6 +52,26 @@ func (e *Event) Set(id FieldID, v Value) {
 	}
 	e.vals = append(e.vals, v)
 	e.at[id] = uint8(len(e.vals))
+}
+
+// add is Set for a field that the event lacks: the empty value, to be filled in.
+func (e *Event) add(id FieldID) *Value {
+	n := len(e.vals)
+	if n < cap(e.vals) {
+		e.vals = e.vals[:n+1] // Reset has cleared it
+	} else {
+		e.vals = append(e.vals, Value{})
+	}
+	e.at[id] = uint8(n + 1)
+	return &e.vals[n]
+}
+
+// drop takes back what was added last.
+func (e *Event) drop(id FieldID) {
+	n := len(e.vals) - 1
+	e.vals[n] = Value{}
+	e.vals = e.vals[:n]
+	e.at[id] = 0
 }
 
 // SetText sets a keyword, text or ip field, unless s is empty.
