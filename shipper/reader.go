@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/sirupsen/logrus"
 
@@ -35,7 +36,7 @@ type reader struct {
 	progress *progress
 	batch    *batch
 	chunk    tail.Chunk
-	text     string // chunk.Data
+	text     string // chunk.Data, the very memory: valid until the next chunk
 	taken    int    // bytes of it that are in batches
 	in       taken  // of inputs that are no files
 	source   int    // of what is being read
@@ -226,7 +227,8 @@ func (r *reader) fill() (full bool) {
 }
 
 func (r *reader) begin(c tail.Chunk) {
-	r.chunk, r.text, r.taken, r.newest, r.lastNode = c, string(c.Data), 0, 0, ""
+	r.chunk, r.taken, r.newest, r.lastNode = c, 0, 0, ""
+	r.text = unsafe.String(unsafe.SliceData(c.Data), len(c.Data)) //nolint:gosec // valid as long as the chunk; who keeps some of it copies it
 	r.source, r.file = c.Source, c.ID.File
 	r.origin = parse.Origin{File: c.Path, Generation: fmt.Sprintf("%s-%d", c.ID.Head, c.ID.Run)}
 }

@@ -86,7 +86,7 @@ func (m *Mapping) label(name string) bool {
 	if len(m.labels) >= maxLabels {
 		return false
 	}
-	m.labels[name] = true
+	m.labels[strings.Clone(name)] = true // not what it stands in
 	return true
 }
 
