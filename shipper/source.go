@@ -50,7 +50,7 @@ type Source struct {
 // Test is a line and what it must become: exactly one of Expect, DeadLetter and Ignored.
 type Test struct {
 	Name       string            `yaml:"name" doc:"what is tested"`
-	Line       string            `yaml:"line" doc:"the line, without its newline"`
+	Line       string            `yaml:"line" doc:"the line, without its newline; with multiline the lines that belong together"`
 	Expect     map[string]string `yaml:"expect" doc:"values of the event by field, labels.NAME or foreign.NAME; of lists with commas between; empty: the event lacks it"`
 	DeadLetter string            `yaml:"dead_letter" doc:"reason for which it becomes a dead letter"`
 	Ignored    bool              `yaml:"ignored" doc:"it is left out"`

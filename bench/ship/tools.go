@@ -18,11 +18,11 @@ const othersTopic = "bench.others"
 func (b *bench) tools(ctx context.Context, names []string) ([]tool, error) {
 	var out []tool
 	for _, name := range names {
-		make, ok := map[string]func(context.Context) (tool, error){"imwatch": b.imwatch, "rsyslog": b.rsyslog, "bare": b.bare}[name]
+		ready, ok := map[string]func(context.Context) (tool, error){"imwatch": b.imwatch, "rsyslog": b.rsyslog, "bare": b.bare}[name]
 		if !ok {
 			return nil, fmt.Errorf("tools: %q is not one of imwatch, rsyslog, bare", name)
 		}
-		t, err := make(ctx)
+		t, err := ready(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -69,7 +69,7 @@ shipper:
 func (b *bench) rsyslog(_ context.Context) (tool, error) {
 	program, err := exec.LookPath("rsyslogd")
 	if err != nil {
-		return tool{}, fmt.Errorf("Debian's rsyslog and rsyslog-kafka are needed: %w", err)
+		return tool{}, fmt.Errorf("rsyslog and rsyslog-kafka of Debian are needed: %w", err)
 	}
 	return tool{topic: othersTopic, command: func(ctx context.Context, round int) (*exec.Cmd, error) {
 		work := filepath.Join(b.dir, fmt.Sprintf("rsyslog-%d", round))

@@ -39,9 +39,13 @@ func usual(id event.FieldID) bool {
 
 func (o textOutput) line(r result) error {
 	p := printer{w: o.w}
+	at := fmt.Sprintf("%s:%d", r.name, r.number)
+	if r.lines > 1 {
+		at = fmt.Sprintf("%s-%d", at, r.number+r.lines-1)
+	}
 	switch r.result {
 	case resultEvent:
-		p.printf("%s:%d: event\n", r.name, r.number)
+		p.printf("%s: event\n", at)
 		for _, f := range event.Fields() {
 			if v, ok := r.event.Get(f.ID); ok && !usual(f.ID) {
 				p.printf("    %-28s %s\n", f.Name, text(v))
@@ -51,9 +55,9 @@ func (o textOutput) line(r result) error {
 			p.printf("    %-28s %s\n", x.Name, x.Raw)
 		}
 	case resultDeadLetter:
-		p.printf("%s:%d: dead letter, %s: %s\n    %q\n", r.name, r.number, r.fault.Reason, r.fault.Detail, r.original)
+		p.printf("%s: dead letter, %s: %s\n    %q\n", at, r.fault.Reason, r.fault.Detail, r.original)
 	default:
-		p.printf("%s:%d: %s\n", r.name, r.number, r.result)
+		p.printf("%s: %s\n", at, r.result)
 	}
 	return p.err
 }
@@ -91,6 +95,7 @@ type jsonOutput struct{ enc *json.Encoder }
 func (o jsonOutput) line(r result) error {
 	out := struct {
 		Line     int             `json:"line"`
+		Lines    int             `json:"lines,omitempty"` // where several belong together
 		Offset   int64           `json:"offset"`
 		Result   string          `json:"result"`
 		Event    json.RawMessage `json:"event,omitempty"`
@@ -98,7 +103,10 @@ func (o jsonOutput) line(r result) error {
 		Detail   string          `json:"detail,omitempty"`
 		Original string          `json:"original,omitempty"`
 		Encoding string          `json:"encoding,omitempty"`
-	}{r.number, r.offset, r.result, r.record, r.fault.Reason, r.fault.Detail, r.original, ""}
+	}{r.number, 0, r.offset, r.result, r.record, r.fault.Reason, r.fault.Detail, r.original, ""}
+	if r.lines > 1 {
+		out.Lines = r.lines
+	}
 	if !utf8.ValidString(r.original) {
 		out.Original, out.Encoding = base64.StdEncoding.EncodeToString([]byte(r.original)), "base64"
 	}

@@ -25,7 +25,8 @@ const (
 // result is what became of a line.
 type result struct {
 	name     string
-	number   int
+	number   int // of its first line
+	lines    int // that belong together
 	offset   int64
 	result   string
 	record   []byte       // of an event
@@ -93,33 +94,44 @@ func Pick(sources []shipper.Source, name, file string) (shipper.Source, error) {
 	return shipper.Source{}, fmt.Errorf("no source has a path that fits %s; name one of %s", filepath.Base(file), all)
 }
 
-// Sample reads lines as the shipper would and writes each one's result.
+// Sample reads lines as the shipper would, those that belong together as one, and writes the result of each.
 func (t *Tester) Sample(in io.Reader, name string, src shipper.Source, out Output) (Summary, error) {
 	var sum Summary
 	p, err := src.Parser(t.node(src), t.stages.Stages, t.now)
 	if err != nil {
 		return sum, err //nolint:wrapcheck // each fault names its key
 	}
-	lines := bufio.NewReaderSize(in, 1<<20)
-	for offset := int64(0); ; {
-		line, err := lines.ReadString('\n')
-		if line != "" {
-			sum.Lines++
-			r := t.read(p, strings.TrimSuffix(line, "\n"), parse.Origin{File: name, Offset: offset, Generation: "sample"})
-			r.name, r.number, r.offset = name, sum.Lines, offset
-			sum.add(r.result)
-			if err := out.line(r); err != nil {
-				return sum, fmt.Errorf("writing the results: %w", err)
-			}
-			offset += int64(len(line))
-		}
-		if errors.Is(err, io.EOF) {
-			return sum, nil
-		}
-		if err != nil {
-			return sum, fmt.Errorf("reading %s: %w", name, err)
-		}
+	cut, err := src.Lines()
+	if err != nil {
+		return sum, err //nolint:wrapcheck // each fault names its key
 	}
+	lines, offset, text, last := bufio.NewReaderSize(in, 1<<20), int64(0), "", false
+	for !last || text != "" {
+		raw, line := cut.First(text, last)
+		if raw == "" {
+			more, err := lines.ReadString('\n')
+			if last = errors.Is(err, io.EOF); err != nil && !last {
+				return sum, fmt.Errorf("reading %s: %w", name, err)
+			}
+			text += more
+			continue
+		}
+		r := t.read(p, line, parse.Origin{File: name, Offset: offset, Generation: "sample"})
+		r.name, r.number, r.lines, r.offset = name, sum.Lines+1, countLines(raw), offset
+		sum.Lines += r.lines
+		sum.add(r.result)
+		if err := out.line(r); err != nil {
+			return sum, fmt.Errorf("writing the results: %w", err)
+		}
+		offset += int64(len(raw))
+		text = text[len(raw):]
+	}
+	return sum, nil
+}
+
+// countLines counts lines, the last of which may lack its newline.
+func countLines(text string) int {
+	return strings.Count(strings.TrimSuffix(text, "\n"), "\n") + 1
 }
 
 func (s *Summary) add(result string) {

@@ -70,7 +70,7 @@ func TestSampleShowsWhatTheShipperWouldDo(t *testing.T) {
 	if d := cmp.Diff(Summary{Lines: 5, Events: 1, DeadLetters: 2, Sampled: 1, Empty: 1}, sum); d != "" {
 		t.Error(d)
 	}
-	for _, want := range []string{`{"line":1,"offset":0,"result":"sampled"}`, `"reason":"too_large"`, `"original":"/w0=","encoding":"base64"`, `"node":{"name":"host-1"}`} {
+	for _, want := range []string{`{"line":1,"offset":0,"result":"sampled"}`, `"reason":"too_large"`, `"original":"/w==","encoding":"base64"`, `"node":{"name":"host-1"}`} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%s is not in %.2000s", want, out.String())
 		}
@@ -109,5 +109,54 @@ func TestErrorsOfWriting(t *testing.T) {
 		if _, _, err := x.Tests(out); !errors.Is(err, errFull) {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+func traces(x *Tester) shipper.Source {
+	return shipper.Source{
+		Name: "traces", Format: "grok", Pattern: []string{`(?s)^%{TIMESTAMP_ISO8601:timestamp} %{LOGLEVEL:log.level} %{GREEDYDATA:error.message}$`},
+		Fields: x.cfg.Sources[0].Fields, Multiline: &shipper.Multiline{Start: `^\d{4}-`, MaxLines: 3, MaxBytes: 1 << 10, Timeout: time.Second},
+	}
+}
+
+func TestSampleOfLinesThatBelongTogether(t *testing.T) {
+	t.Parallel()
+	x := tester(t, nil)
+	src := traces(x)
+	const in = "2026-11-21T10:00:00Z ERROR one\r\n\tat a\r\n2026-11-21T10:00:01Z ERROR two\n\n2026-11-21T10:00:02Z ERROR three\n at b\n at c\n at d"
+	var out, text strings.Builder
+	sum, err := x.Sample(strings.NewReader(in), "s.log", src, JSON(&out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(Summary{Lines: 8, Events: 3, DeadLetters: 1}, sum); d != "" {
+		t.Error(d)
+	}
+	for _, want := range []string{
+		`{"line":1,"lines":2,"offset":0,"result":"event"`, `"message":"one\n\tat a"`, `{"line":3,"lines":2,"offset":39,`, `{"line":5,"lines":3,`,
+		`{"line":8,"offset":`, `"reason":"pattern"`,
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is not in %s", want, out.String())
+		}
+	}
+	if _, err := x.Sample(strings.NewReader(in), "s.log", src, Text(&text)); err != nil || !strings.Contains(text.String(), "s.log:5-7: event\n") {
+		t.Errorf("%v\n%s", err, text.String())
+	}
+}
+
+func TestTestsOfLinesThatBelongTogether(t *testing.T) {
+	t.Parallel()
+	x := tester(t, nil)
+	src := traces(x)
+	src.Tests = []shipper.Test{
+		{Line: "2026-11-21T10:00:00Z ERROR one\n at a\n", Expect: map[string]string{"error.message": "one\n at a"}},
+		{Line: "2026-11-21T10:00:00Z ERROR one\n at a\n2026-11-21T10:00:00Z ERROR two\n", Expect: map[string]string{}},
+	}
+	x.cfg.Sources = []shipper.Source{src}
+	var out strings.Builder
+	ran, failed, err := x.Tests(Text(&out))
+	if err != nil || ran != 2 || failed != 1 || !strings.Contains(out.String(), `it is not one event: the next begins with line 3, "2026-11-21T10:00:00Z ERROR two"`) {
+		t.Errorf("%d, %d, %v\n%s", ran, failed, err, out.String())
 	}
 }

@@ -58,8 +58,12 @@ func (t *Tester) Tests(out Output) (ran, failed int, err error) {
 		if err != nil {
 			return ran, failed, err //nolint:wrapcheck // each fault names its key
 		}
+		cut, err := src.Lines()
+		if err != nil {
+			return ran, failed, err //nolint:wrapcheck // each fault names its key
+		}
 		for i, test := range src.Tests {
-			o := t.test(p, test)
+			o := t.test(p, cut, test)
 			o.source, o.line = src.Label(), test.Line
 			if o.test = test.Name; o.test == "" {
 				o.test = fmt.Sprintf("tests[%d]", i)
@@ -76,8 +80,13 @@ func (t *Tester) Tests(out Output) (ran, failed int, err error) {
 	return ran, failed, nil
 }
 
-func (t *Tester) test(p parse.Parser, test shipper.Test) outcome {
-	r := t.read(p, test.Line, parse.Origin{File: "test", Generation: "test"})
+func (t *Tester) test(p parse.Parser, cut shipper.Lines, test shipper.Test) outcome {
+	raw, line := cut.First(test.Line, true)
+	if second := strings.TrimRight(test.Line[len(raw):], "\r\n"); second != "" {
+		second, _, _ = strings.Cut(second, "\n")
+		return outcome{failures: []string{fmt.Sprintf("it is not one event: the next begins with line %d, %q", countLines(raw)+1, second)}}
+	}
+	r := t.read(p, line, parse.Origin{File: "test", Generation: "test"})
 	want := resultEvent
 	switch {
 	case test.DeadLetter != "":

@@ -68,7 +68,7 @@ func run(address, topic, file string) error {
 		close(l)
 	}
 	wg.Wait()
-	return errors.Join(append(errs, err, f.Close())...)
+	return errors.Join(errors.Join(errs...), err, f.Close())
 }
 
 // sealed is a record batch of n records.
