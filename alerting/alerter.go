@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"imwatch/alerting/budget"
 	"imwatch/alerting/channel"
 	"imwatch/alerting/deliver"
 	"imwatch/alerting/desk"
@@ -23,7 +24,8 @@ import (
 )
 
 // Channel is a way to notify. It makes one attempt for each call and is safe for concurrent use; Close gives idle
-// resources back. A channel whose provider allows only so many calls also has a method Budget() channel.Budget.
+// resources back. A channel whose provider allows only so many calls also has a method Budget() channel.Budget,
+// or Budgets() []channel.Budget where a call counts in several.
 type Channel interface {
 	deliver.Channel
 	Close()
@@ -134,9 +136,9 @@ func (a *Alerter) addReceivers(deps Deps) error {
 			r.language = a.cfg.Language
 		}
 		r.sender = &deliver.Sender{
-			Config: cfg.delivery(a.cfg.Delivery), Channel: ch, Queue: r.queue, Pace: paceOf(ch, paces), Ledger: a.ledger,
+			Config: cfg.delivery(a.cfg.Delivery), Channel: ch, Queue: r.queue, Pace: a.pace(ch, paces, instance), Ledger: a.ledger,
 			Observer: observer{a, cfg.Channel()}, Instance: instance, Now: a.now, Log: a.log.WithField("receiver", cfg.Name),
-			Fold: a.folder(r, budgetOf(ch).Fold), Gate: a.gate,
+			Fold: a.folder(r, budgetsOf(ch)[0].Fold), Gate: a.gate,
 		}
 		a.receivers[cfg.Name] = r
 		a.metrics.waiting(cfg.Name, r.queue.Look, a.now)
@@ -144,24 +146,41 @@ func (a *Alerter) addReceivers(deps Deps) error {
 	return nil
 }
 
-// budgetOf gives a channel's budget; the zero Budget: it has none.
-func budgetOf(ch Channel) channel.Budget {
-	if limited, ok := ch.(interface{ Budget() channel.Budget }); ok {
-		return limited.Budget()
+// budgetsOf gives a channel's budgets; the zero Budget where it has none.
+func budgetsOf(ch Channel) []channel.Budget {
+	switch limited := ch.(type) {
+	case interface{ Budget() channel.Budget }:
+		return []channel.Budget{limited.Budget()}
+	case interface{ Budgets() []channel.Budget }:
+		return limited.Budgets()
 	}
-	return channel.Budget{}
+	return []channel.Budget{{}}
 }
 
-// paceOf gives a channel's pace; receivers that call the same robot share one.
-func paceOf(ch Channel, paces map[string]*deliver.Pace) *deliver.Pace {
-	b := budgetOf(ch)
-	if b.Key == "" {
-		return deliver.NewPace(b)
+// pace gives what a channel's calls are paced by; receivers that call the same robot share it, and other alerters do.
+func (a *Alerter) pace(ch Channel, known map[string]*deliver.Pace, instance string) deliver.Paces {
+	var all deliver.Paces
+	for _, b := range budgetsOf(ch) {
+		p := known[b.Key]
+		if b.Key == "" || p == nil {
+			p = deliver.NewPace(b)
+			if b.Key != "" {
+				p.Share(budget.NewKeeper(a.store, b.Key, instance, b.Per), a.longestLease())
+				known[b.Key] = p
+			}
+		}
+		all = append(all, p)
 	}
-	if paces[b.Key] == nil {
-		paces[b.Key] = deliver.NewPace(b)
+	return all
+}
+
+// longestLease is the longest time between a turn and the end of its call: an attempt whose claim ends is not made.
+func (a *Alerter) longestLease() time.Duration {
+	longest := a.cfg.Delivery.Lease
+	for i := range a.cfg.Receivers {
+		longest = max(longest, a.cfg.Receivers[i].delivery(a.cfg.Delivery).Lease)
 	}
-	return paces[b.Key]
+	return longest
 }
 
 func (a *Alerter) notReady(why string) { a.state.Store(&why) }

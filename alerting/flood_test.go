@@ -75,12 +75,16 @@ func (g *group) most() int {
 // TestFlood is 5,000 alerts in a minute to one robot, some of them critical; once the robot refuses the first calls,
 // after which nobody may call it for a minute each time.
 func TestFlood(t *testing.T) {
-	t.Run("en", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { flood(t, "en", 5000, 0, 2*time.Second) }) })
-	t.Run("zh, refused", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { flood(t, "zh", 1000, 2, 130*time.Second) }) })
+	t.Run("en", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { flood(t, "en", 5000, 0, 2*time.Second, 1) }) })
+	t.Run("zh, refused", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { flood(t, "zh", 1000, 2, 130*time.Second, 1) })
+	})
+	t.Run("two alerters", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { flood(t, "en", 600, 0, 10*time.Second, 2) }) })
+	t.Run("three alerters, refused", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { flood(t, "en", 600, 1, 90*time.Second, 3) }) })
 }
 
 // flood lets the robot refuse the first calls, and demands that critical alerts are told within a time.
-func flood(t *testing.T, lang string, alerts, refused int, within time.Duration) {
+func flood(t *testing.T, lang string, alerts, refused int, within time.Duration, alerters int) {
 	t.Helper()
 	r := newRig(t)
 	g := &group{fail: refused}
@@ -92,13 +96,15 @@ func flood(t *testing.T, lang string, alerts, refused int, within time.Duration)
 	r.cfg.Links = render.Links{Kibana: "https://kibana.example.org"}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	a, err := alerting.New(r.cfg, alerting.Deps{Bus: r.bus, Store: r.store, Log: log, HTTP: &http.Client{Transport: g}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- a.Run(ctx) }()
+	done := make(chan error, alerters)
+	for range alerters {
+		a, err := alerting.New(r.cfg, alerting.Deps{Bus: r.bus, Store: r.store, Log: log, HTTP: &http.Client{Transport: g}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { done <- a.Run(ctx) }()
+	}
 	const seconds = 50
 	criticals := map[string]time.Time{}
 	for s := range seconds {
@@ -117,8 +123,10 @@ func flood(t *testing.T, lang string, alerts, refused int, within time.Duration)
 	}
 	pass(5 * time.Minute)
 	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
+	for range alerters {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
 	}
 	if n := g.most(); n > 20 {
 		t.Errorf("%d calls in a minute", n)

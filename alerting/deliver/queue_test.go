@@ -201,23 +201,24 @@ func TestPaceNeverPassesItsBudget(t *testing.T) {
 		type call struct {
 			begin, end time.Time
 			urgent     bool
+			turn       deliver.Turn
 		}
 		var done, under []call
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "seconds")) * time.Second)
 			if len(under) > 0 && rapid.Bool().Draw(t, "end") {
-				p.End(now, true)
+				under[0].turn.End(now, true)
 				under[0].end = now
 				done, under = append(done, under[0]), under[1:]
 				continue
 			}
 			urgent := rapid.Bool().Draw(t, "urgent")
-			wait := p.Take(now, urgent)
+			turn, wait := p.Take(t.Context(), now, urgent)
 			if wait > time.Minute || wait < 0 {
 				t.Fatalf("wait %v", wait)
 			}
 			if wait == 0 {
-				under = append(under, call{begin: now, urgent: urgent})
+				under = append(under, call{begin: now, urgent: urgent, turn: turn})
 			}
 		}
 		for _, c := range under {
@@ -249,16 +250,16 @@ func TestPaceNeverPassesItsBudget(t *testing.T) {
 func TestPaceBlock(t *testing.T) {
 	p, now := deliver.NewPace(channel.Budget{}), time.Unix(1_800_000_000, 0)
 	for range 100 {
-		if d := p.Take(now, false); d != 0 {
+		if _, d := p.Take(t.Context(), now, false); d != 0 {
 			t.Fatalf("no budget, and %v to wait", d)
 		}
 	}
-	p.Block(now.Add(time.Hour))
-	p.Block(now.Add(time.Minute))
-	if d := p.Take(now, false); d != time.Hour {
+	p.Block(t.Context(), now, now.Add(time.Hour))
+	p.Block(t.Context(), now, now.Add(time.Minute))
+	if _, d := p.Take(t.Context(), now, false); d != time.Hour {
 		t.Errorf("%v", d)
 	}
-	if d := p.Take(now.Add(time.Hour), false); d != 0 {
+	if _, d := p.Take(t.Context(), now.Add(time.Hour), false); d != 0 {
 		t.Errorf("%v after the time", d)
 	}
 }

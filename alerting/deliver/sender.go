@@ -43,7 +43,7 @@ type Sender struct {
 	Config   Config
 	Channel  Channel
 	Queue    *Queue
-	Pace     *Pace
+	Pace     Pacer
 	Ledger   *outbox.Ledger
 	Observer Observer
 	Instance string // who claims: different for every process
@@ -53,6 +53,8 @@ type Sender struct {
 	Fold func(entries []*outbox.Entry) channel.Message
 	// Gate says what is not to be told now; nil: everything is.
 	Gate Gate
+
+	by time.Time // when the attempt under way must have ended, by its turn; zero: whenever
 }
 
 // Run sends until ctx ends; an attempt under way is then finished as long as hard lasts.
@@ -64,18 +66,20 @@ func (s *Sender) Run(ctx, hard context.Context) {
 			s.idle(ctx, wait)
 			continue
 		}
-		if d := s.Pace.Take(now, urgent); d > 0 {
+		turn, d := s.Pace.Take(ctx, now, urgent)
+		if d > 0 {
 			s.idle(ctx, d) // something more urgent may come meanwhile
 			s.Observer.Throttled(max(0, s.Now().Sub(now)))
 			continue
 		}
 		made := false
+		s.by = turn.By
 		if n := s.several(now, urgent); n > 1 {
 			made = s.digest(hard, s.Queue.Take(now, n))
 		} else if refs := s.Queue.Take(now, 1); len(refs) == 1 {
 			made = s.single(hard, refs[0])
 		}
-		s.Pace.End(s.Now(), made)
+		turn.End(s.Now(), made)
 	}
 }
 
@@ -167,11 +171,11 @@ func (s *Sender) single(ctx context.Context, r outbox.Ref) (made bool) {
 
 // send makes one attempt.
 func (s *Sender) send(ctx context.Context, n channel.Notification) channel.Result {
-	ctx, cancel := context.WithTimeout(ctx, s.Config.Timeout)
+	attempt, cancel := context.WithTimeout(ctx, s.Config.Timeout)
 	defer cancel()
-	result := s.Channel.Send(ctx, n)
+	result := s.Channel.Send(attempt, n)
 	if result.After > 0 {
-		s.Pace.Block(s.Now().Add(result.After))
+		s.Pace.Block(ctx, s.Now(), s.Now().Add(result.After))
 	}
 	return result
 }
@@ -218,7 +222,15 @@ func (s *Sender) claim(ctx context.Context, r outbox.Ref) (c claimed, again time
 	if version, err = s.Ledger.Save(ctx, e, version); err != nil {
 		return c, again, err
 	}
-	return claimed{entry: e, version: version, by: e.Claim.Until.Add(-s.Config.Timeout)}, again, nil
+	return claimed{entry: e, version: version, by: s.begin(e.Claim.Until)}, again, nil
+}
+
+// begin gives when an attempt must have begun to have ended by the end of its claim and of its turn.
+func (s *Sender) begin(until time.Time) time.Time {
+	if !s.by.IsZero() && s.by.Before(until) {
+		until = s.by
+	}
+	return until.Add(-s.Config.Timeout)
 }
 
 // settle writes an answer into the entry.

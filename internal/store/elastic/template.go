@@ -27,7 +27,8 @@ func (c Config) kinds() []kind {
 		kind{"imwatch-alerts", event.AlertIndices, c.AlertDays + longestMonth, false},
 		kind{"imwatch-notify", "im-notify-*", c.AlertDays + longestMonth, false},
 		kind{"imwatch-desk", "im-desk-*", c.AlertDays + longestMonth, false},
-		kind{"imwatch-silences", "im-silences", 0, false})
+		kind{"imwatch-silences", "im-silences", 0, false},
+		kind{"imwatch-budgets", "im-budgets", 0, false})
 }
 
 // managed marks what is ours, so that an operator knows that the next set-up replaces it.
