@@ -168,7 +168,8 @@ type Nodes interface {
 	Closed(ctx context.Context, ids []string) error
 	// Reap claims the nodes whose lease has run out, for one caller at a time: within ClaimTime no other caller is given
 	// them; what they held is not told to anybody else any more. Buried forgets one of them, with its presence, once its ends are written; without it another caller gets it
-	// later. Buried gives ErrUnknown when the node has come back meanwhile.
+	// later. Buried gives ErrUnknown when the node has come back meanwhile. Who has no lease yet is given none: what the nodes share may have been lost
+	// until just now, and how long others are to be waited for then follows from the lease.
 	Reap(ctx context.Context) ([]Dead, error)
 	Buried(ctx context.Context, d Dead) error
 	// Succeed ends the lease of an earlier start of a node, whose process is no more, and claims it as Reap does. Where another

@@ -173,6 +173,9 @@ func (m *Memory) Reap(ctx context.Context) ([]Dead, error) {
 	n := &m.space.nodes
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.state(m.key()).until.IsZero() {
+		return nil, nil
+	}
 	var dead []Dead
 	for k, st := range n.nodes {
 		if k == m.key() || st.until.IsZero() || st.until.After(now) || st.claimed.After(now) {

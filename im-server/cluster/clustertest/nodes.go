@@ -173,6 +173,9 @@ func testLeases(t *testing.T, f Factory) {
 	if d := must[[]cluster.Device](t)(a.Devices(t.Context(), "al")); len(d) != 0 {
 		t.Errorf("after the lease al has %+v", d)
 	}
+	if dead := must[[]cluster.Dead](t)(p.start("e", "boot1").Reap(t.Context())); len(dead) != 0 {
+		t.Fatalf("a node without a lease got %+v", dead)
+	}
 	d := wantDead(t, must[[]cluster.Dead](t)(a.Reap(t.Context())))
 	if off := d.Until.Sub(began.Add(lease)).Abs(); off > time.Second {
 		t.Errorf("its lease ended %v, %v off", d.Until, off)
@@ -204,16 +207,19 @@ func testOneReaper(t *testing.T, f Factory) {
 	t.Helper()
 	p := newParty(t, f, smallKeep, "a", "c", "d")
 	defer p.end()
-	const ttl = 200 * time.Millisecond
+	const ttl = 2 * time.Second
 	p.died("b", ttl)
 	var mu sync.Mutex
 	var all []cluster.Dead
 	limit := time.Now().Add(30 * time.Second)
 	for len(all) == 0 && time.Now().Before(limit) {
 		if p.Advance != nil {
-			p.Advance(ttl)
+			p.Advance(ttl / 2)
 		}
 		var work sync.WaitGroup
+		for _, n := range p.nodes {
+			renewed(t, n, ttl)
+		}
 		for _, n := range p.nodes {
 			work.Go(func() {
 				dead, err := n.Reap(t.Context())

@@ -152,7 +152,7 @@ func (c *Cluster) Reap(ctx context.Context) ([]cluster.Dead, error) {
 	}
 	ttl, since := time.Duration(c.leaseTTL.Load()), c.breaker.since()
 	back := c.opts.Now().Sub(since)
-	if back < ttl {
+	if ttl == 0 || back < ttl {
 		return nil, nil
 	}
 	from := int64(0)
