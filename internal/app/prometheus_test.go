@@ -3,7 +3,6 @@ package app
 import (
 	"io/fs"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -33,8 +32,7 @@ func TestPrometheusRules(t *testing.T) {
 	if err := dec.Decode(&file); err != nil {
 		t.Fatal(err)
 	}
-	pages := metricPages(t)
-	names := regexp.MustCompile(`\bim_[a-z_]+`)
+	pages, all := metricPages(t), catalog(t)
 	seen := map[string]bool{}
 	for _, g := range file.Groups {
 		for _, r := range g.Rules {
@@ -42,19 +40,71 @@ func TestPrometheusRules(t *testing.T) {
 				t.Errorf("%s: alert %q lacks something, or stands twice", g.Name, r.Alert)
 			}
 			seen[r.Alert] = true
-			found := names.FindAllString(r.Expr, -1)
-			if len(found) == 0 || strings.Count(r.Expr, "(") != strings.Count(r.Expr, ")") {
+			found := ownMetric.FindAllString(r.Expr, -1)
+			if len(found) == 0 {
 				t.Errorf("%s: found expression %q", r.Alert, r.Expr)
+			}
+			for _, f := range expressionFaults(all, r.Expr, legendLabel.FindAllStringSubmatch(r.Annotations["summary"], -1)) {
+				t.Errorf("%s: %s", r.Alert, f)
 			}
 			for _, name := range found {
 				if name = strings.TrimSuffix(name, "_bucket"); !strings.Contains(pages, "`"+name) {
 					t.Errorf("%s: no page has a metric %s", r.Alert, name)
 				}
 			}
+			checkRunbook(t, r.Alert, r.Annotations["runbook"])
 		}
 	}
-	if len(seen) < 10 {
+	if len(seen) < 30 {
 		t.Errorf("only %d rules", len(seen))
+	}
+	tested(t, seen)
+	promtool(t, "check", "rules", "../../deploy/prometheus/imwatch.rules.yaml")
+	promtool(t, "test", "rules", "../../deploy/prometheus/imwatch.rules.test.yaml")
+}
+
+// checkRunbook demands that the page is there and has a heading of the alert's name.
+func checkRunbook(t *testing.T, alert, runbook string) {
+	t.Helper()
+	page, anchor, _ := strings.Cut(runbook, "#")
+	b, err := os.ReadFile("../../" + page)
+	if err != nil || anchor != strings.ToLower(alert) || !strings.Contains(string(b), "\n## "+alert+"\n") {
+		t.Errorf("%s: the runbook %q is not there, or has no heading of that name: %v", alert, runbook, err)
+	}
+}
+
+// tested demands that each rule has a case in which promtool sees it fire, and one in which it does not.
+func tested(t *testing.T, rules map[string]bool) {
+	t.Helper()
+	b, err := os.ReadFile("../../deploy/prometheus/imwatch.rules.test.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Tests []struct {
+			Cases []struct {
+				Alert string `yaml:"alertname"`
+				Fires []any  `yaml:"exp_alerts"`
+			} `yaml:"alert_rule_test"`
+		} `yaml:"tests"`
+	}
+	if err := yaml.Unmarshal(b, &file); err != nil {
+		t.Fatal(err)
+	}
+	fires, quiet := map[string]bool{}, map[string]bool{}
+	for _, test := range file.Tests {
+		for _, c := range test.Cases {
+			if len(c.Fires) > 0 {
+				fires[c.Alert] = true
+			} else {
+				quiet[c.Alert] = true
+			}
+		}
+	}
+	for name := range rules {
+		if !fires[name] || !quiet[name] {
+			t.Errorf("%s: tested firing: %v, tested quiet: %v", name, fires[name], quiet[name])
+		}
 	}
 }
 
