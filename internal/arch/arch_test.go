@@ -86,6 +86,7 @@ var may = map[string][]string{
 	"alerting/channel":            {"event"},
 	"alerting/silence":            {"event", "alerting/route"},
 	"alerting/inhibit":            {"event", "alerting/route"},
+	"alerting/flap":               {"event"},
 	"alerting/desk":               {"event", "event/filter", "internal/store", "alerting/silence"},
 	"alerting/api":                {"event", "event/filter", "internal/store", "alerting/desk", "alerting/outbox", "alerting/route", "alerting/silence"},
 	"alerting/egress":             {"alerting/channel"},
