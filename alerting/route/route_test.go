@@ -137,6 +137,96 @@ func TestValidateNamesPaths(t *testing.T) {
 	}
 }
 
+func TestRepeatBySeverity(t *testing.T) {
+	tree, err := route.New(route.Config{
+		Receivers: []string{"mail"}, RepeatInterval: 4 * time.Hour, Repeat: route.Repeats{Critical: 30 * time.Minute, High: 2 * time.Hour},
+		Routes: []route.Config{
+			{Match: []string{"labels.a = 1"}, Repeat: route.Repeats{High: time.Hour}},
+			{Match: []string{"labels.a = 2"}, RepeatInterval: 9 * time.Hour},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]time.Duration{
+		" critical": 30 * time.Minute, " high": 2 * time.Hour, " warn": 4 * time.Hour,
+		"1 critical": 30 * time.Minute, "1 high": time.Hour, "1 info": 4 * time.Hour,
+		"2 critical": 9 * time.Hour, "2 high": 9 * time.Hour,
+	} {
+		a := alert()
+		a.Labels["a"], a.Severity, _ = strings.Cut(name, " ")
+		if got := tree.Targets(a)[0].Repeat; got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestGroups(t *testing.T) {
+	tree, err := route.New(route.Config{
+		Receivers: []string{"mail", "sms"}, GroupBy: []string{"labels.team", "key.client.ip"}, GroupInterval: time.Minute,
+		Routes: []route.Config{
+			{Match: []string{"severity = critical"}, GroupWait: time.Second},                // shares the groups above
+			{Match: []string{"severity = warn"}, GroupBy: []string{"labels.team"}},          // has its own
+			{Match: []string{"severity = info"}, GroupBy: []string{"..."}, GroupWait: 2e12}, // each for itself
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(change func(*event.Alert)) route.Group {
+		a := alert()
+		change(a)
+		return tree.Targets(a)[0].Group
+	}
+	base := of(func(*event.Alert) {})
+	if base.Name != "labels.team=im, key.client.ip=192.0.2.1" || base.Wait != route.DefaultGroupWait || base.Interval != time.Minute {
+		t.Errorf("%+v", base)
+	}
+	for name, tt := range map[string]struct {
+		same   bool
+		change func(*event.Alert)
+	}{
+		"the rule does not matter":    {true, func(a *event.Alert) { a.RuleID = "other" }},
+		"nor a route without its own": {true, func(a *event.Alert) { a.Severity = "critical" }},
+		"another value":               {false, func(a *event.Alert) { a.Labels["team"] = "core" }},
+		"no value":                    {false, func(a *event.Alert) { delete(a.Labels, "team") }},
+		"values never run together":   {false, func(a *event.Alert) { a.Labels["team"], a.Key[1].Value = "im1", "92.0.2.1" }},
+		"a route with its own":        {false, func(a *event.Alert) { a.Severity = "warn" }},
+		"each for itself":             {false, func(a *event.Alert) { a.Severity = "info" }},
+	} {
+		if g := of(tt.change); (g.ID == base.ID) != tt.same {
+			t.Errorf("%s: %+v and %+v", name, g, base)
+		}
+	}
+	if targets := tree.Targets(alert()); targets[0].Group.ID == targets[1].Group.ID {
+		t.Error("two receivers have one group")
+	}
+	each := func(id string) route.Group {
+		return of(func(a *event.Alert) { a.Severity, a.ID = "info", id })
+	}
+	if each("x").ID == each("y").ID || each("x") != each("x") {
+		t.Error("not each for itself")
+	}
+}
+
+func TestBadGroups(t *testing.T) {
+	for want, c := range map[string]route.Config{
+		`route.group_by[1]: found "lables.team", expected rule`:             {GroupBy: []string{"rule", "lables.team"}},
+		`route.group_by[0]: found "ruel", expected rule, severity, status,`: {GroupBy: []string{"ruel"}},
+		`did you mean "rule"?`:                                     {GroupBy: []string{"ruel"}},
+		`route.group_by[1]: found "all" among others`:              {GroupBy: []string{"rule", "all"}},
+		`route.group_by[0]: found "state"`:                         {GroupBy: []string{"state"}},
+		`route.group_by[1]: found "rule" twice`:                    {GroupBy: []string{"rule", "rule"}},
+		`route.group_wait: found 1ns, expected at least 1ms`:       {GroupWait: 1},
+		`route.group_interval: found -1s, expected at least 1ms`:   {GroupInterval: -time.Second},
+		`route.repeat.critical: found 500ms, expected at least 1s`: {Repeat: route.Repeats{Critical: time.Second / 2}},
+	} {
+		if err := c.Validate("route", nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in %v", want, err)
+		}
+	}
+}
+
 func BenchmarkTargets(b *testing.B) {
 	cfg := route.Config{Receivers: []string{"mail"}}
 	for i := range 50 {

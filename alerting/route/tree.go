@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -12,41 +13,89 @@ import (
 type Target struct {
 	Receiver string
 	Repeat   time.Duration // how often it is told again while it fires
+	Group    Group         // what it is told with
 }
 
 // Tree is a compiled route. Immutable and safe for concurrent use.
 type Tree struct {
-	matchers []Matcher
-	targets  []Target
-	cont     bool
-	children []*Tree
+	matchers  []Matcher
+	receivers []string
+	repeat    repeats
+	grouping  grouping
+	path      []byte // the conditions from the top to here
+	cont      bool
+	children  []*Tree
+}
+
+// repeats is how often something is told again: by severity, else by the interval for all.
+type repeats struct {
+	all time.Duration
+	by  Repeats
+}
+
+func (r repeats) of(severity string) time.Duration {
+	switch severity {
+	case "critical":
+		return cmp.Or(r.by.Critical, r.all)
+	case "high":
+		return cmp.Or(r.by.High, r.all)
+	case "warn":
+		return cmp.Or(r.by.Warn, r.all)
+	case "info":
+		return cmp.Or(r.by.Info, r.all)
+	}
+	return r.all
+}
+
+// under gives what a route has with what stands above it. An interval for all takes the place of those by severity
+// from above.
+func (r repeats) under(c Config) repeats {
+	if c.RepeatInterval > 0 {
+		r = repeats{all: c.RepeatInterval}
+	}
+	r.by = Repeats{
+		Critical: cmp.Or(c.Repeat.Critical, r.by.Critical), High: cmp.Or(c.Repeat.High, r.by.High),
+		Warn: cmp.Or(c.Repeat.Warn, r.by.Warn), Info: cmp.Or(c.Repeat.Info, r.by.Info),
+	}
+	return r
 }
 
 // New compiles a configuration.
 func New(c Config) (*Tree, error) {
-	return compile(c, nil, DefaultRepeat)
+	return compile(c, &Tree{
+		repeat: repeats{all: DefaultRepeat}, grouping: grouping{wait: DefaultGroupWait, every: DefaultGroupInterval},
+	})
 }
 
-func compile(c Config, receivers []string, repeat time.Duration) (*Tree, error) {
-	t := &Tree{cont: c.Continue}
+// compile makes a route below another one, whose settings it has where it says nothing itself.
+func compile(c Config, above *Tree) (*Tree, error) {
+	t := &Tree{cont: c.Continue, receivers: above.receivers, repeat: above.repeat.under(c), grouping: above.grouping, path: slices.Clone(above.path)}
 	for _, text := range c.Match {
 		m, err := ParseMatcher(text)
 		if err != nil {
 			return nil, fmt.Errorf("reading matcher: %w", err)
 		}
 		t.matchers = append(t.matchers, m)
+		t.path = appendPart(t.path, text)
 	}
 	if len(c.Receivers) > 0 {
-		receivers = c.Receivers
+		t.receivers = c.Receivers
 	}
-	if c.RepeatInterval > 0 {
-		repeat = c.RepeatInterval
+	if len(c.GroupBy) > 0 {
+		g, err := newGrouping(c.GroupBy)
+		if err != nil {
+			return nil, fmt.Errorf("group_by%w", err)
+		}
+		g.wait, g.every, g.prefix = t.grouping.wait, t.grouping.every, slices.Clone(t.path)
+		for _, name := range c.GroupBy {
+			g.prefix = appendPart(g.prefix, name)
+		}
+		t.grouping = g
 	}
-	for _, name := range receivers {
-		t.targets = append(t.targets, Target{name, repeat})
-	}
+	t.grouping.wait = cmp.Or(c.GroupWait, t.grouping.wait)
+	t.grouping.every = cmp.Or(c.GroupInterval, t.grouping.every)
 	for i := range c.Routes {
-		child, err := compile(c.Routes[i], receivers, repeat)
+		child, err := compile(c.Routes[i], t)
 		if err != nil {
 			return nil, err
 		}
@@ -78,15 +127,19 @@ func (t *Tree) walk(a *event.Alert, found []Target) ([]Target, bool) {
 		}
 	}
 	if !taken {
-		found = add(found, t.targets)
+		found = t.add(found, a)
 	}
 	return found, true
 }
 
-func add(found, more []Target) []Target {
-	for _, m := range more {
-		if !slices.ContainsFunc(found, func(f Target) bool { return f.Receiver == m.Receiver }) {
-			found = append(found, m)
+func (t *Tree) add(found []Target, a *event.Alert) []Target {
+	if len(t.receivers) == 0 {
+		return found
+	}
+	repeat, group := t.repeat.of(a.Severity), t.grouping.group(a)
+	for _, name := range t.receivers {
+		if !slices.ContainsFunc(found, func(f Target) bool { return f.Receiver == name }) {
+			found = append(found, Target{name, repeat, group.For(name)})
 		}
 	}
 	return found
