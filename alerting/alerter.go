@@ -13,6 +13,7 @@ import (
 	"imwatch/alerting/channel"
 	"imwatch/alerting/deliver"
 	"imwatch/alerting/desk"
+	"imwatch/alerting/flap"
 	"imwatch/alerting/inhibit"
 	"imwatch/alerting/outbox"
 	"imwatch/alerting/render"
@@ -63,6 +64,7 @@ type Alerter struct {
 	repeats   *repeats
 	desk      *desk.Desk
 	board     *inhibit.Board
+	flaps     *flap.Board
 	watchman  *watchman
 	metrics   *metrics
 	line      Line
@@ -74,6 +76,7 @@ type receiver struct {
 	cfg      Receiver
 	language string
 	channel  Channel
+	folds    bool // several can be told in one message
 	queue    *deliver.Queue
 	sender   *deliver.Sender
 }
@@ -89,8 +92,9 @@ func New(cfg Config, deps Deps) (*Alerter, error) {
 	a := &Alerter{
 		cfg: cfg, bus: deps.Bus, store: deps.Store, ledger: outbox.New(deps.Store), log: deps.Log, now: deps.Now,
 		receivers: map[string]*receiver{}, repeats: newRepeats(), metrics: newMetrics(),
-		watchman: newWatchman(deps.Now()),
+		watchman: newWatchman(deps.Now()), flaps: flap.New(cfg.Flapping),
 	}
+	a.metrics.flapping(func() int { return a.flaps.Flapping(a.now()) })
 	a.metrics.ages(a.watchman, deps.Now)
 	a.notReady("not started")
 	var err error
@@ -101,11 +105,7 @@ func New(cfg Config, deps Deps) (*Alerter, error) {
 		return nil, fmt.Errorf("silences: %w", err)
 	}
 	a.desk.OnChange(a.release)
-	tree := cfg.Route
-	if tree.IsZero() {
-		tree = DefaultRoute(cfg.Receivers)
-	}
-	if a.tree, err = route.New(tree); err != nil {
+	if a.tree, err = route.New(cfg.policy()); err != nil {
 		return nil, err
 	}
 	if a.renderer, err = cfg.Renderer(); err != nil {
@@ -131,7 +131,7 @@ func (a *Alerter) addReceivers(deps Deps) error {
 		if err != nil {
 			return fmt.Errorf("receiver %s: %w", cfg.Name, err)
 		}
-		r := &receiver{cfg: cfg, language: cfg.Language, channel: ch, queue: deliver.NewQueue()}
+		r := &receiver{cfg: cfg, language: cfg.Language, channel: ch, folds: budgetOf(ch).Fold > 0, queue: deliver.NewQueue()}
 		if r.language == "" {
 			r.language = a.cfg.Language
 		}

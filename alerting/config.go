@@ -10,6 +10,7 @@ import (
 
 	"imwatch/alerting/api"
 	"imwatch/alerting/deliver"
+	"imwatch/alerting/flap"
 	"imwatch/alerting/inhibit"
 	"imwatch/alerting/render"
 	"imwatch/alerting/route"
@@ -29,6 +30,7 @@ type Config struct {
 	API         api.Config         `yaml:"api" doc:"the HTTP interface for people: what fires, silences, acknowledgements"`
 	Silences    []*silence.Silence `yaml:"silences" doc:"silences that always stand, such as weekly maintenance; others are made by people"`
 	Inhibit     []inhibit.Rule     `yaml:"inhibit" doc:"which alerts are not told while another one fires that they follow from"`
+	Flapping    flap.Config        `yaml:"flapping" doc:"what fires again and again is said to, and not told each time"`
 	Delivery    deliver.Config     `yaml:"delivery" doc:"attempts and their repetition"`
 	Refresh     time.Duration      `yaml:"refresh" doc:"how often to look in the store for what people told another alerter: silences and acknowledgements count there after this"`
 	Sweep       time.Duration      `yaml:"sweep" doc:"how often to look in the store for notifications that another alerter left behind"`
@@ -39,7 +41,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Group: "imwatch-alerting", Batch: 200, Language: "en", TimeZone: "UTC", Links: render.Links{DataView: "imwatch-events"},
-		API: api.DefaultConfig(), Delivery: deliver.DefaultConfig(), Refresh: 5 * time.Second, Sweep: 30 * time.Second, StopTimeout: 10 * time.Second,
+		Flapping: flap.DefaultConfig(), API: api.DefaultConfig(), Delivery: deliver.DefaultConfig(), Refresh: 5 * time.Second, Sweep: 30 * time.Second, StopTimeout: 10 * time.Second,
 	}
 }
 
@@ -107,6 +109,7 @@ func (c Config) validateHolds() (errs []error) {
 		}
 	}
 	prefixed("api", c.API.Validate())
+	prefixed("flapping", c.Flapping.Validate())
 	ids := map[string]bool{}
 	for i, s := range c.Silences {
 		at := fmt.Sprintf("silences[%d]", i)

@@ -3,8 +3,6 @@ package alerting
 import (
 	"context"
 	"fmt"
-	"maps"
-	"strconv"
 
 	"imwatch/alerting/api"
 	"imwatch/alerting/channel"
@@ -54,14 +52,7 @@ func (a *Alerter) render(_ context.Context, items []Item) ([]Item, error) {
 // words never fails: an alert whose template cannot be run is told plainly.
 func (a *Alerter) words(receiver string, kind channel.Kind, alert *event.Alert) channel.Message {
 	r := a.receivers[receiver]
-	if n := a.board.Folded(alert.ID); n > 0 {
-		told := *alert
-		if told.Annotations = maps.Clone(alert.Annotations); told.Annotations == nil {
-			told.Annotations = map[string]string{}
-		}
-		told.Annotations["folded_alerts"] = strconv.Itoa(n)
-		alert = &told
-	}
+	alert = a.annotated(alert, a.flapNote(r, kind, alert))
 	m, err := a.renderer.Message(r.cfg.style(), r.language, kind, alert, a.actions(receiver, kind, alert)...)
 	if err != nil {
 		a.log.WithError(err).Error("rendering failed, the alert is told without a template")
@@ -100,10 +91,13 @@ func (a *Alerter) entry(t route.Target, kind channel.Kind, it *Item) *outbox.Ent
 	if it.Before.Kind != "" {
 		after = outbox.ID(it.Alert.ID, it.Before.Kind, it.Before.Moment, t.Receiver)
 	}
-	return &outbox.Entry{
+	e := &outbox.Entry{
 		At: a.now(), After: after, Receiver: t.Receiver, Channel: a.receivers[t.Receiver].cfg.Channel(), Kind: kind, Moment: it.Moment,
 		Alert: it.Alert, Line: it.Line, Message: it.Message, State: outbox.Pending,
+		Note: a.flapNote(a.receivers[t.Receiver], kind, &it.Alert),
 	}
+	a.gather(e, t.Group, it)
+	return e
 }
 
 func (a *Alerter) add(ctx context.Context, entries []*outbox.Entry) error {

@@ -18,6 +18,7 @@ import (
 const (
 	silenced     = "silenced"
 	inhibited    = "inhibited"
+	flapping     = "flapping"
 	acknowledged = "acknowledged"
 )
 
@@ -25,8 +26,8 @@ const (
 // far as this process hears of it.
 const heldLook = 10 * time.Minute
 
-// gate says what is not to be told now: what people silenced, what follows from an alert that is told, and what somebody
-// looks after already.
+// gate says what is not to be told now: what people silenced, what follows from an alert that is told, what flaps, and
+// what somebody looks after already.
 func (a *Alerter) gate(e *outbox.Entry, now time.Time) (deliver.Hold, bool) {
 	if h, ok := a.desk.Held(&e.Alert); ok {
 		s := h.Silence
@@ -34,6 +35,9 @@ func (a *Alerter) gate(e *outbox.Entry, now time.Time) (deliver.Hold, bool) {
 	}
 	if by, ok := a.board.Held(&e.Alert); ok {
 		return deliver.Hold{Why: inhibited, Words: fmt.Sprintf("follows from alert %s of rule %s", by.ID, by.RuleID), Until: now.Add(heldLook)}, true
+	}
+	if s := a.flaps.Of(&e.Alert, now); s.Held {
+		return deliver.Hold{Why: flapping, Words: fmt.Sprintf("fired %d times within %v; calm at %s", s.Fired, a.cfg.Flapping.Within, event.FormatTime(s.Until)), Until: s.Until}, true
 	}
 	if e.Kind == channel.Firing {
 		return deliver.Hold{}, false // nobody can have looked after what was not told, but elsewhere
@@ -60,12 +64,14 @@ func (a *Alerter) release() {
 // noted has the board know a state of an alert, and looks again at what waits for its end.
 func (a *Alerter) noted(alert *event.Alert) {
 	a.board.Note(alert)
-	if alert.State == event.StateResolved && len(a.cfg.Inhibit) > 0 {
+	graver := a.flaps.Note(alert)
+	if graver || alert.State == event.StateResolved && len(a.cfg.Inhibit) > 0 {
 		a.release()
 	}
 }
 
-// follow hears of the alerts that other alerters decide about, for they may hold back some of ours, until ctx ends.
+// follow hears of the alerts that other alerters decide about, for they may hold back some of ours, or make them flap,
+// until ctx ends.
 func (a *Alerter) follow(ctx context.Context) {
 	a.again(ctx, "following all alerts", nil, func(ctx context.Context) error {
 		ends, err := a.bus.Ends(ctx, bus.TopicAlerts)

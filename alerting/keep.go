@@ -61,7 +61,7 @@ func (a *Alerter) keepOne(ctx context.Context, it *Item) (bool, error) {
 		}
 		it.KeptAt = a.now()
 		if old != nil {
-			it.Before = Before{channel.Kind(old.alert.State), old.alert.Time}
+			it.Before = Before{channel.Kind(old.alert.State), old.alert.Time, old.alert.Severity}
 		}
 		err = a.write(ctx, index, it, version)
 		switch {

@@ -19,6 +19,8 @@ type metrics struct {
 	retries       *prometheus.CounterVec
 	digests       *prometheus.CounterVec
 	folded        *prometheus.CounterVec
+	groups        *prometheus.CounterVec
+	grouped       *prometheus.CounterVec
 	throttled     *prometheus.CounterVec
 	throttledFor  *prometheus.CounterVec
 	held          *prometheus.CounterVec
@@ -58,6 +60,14 @@ func newMetrics() *metrics {
 			Name: "im_alerting_folded_total",
 			Help: "Notifications that were told in a digest, by channel; each attempt counts.",
 		}, []string{"channel"}),
+		groups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_groups_total",
+			Help: "Messages that told several notifications of one group, by channel and result.",
+		}, []string{"channel", "result"}),
+		grouped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_grouped_total",
+			Help: "Notifications that were told together with others of their group, by channel; each attempt counts.",
+		}, []string{"channel"}),
 		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "im_alerting_throttled_total",
 			Help: "Times that something due had to wait for the provider's budget, by channel.",
@@ -68,7 +78,7 @@ func newMetrics() *metrics {
 		}, []string{"channel"}),
 		held: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "im_alerting_held_total",
-			Help: "Notifications that were held back, by channel, reason (silenced, inhibited, acknowledged, over) and what became of them: pending, or superseded where they are not told at all.",
+			Help: "Notifications that were held back, by channel, reason (silenced, inhibited, flapping, acknowledged, over) and what became of them: pending, or superseded where they are not told at all.",
 		}, []string{"channel", "reason", "state"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "im_alerting_latency_seconds",
@@ -92,7 +102,7 @@ func newMetrics() *metrics {
 	for _, state := range []string{"firing", "updated", "resolved"} {
 		m.alerts.WithLabelValues(state)
 	}
-	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.digests, m.folded, m.throttled, m.throttledFor, m.held, m.latency, m.firstLine, m.canary}
+	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.digests, m.folded, m.groups, m.grouped, m.throttled, m.throttledFor, m.held, m.latency, m.firstLine, m.canary}
 	return m
 }
 
@@ -105,6 +115,14 @@ func (m *metrics) ages(w *watchman, now func() time.Time) {
 	}
 	age("im_alerting_canary_age_seconds", "How long ago the newest canary was sent that has come the whole way; before the first, how long the process has been running.", &w.canary)
 	age("im_alerting_detector_age_seconds", "How long ago a detector was last heard of; before the first time, how long the process has been running.", &w.pulse)
+}
+
+// flapping adds the gauge of what flaps.
+func (m *metrics) flapping(count func() int) {
+	m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "im_alerting_flapping",
+		Help: "Keys of rules that flap: they fire so often that it is not told each time.",
+	}, func() float64 { return float64(count()) }))
 }
 
 // latencies are the buckets of the times in which people are told.

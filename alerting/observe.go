@@ -42,9 +42,14 @@ func (o observer) Attempted(e *outbox.Entry, r channel.Result) {
 	}
 }
 
-// Folded counts a digest.
+// Folded counts a message that told several: a group, or a digest.
 func (o observer) Folded(entries []*outbox.Entry, r channel.Result) {
 	m, e := o.a.metrics, entries[0]
+	if _, ok := outbox.OneGroup(entries); ok {
+		m.groups.WithLabelValues(e.Channel, r.Verdict.String()).Inc()
+		m.grouped.WithLabelValues(e.Channel).Add(float64(len(entries)))
+		return
+	}
 	m.digests.WithLabelValues(e.Channel, r.Verdict.String()).Inc()
 	m.folded.WithLabelValues(e.Channel).Add(float64(len(entries)))
 }
@@ -71,5 +76,6 @@ func (o observer) GivingUp(ctx context.Context, e *outbox.Entry) error {
 	it := &Item{Alert: e.Alert, Line: e.Line, Moment: e.Moment, Message: a.words(name, e.Kind, &e.Alert)}
 	f := a.entry(route.Target{Receiver: name}, e.Kind, it)
 	f.FallbackOf = e.ID()
+	a.regather(f, e)
 	return a.add(ctx, []*outbox.Entry{f})
 }

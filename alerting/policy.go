@@ -56,6 +56,18 @@ func DefaultRoute(rs []Receiver) route.Config {
 	return root
 }
 
+// policy gives the routes: those configured, or the default ones with what is configured of intervals and groups.
+func (c *Config) policy() route.Config {
+	r := c.Route
+	if len(r.Match) > 0 || len(r.Receivers) > 0 || len(r.Routes) > 0 {
+		return r
+	}
+	tree := DefaultRoute(c.Receivers)
+	tree.RepeatInterval, tree.Repeat = r.RepeatInterval, r.Repeat
+	tree.GroupBy, tree.GroupWait, tree.GroupInterval = r.GroupBy, r.GroupWait, r.GroupInterval
+	return tree
+}
+
 // byName gives the receivers of each kind and of each class.
 func byName(rs []Receiver) map[string][]string {
 	named := map[string][]string{}

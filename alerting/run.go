@@ -38,7 +38,7 @@ func (a *Alerter) Run(ctx context.Context) error {
 		return nil
 	}
 	wg.Go(func() { a.desk.Run(ctx, a.cfg.Refresh) })
-	if len(a.cfg.Inhibit) > 0 {
+	if len(a.cfg.Inhibit) > 0 || a.cfg.Flapping.On() {
 		wg.Go(func() { a.follow(ctx) })
 	}
 	for _, r := range a.receivers {
@@ -71,6 +71,9 @@ func (a *Alerter) restore(ctx context.Context) error {
 		return err
 	}
 	if err := a.findFiring(ctx); err != nil {
+		return err
+	}
+	if err := a.findFlapping(ctx); err != nil {
 		return err
 	}
 	if err := a.desk.Load(ctx); err != nil { // before anything is told

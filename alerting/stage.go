@@ -23,8 +23,9 @@ type Item struct {
 
 // Before names the state of an alert that another one followed. The zero Before: there was none.
 type Before struct {
-	Kind   channel.Kind `json:"kind"`
-	Moment time.Time    `json:"moment"`
+	Kind     channel.Kind `json:"kind"`
+	Moment   time.Time    `json:"moment"`
+	Severity string       `json:"severity,omitempty"`
 }
 
 // Stage is one step between the bus and the outbox. It returns the items that go on. Doing the same again must do no

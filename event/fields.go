@@ -125,6 +125,7 @@ const (
 	FieldNotifyAnswer
 	FieldNotifyHeld
 	FieldNotifyToldAfter
+	FieldNotifyGroup
 	FieldRuleID
 	FieldRuleName
 	FieldCloudZone
@@ -257,8 +258,9 @@ var table = [numFields]Field{
 	FieldNotifyAttempts:       {FieldNotifyAttempts, "im.notify.attempts", Long, false, AlertGroup, "on notifications", "how often it was tried"},
 	FieldNotifySentAt:         {FieldNotifySentAt, "im.notify.sent_at", Date, false, AlertGroup, "once accepted", "when the provider accepted it"},
 	FieldNotifyAnswer:         {FieldNotifyAnswer, "im.notify.answer", Keyword, false, AlertGroup, "once tried or held back", "the provider's words, or who holds it back"},
-	FieldNotifyHeld:           {FieldNotifyHeld, "im.notify.held", Keyword, false, AlertGroup, "once held back", "why, the last time: silenced, inhibited, acknowledged"},
+	FieldNotifyHeld:           {FieldNotifyHeld, "im.notify.held", Keyword, false, AlertGroup, "once held back", "why, the last time: silenced, inhibited, flapping, acknowledged"},
 	FieldNotifyToldAfter:      {FieldNotifyToldAfter, "im.notify.told_after_ms", Long, false, AlertGroup, "on firing, once accepted", "from the alert's first line (im.alert.from) to acceptance"},
+	FieldNotifyGroup:          {FieldNotifyGroup, "im.notify.group", Keyword, false, AlertGroup, "where the route groups", "id of the group it is told with"},
 	FieldRuleID:               {FieldRuleID, "rule.id", Keyword, false, AlertGroup, "on alerts", "the rule"},
 	FieldRuleName:             {FieldRuleName, "rule.name", Keyword, false, AlertGroup, "on alerts", "the rule's title"},
 	FieldCloudZone:            {FieldCloudZone, "cloud.availability_zone", Keyword, false, Optional, "where configured", "the zone"},

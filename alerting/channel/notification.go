@@ -15,7 +15,7 @@ const (
 	Updated  Kind = event.StateUpdated
 	Resolved Kind = event.StateResolved
 	Repeat   Kind = "repeat" // it still fires, and is told again
-	Digest   Kind = "digest" // several at once, where the provider's budget does not allow a message for each
+	Digest   Kind = "digest" // several at once: a group, or what the provider's budget does not allow a message for each
 )
 
 // Message is a rendered notification. Channels use the parts that they can show.
@@ -53,6 +53,8 @@ type Notification struct {
 	Alert    event.Alert // of a digest: the gravest
 	Line     []byte      // the alert line, one JSON object; nil in a digest
 	Message  Message
+	// Group is the id of the group that a digest is about; "": it tells what happens to wait.
+	Group string
 	// Done names the addresses that accepted in an earlier attempt: they are not told again.
 	Done []string
 }
@@ -69,6 +71,7 @@ type Budget struct {
 	Per   time.Duration
 	// Reserve is how many of the calls are kept for critical alerts.
 	Reserve int
-	// Fold is how many bytes the body of a digest may have; 0: notifications are never folded into one.
+	// Fold is how many bytes the body of a message may have that tells several, of SMS and voice how many characters; 0:
+	// each is told by itself. Without Calls, only groups are told so.
 	Fold int
 }

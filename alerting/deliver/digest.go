@@ -22,16 +22,23 @@ const (
 func (s *Sender) digest(ctx context.Context, refs []outbox.Ref) (made bool) {
 	taken := make([]claimed, len(refs))
 	each(len(refs), func(i int) {
-		if c, ok := s.take(ctx, refs[i]); ok {
+		if c, ok := s.take(ctx, refs[i], nil); ok {
 			taken[i] = c
 		}
 	})
+	return s.tell(ctx, refs, taken)
+}
+
+// tell sends what could be claimed of refs in one message.
+func (s *Sender) tell(ctx context.Context, refs []outbox.Ref, taken []claimed) (made bool) {
 	var mine []claimed
 	var names []outbox.Ref
 	for i, c := range taken {
 		switch {
 		case c.entry == nil:
 		case s.Now().After(c.by): // the store was so slow that the claim might end before the attempt
+			s.Queue.Again(refs[i], s.Now())
+		case len(mine) > 0 && !slices.Equal(c.entry.Took, mine[0].entry.Took): // some addresses have this one already, or the others
 			s.Queue.Again(refs[i], s.Now())
 		default:
 			mine, names = append(mine, c), append(names, refs[i])
@@ -40,9 +47,9 @@ func (s *Sender) digest(ctx context.Context, refs []outbox.Ref) (made bool) {
 	if len(mine) == 0 {
 		return false
 	}
-	entries := make([]*outbox.Entry, len(mine))
+	entries, attempts := make([]*outbox.Entry, len(mine)), 0
 	for i, c := range mine {
-		entries[i] = c.entry
+		entries[i], attempts = c.entry, max(attempts, c.entry.Attempts+1)
 	}
 	n, id := entries[0].Notification(), ""
 	if len(entries) > 1 {
@@ -53,22 +60,28 @@ func (s *Sender) digest(ctx context.Context, refs []outbox.Ref) (made bool) {
 	if id != "" {
 		s.Observer.Folded(entries, result)
 	}
-	now := s.Now()
+	now, pause := s.Now(), s.Config.pause(attempts) // one pause for all: what was told together is tried again together
 	for _, e := range entries {
 		e.Digest = id
-		s.settle(e, result, now)
+		s.settle(e, result, now, pause)
 		s.Observer.Attempted(e, result)
 	}
 	each(len(mine), func(i int) { s.finish(ctx, names[i], mine[i], result) })
+	s.toldGroups(entries, now)
 	return true
 }
 
 // notification makes one of several entries. Its alert is the gravest that is not over.
 func (s *Sender) notification(entries []*outbox.Entry) channel.Notification {
 	grave := slices.MaxFunc(entries, func(a, b *outbox.Entry) int { return weight(a) - weight(b) })
-	return channel.Notification{
+	n := channel.Notification{
 		ID: outbox.DigestID(entries), Receiver: grave.Receiver, Kind: channel.Digest, Alert: grave.Alert, Message: s.Fold(entries),
+		Done: entries[0].Took,
 	}
+	if id, ok := outbox.OneGroup(entries); ok {
+		n.Group = id
+	}
+	return n
 }
 
 func weight(e *outbox.Entry) int {

@@ -5,7 +5,7 @@ import "time"
 // Waiting is what is in a queue, for those who watch it.
 type Waiting struct {
 	Count  int       // of what may go: it is due, or tried again later, or being sent
-	Oldest time.Time // when the oldest of it was decided; zero: there is none
+	Oldest time.Time // when the oldest of it was decided, or its group was due; zero: there is none
 	Held   int       // of what the gate holds back, and what comes behind that
 	Since  time.Time // when the oldest of it was decided
 }
@@ -22,7 +22,11 @@ func (q *Queue) Look() Waiting {
 		}
 		*count += len(l.refs)
 		for i := range l.refs {
-			if at := l.refs[i].At; oldest.IsZero() || at.Before(*oldest) {
+			at := l.refs[i].At
+			if l.group != nil { // what waits for its group is none too old
+				at = later(at, l.group.due(l.refs[i].Wait))
+			}
+			if oldest.IsZero() || at.Before(*oldest) {
 				*oldest = at
 			}
 		}

@@ -10,8 +10,9 @@ import (
 )
 
 // behind says whether this receiver is still to be told what comes before an entry. Here the queue keeps the order;
-// this is for what another alerter decided and left behind. It is put into the queue, where it comes first.
-func (s *Sender) behind(ctx context.Context, e *outbox.Entry) (bool, error) {
+// this is for what another alerter decided and left behind. It is put into the queue, where it comes first. with names
+// what goes out in the same message.
+func (s *Sender) behind(ctx context.Context, e *outbox.Entry, with map[string]bool) (bool, error) {
 	if e.Kind != channel.Updated && e.Kind != channel.Resolved {
 		return false, nil
 	}
@@ -20,6 +21,9 @@ func (s *Sender) behind(ctx context.Context, e *outbox.Entry) (bool, error) {
 		ids = append(ids, e.After)
 	}
 	for _, id := range ids {
+		if with[id] {
+			continue
+		}
 		earlier, err := s.look(ctx, e, id)
 		if err != nil {
 			return false, err

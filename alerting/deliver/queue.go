@@ -12,23 +12,37 @@ import (
 
 // Queue holds the names of a receiver's pending notifications. For each alert only the one that is told first can be
 // taken, so an alert's states keep their order while one that has to wait holds up no other alert. What is urgent goes
-// first, and whatever has to be told before it with it. Safe for concurrent use.
+// first, and whatever has to be told before it with it. What belongs to a group waits for its group. Safe for concurrent
+// use.
 type Queue struct {
 	mu      sync.Mutex
 	alerts  map[string]*line
 	urgent  headHeap
 	others  headHeap
 	known   map[string]struct{} // by id
+	groups  map[string]*cluster
+	enough  int // groups at which those are forgotten of which nothing need be known
 	changed chan struct{}
 }
 
 // line is what is to be told of one alert, in order.
 type line struct {
 	refs  []outbox.Ref
-	taken bool      // refs[0] is being sent
+	taken int       // so many of the first are being sent
 	held  bool      // refs[0] is held back by the gate
+	grave bool      // something graver came while refs[0] was being sent
+	group *cluster  // that of refs[0]; nil: it has none
 	heap  *headHeap // where it stands, nil: nowhere
 	at    int       // its place there
+}
+
+// due is when the first may be told.
+func (l *line) due() time.Time {
+	r := &l.refs[0]
+	if l.group == nil {
+		return r.Due
+	}
+	return later(r.Due, l.group.due(r.Wait))
 }
 
 func (l *line) urgent() bool {
@@ -37,7 +51,7 @@ func (l *line) urgent() bool {
 
 // NewQueue makes an empty queue.
 func NewQueue() *Queue {
-	return &Queue{alerts: map[string]*line{}, known: map[string]struct{}{}, changed: make(chan struct{}, 1)}
+	return &Queue{alerts: map[string]*line{}, known: map[string]struct{}{}, groups: map[string]*cluster{}, changed: make(chan struct{}, 1)}
 }
 
 // Add puts a notification in, unless it is there.
@@ -54,14 +68,16 @@ func (q *Queue) Add(r outbox.Ref) {
 		q.alerts[r.AlertID] = l
 	}
 	i := 0
-	for i < len(l.refs) && (i == 0 && l.taken || !r.Before(l.refs[i])) {
+	for i < len(l.refs) && (i < l.taken || !r.Before(l.refs[i])) {
 		i++
 	}
 	l.refs = slices.Insert(l.refs, i, r)
-	if l.held && (i == 0 || r.Kind == channel.Resolved) { // what is held may be over now
+	if l.held && (i == 0 || r.Kind == channel.Resolved || r.Rose) { // what is held may be over now, or too grave to be held
 		l.held, l.refs[0].Due = false, r.Due
 	}
+	l.grave = l.grave || r.Rose && l.taken > 0
 	q.settle(l)
+	q.joined(l, r)
 }
 
 // Has says whether anything about an alert is waiting or being sent.
@@ -95,7 +111,7 @@ func (q *Queue) head(now time.Time) (first *line, wait time.Duration) {
 		if len(h) == 0 {
 			continue
 		}
-		d := h[0].refs[0].Due.Sub(now)
+		d := h[0].due().Sub(now)
 		if d <= 0 {
 			return h[0], 0
 		}
@@ -128,11 +144,16 @@ func (q *Queue) Take(now time.Time, n int) []outbox.Ref {
 		if l == nil {
 			break
 		}
-		heap.Pop(l.heap)
-		l.taken = true
+		q.take(l, 1)
 		out = append(out, l.refs[0])
 	}
 	return out
+}
+
+// take marks the first of a line as being sent.
+func (q *Queue) take(l *line, n int) {
+	heap.Remove(l.heap, l.at)
+	l.taken = n
 }
 
 // Again puts a taken notification back, due at the given time.
@@ -141,15 +162,22 @@ func (q *Queue) Again(r outbox.Ref, due time.Time) { q.back(r, due, false) }
 // Hold puts a taken notification back that the gate holds, due at the given time or when it is released.
 func (q *Queue) Hold(r outbox.Ref, due time.Time) { q.back(r, due, true) }
 
+// together is how long what is let go waits for what let it go, where both are told in one group: the end of the alert
+// from which it followed.
+const together = time.Second
+
 // Release makes all that the gate holds due now: it may let some of it through.
 func (q *Queue) Release(now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, l := range q.alerts {
-		if l.held && !l.taken {
-			l.held, l.refs[0].Due = false, now
-			q.settle(l)
+		if !l.held || l.taken > 0 {
+			continue
 		}
+		if l.held, l.refs[0].Due = false, now; l.group != nil {
+			l.refs[0].Due = now.Add(together)
+		}
+		q.settle(l)
 	}
 }
 
@@ -157,11 +185,18 @@ func (q *Queue) back(r outbox.Ref, due time.Time, held bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.alerts[r.AlertID]
-	l.taken, l.held = false, held
-	if held && slices.ContainsFunc(l.refs, func(r outbox.Ref) bool { return r.Kind == channel.Resolved }) {
-		l.held, due = false, r.Due // it came meanwhile
+	at := l.find(r.ID)
+	if held && (l.grave || slices.ContainsFunc(l.refs, func(o outbox.Ref) bool { return o.Kind == channel.Resolved })) {
+		held, due = false, r.Due // it came meanwhile
 	}
-	l.refs[0].Due = due
+	l.refs[at].Due = due
+	if at == 0 {
+		l.held = held
+	}
+	if l.taken--; l.taken > 0 {
+		return
+	}
+	l.grave = false
 	slices.SortStableFunc(l.refs, func(a, b outbox.Ref) int { // one told earlier may have come in meanwhile
 		switch {
 		case a.Before(b):
@@ -174,19 +209,37 @@ func (q *Queue) back(r outbox.Ref, due time.Time, held bool) {
 	q.settle(l)
 }
 
-// Drop takes a notification out for good.
+// Drop takes a taken notification out for good.
 func (q *Queue) Drop(r outbox.Ref) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.known, r.ID)
 	l := q.alerts[r.AlertID]
-	l.taken, l.held = false, false
-	l.refs = slices.Delete(l.refs, 0, 1)
-	if len(l.refs) == 0 {
-		delete(q.alerts, r.AlertID)
+	l.taken--
+	q.out(l, l.find(r.ID))
+}
+
+// out takes a notification out of its line.
+func (q *Queue) out(l *line, at int) {
+	delete(q.known, l.refs[at].ID)
+	if at == 0 {
+		l.held = false
+	}
+	if len(l.refs) == 1 {
+		if l.heap != nil {
+			heap.Remove(l.heap, l.at)
+		}
+		q.move(l, nil)
+		delete(q.alerts, l.refs[0].AlertID)
 		return
 	}
-	q.settle(l)
+	l.refs = slices.Delete(l.refs, at, at+1)
+	if l.taken == 0 {
+		q.settle(l)
+	}
+}
+
+func (l *line) find(id string) int {
+	return slices.IndexFunc(l.refs, func(r outbox.Ref) bool { return r.ID == id })
 }
 
 // Changed gets a value when there may be something new to take. One goroutine listens.
@@ -194,9 +247,10 @@ func (q *Queue) Changed() <-chan struct{} { return q.changed }
 
 // settle gives a line its place among the heads. The lock is held.
 func (q *Queue) settle(l *line) {
-	if l.taken {
+	if l.taken > 0 {
 		return
 	}
+	q.move(l, q.cluster(l.refs[0]))
 	h := &q.others
 	if l.urgent() {
 		h = &q.urgent
@@ -209,6 +263,10 @@ func (q *Queue) settle(l *line) {
 		}
 		heap.Push(h, l)
 	}
+	q.wake()
+}
+
+func (q *Queue) wake() {
 	select {
 	case q.changed <- struct{}{}:
 	default:
@@ -221,10 +279,10 @@ type headHeap []*line
 func (h headHeap) Len() int { return len(h) }
 
 func (h headHeap) Less(i, j int) bool {
-	a, b := h[i].refs[0], h[j].refs[0]
-	if !a.Due.Equal(b.Due) {
-		return a.Due.Before(b.Due)
+	if c := h[i].due().Compare(h[j].due()); c != 0 {
+		return c < 0
 	}
+	a, b := &h[i].refs[0], &h[j].refs[0]
 	if !a.At.Equal(b.At) {
 		return a.At.Before(b.At)
 	}
@@ -254,7 +312,7 @@ func (h *headHeap) Pop() any {
 
 // due counts the lines from a place in the heap down that are due, as far as enough. Below one that is not, none is.
 func (h headHeap) due(now time.Time, at, enough int) int {
-	if enough <= 0 || at >= len(h) || h[at].refs[0].Due.After(now) {
+	if enough <= 0 || at >= len(h) || h[at].due().After(now) {
 		return 0
 	}
 	n := 1

@@ -61,9 +61,13 @@ type Sender struct {
 func (s *Sender) Run(ctx, hard context.Context) {
 	for ctx.Err() == nil {
 		now := s.Now()
-		_, urgent, wait, ok := s.Queue.Head(now)
+		head, urgent, wait, ok := s.Queue.Head(now)
 		if !ok {
 			s.idle(ctx, wait)
+			continue
+		}
+		if groups := s.Queue.Unsure(now, maxAsked); len(groups) > 0 {
+			s.ask(ctx, groups)
 			continue
 		}
 		turn, d := s.Pace.Take(ctx, now, urgent)
@@ -76,7 +80,11 @@ func (s *Sender) Run(ctx, hard context.Context) {
 		s.by = turn.By
 		if n := s.several(now, urgent); n > 1 {
 			made = s.digest(hard, s.Queue.Take(now, n))
-		} else if refs := s.Queue.Take(now, 1); len(refs) == 1 {
+		} else if head.Group != "" {
+			made = s.group(hard, s.Queue.TakeGroup(head.Group, now, maxFold))
+		} else if refs := s.Queue.Take(now, 1); len(refs) == 1 && refs[0].Group != "" { // it came just now
+			s.Queue.Again(refs[0], refs[0].Due)
+		} else if len(refs) == 1 {
 			made = s.single(hard, refs[0])
 		}
 		turn.End(s.Now(), made)
@@ -123,18 +131,21 @@ func sleep(ctx context.Context, d time.Duration) error {
 type claimed struct {
 	entry   *outbox.Entry // nil: it is not ours to send now
 	held    bool          // by the gate
+	lost    bool          // another one sends it, or has sent it
 	version string
 	by      time.Time // the attempt must have begun by then
 }
 
 // take claims what is named. Where it is not ours to send now, ok is false and the queue has been told.
-func (s *Sender) take(ctx context.Context, r outbox.Ref) (c claimed, ok bool) {
-	c, again, err := s.claim(ctx, r)
+// with names what is ours already and goes out in the same message.
+func (s *Sender) take(ctx context.Context, r outbox.Ref, with map[string]bool) (c claimed, ok bool) {
+	c, again, err := s.claim(ctx, r, with)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		s.Log.WithField("notification", r.ID).Warn("a pending notification is gone from the store")
 		s.Queue.Drop(r)
 	case errors.Is(err, store.ErrConflict):
+		c.lost = true
 		s.Queue.Again(r, s.Now().Add(s.Config.pause(1)))
 	case err != nil:
 		s.Log.WithError(err).Warn("claiming a notification failed, it is tried again")
@@ -153,7 +164,7 @@ func (s *Sender) take(ctx context.Context, r outbox.Ref) (c claimed, ok bool) {
 
 // single claims an entry, sends it and writes the answer down. made: the provider was called.
 func (s *Sender) single(ctx context.Context, r outbox.Ref) (made bool) {
-	c, ok := s.take(ctx, r)
+	c, ok := s.take(ctx, r, nil)
 	if !ok {
 		return false
 	}
@@ -163,7 +174,7 @@ func (s *Sender) single(ctx context.Context, r outbox.Ref) (made bool) {
 	}
 	result := s.send(ctx, c.entry.Notification())
 	c.entry.Digest = ""
-	s.settle(c.entry, result, s.Now())
+	s.settle(c.entry, result, s.Now(), s.Config.pause(c.entry.Attempts+1))
 	s.Observer.Attempted(c.entry, result)
 	s.finish(ctx, r, c, result)
 	return true
@@ -195,7 +206,7 @@ func (s *Sender) finish(ctx context.Context, r outbox.Ref, c claimed, result cha
 
 // claim reserves an entry. No entry and no error: it is not ours to send now, but again at the time given, or never
 // if that is zero.
-func (s *Sender) claim(ctx context.Context, r outbox.Ref) (c claimed, again time.Time, err error) {
+func (s *Sender) claim(ctx context.Context, r outbox.Ref, with map[string]bool) (c claimed, again time.Time, err error) {
 	e, version, err := s.Ledger.Get(ctx, r)
 	if err != nil {
 		return c, again, err
@@ -203,13 +214,13 @@ func (s *Sender) claim(ctx context.Context, r outbox.Ref) (c claimed, again time
 	now := s.Now()
 	switch {
 	case e.State != outbox.Pending:
-		return c, again, nil
+		return claimed{lost: true}, again, nil
 	case e.Claim.By != "" && e.Claim.By != s.Instance && now.Before(e.Claim.Until):
-		return c, e.Claim.Until, nil
+		return claimed{lost: true}, e.Claim.Until, nil
 	case now.Before(e.RetryAt):
 		return c, e.RetryAt, nil
 	}
-	if wait, err := s.behind(ctx, e); wait || err != nil {
+	if wait, err := s.behind(ctx, e, with); wait || err != nil {
 		return c, now.Add(storePause), err
 	}
 	if over, err := s.overtaken(ctx, e, version); over || err != nil {
@@ -233,8 +244,8 @@ func (s *Sender) begin(until time.Time) time.Time {
 	return until.Add(-s.Config.Timeout)
 }
 
-// settle writes an answer into the entry.
-func (s *Sender) settle(e *outbox.Entry, r channel.Result, now time.Time) {
+// settle writes an answer into the entry. pause is how long to wait where it is to be tried again.
+func (s *Sender) settle(e *outbox.Entry, r channel.Result, now time.Time, pause time.Duration) {
 	e.Attempts++
 	if e.FirstTry.IsZero() {
 		e.FirstTry = now
@@ -248,7 +259,7 @@ func (s *Sender) settle(e *outbox.Entry, r channel.Result, now time.Time) {
 	case channel.Permanent:
 		e.State = outbox.Failed
 	case channel.Retry, channel.Unanswered, channel.Refresh:
-		e.RetryAt = now.Add(max(s.Config.pause(e.Attempts), r.After))
+		e.RetryAt = now.Add(max(pause, r.After))
 		if e.RetryAt.After(e.FirstTry.Add(s.Config.Deadline)) {
 			e.State, e.RetryAt = outbox.Failed, time.Time{}
 		}

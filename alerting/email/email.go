@@ -48,6 +48,12 @@ func New(cfg Config, now func() time.Time, chart Chart) (*Mailer, error) {
 	return m, nil
 }
 
+// maxText is how long the text of a mail about several alerts may be.
+const maxText = 60_000
+
+// Budget says that several alerts can be told in one mail; there is no limit of mails.
+func (m *Mailer) Budget() channel.Budget { return channel.Budget{Fold: maxText} }
+
 // Close does nothing: no connection outlives its attempt.
 func (m *Mailer) Close() {}
 
@@ -145,6 +151,9 @@ func (m *Mailer) compose(ctx context.Context, n channel.Notification, to []strin
 	}
 	domain := m.domain()
 	thread := "alert." + headerSafe(n.Alert.ID) + "@" + domain
+	if n.Group != "" {
+		thread = "group." + headerSafe(n.Group) + "@" + domain
+	}
 	msg.SetMessageIDWithValue(headerSafe(n.ID) + "@" + domain)
 	msg.SetGenHeader(gomail.HeaderReferences, "<"+thread+">")
 	msg.SetGenHeader(gomail.HeaderInReplyTo, "<"+thread+">")
@@ -152,7 +161,7 @@ func (m *Mailer) compose(ctx context.Context, n channel.Notification, to []strin
 	msg.SetGenHeader("X-Imwatch-Alert", headerSafe(n.Alert.ID))
 	msg.SetDateWithValue(m.now())
 	msg.Subject(n.Message.Title)
-	if n.Alert.Severity == "critical" && n.Kind != channel.Resolved {
+	if n.Alert.Severity == "critical" && n.Loud() {
 		msg.SetImportance(gomail.ImportanceUrgent)
 	}
 	return msg, m.fill(ctx, msg, n)
@@ -161,7 +170,7 @@ func (m *Mailer) compose(ctx context.Context, n channel.Notification, to []strin
 // fill writes text, HTML and the picture, which stands inside the mail: nothing is fetched when it is read.
 func (m *Mailer) fill(ctx context.Context, msg *gomail.Msg, n channel.Notification) error {
 	picture, ok := Picture{}, false
-	if m.chart != nil && n.Message.HTML != "" {
+	if m.chart != nil && n.Message.HTML != "" && n.Kind != channel.Digest {
 		picture, ok = m.chart(ctx, &n.Alert)
 	}
 	text, page := n.Message.Body, strings.ReplaceAll(n.Message.HTML, channel.PictureMark, "")

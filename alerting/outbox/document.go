@@ -71,6 +71,12 @@ type docNotify struct {
 	Held       string          `json:"held,omitempty"`
 	ToldAfter  *int64          `json:"told_after_ms,omitempty"`
 	Digest     string          `json:"digest,omitempty"`
+	Group      string          `json:"group,omitempty"`
+	GroupName  string          `json:"group_name,omitempty"`
+	Due        time.Time       `json:"due,omitzero"`
+	Interval   string          `json:"group_interval,omitempty"`
+	Rose       bool            `json:"rose,omitempty"`
+	Note       string          `json:"note,omitempty"`
 	Claim      *docClaim       `json:"claim,omitempty"`
 }
 
@@ -106,11 +112,15 @@ func encode(e *Entry) ([]byte, error) {
 		Digest: e.Digest, After: e.After, FallbackOf: e.FallbackOf,
 		Attempts: e.Attempts, FirstTry: utc(e.FirstTry), LastTry: utc(e.LastTry), RetryAt: utc(e.RetryAt),
 		Verdict: e.Verdict, Answer: e.Answer, Took: e.Took, SentAt: utc(e.SentAt),
-		Held: e.Held,
+		Held:  e.Held,
+		Group: e.Group, GroupName: e.GroupName, Due: utc(e.Due), Rose: e.Rose, Note: e.Note,
 	}
 	if after, ok := e.ToldAfter(); ok {
 		ms := after.Milliseconds()
 		d.IM.Notify.ToldAfter = &ms
+	}
+	if e.Group != "" {
+		d.IM.Notify.Interval = e.Interval.String()
 	}
 	if e.Claim.By != "" {
 		d.IM.Notify.Claim = &docClaim{e.Claim.By, utc(e.Claim.Until)}
@@ -129,8 +139,8 @@ func utc(t time.Time) time.Time {
 	return t.UTC()
 }
 
-// decode reads a document.
-func decode(body []byte) (*Entry, error) {
+// Decode reads the document of an entry.
+func Decode(body []byte) (*Entry, error) {
 	var d document
 	if err := json.Unmarshal(body, &d); err != nil {
 		return nil, fmt.Errorf("reading notification: %w", err)
@@ -142,6 +152,13 @@ func decode(body []byte) (*Entry, error) {
 		Message: channel.Message{Title: n.Title, Body: n.Body, HTML: n.HTML, Fields: n.Fields, Links: n.Links},
 		After:   n.After, FallbackOf: n.FallbackOf, State: n.State, Attempts: n.Attempts, FirstTry: n.FirstTry, LastTry: n.LastTry,
 		RetryAt: n.RetryAt, Verdict: n.Verdict, Answer: n.Answer, Took: n.Took, SentAt: n.SentAt, Held: n.Held,
+		Group: n.Group, GroupName: n.GroupName, Due: n.Due, Rose: n.Rose, Note: n.Note,
+	}
+	if n.Interval != "" {
+		var err error
+		if e.Interval, err = time.ParseDuration(n.Interval); err != nil {
+			return nil, fmt.Errorf("reading notification %s: im.notify.group_interval: %w", d.Event.ID, err)
+		}
 	}
 	if n.Claim != nil {
 		e.Claim = Claim{n.Claim.By, n.Claim.Until}

@@ -35,6 +35,13 @@ type Entry struct {
 	Message  channel.Message
 	// After is the id of what this receiver is told before this, as far as it is told: the state before. "": nothing.
 	After string
+	// Group is the id of the group that it is told with, and GroupName what people read of it; "": it is told by itself.
+	Group     string
+	GroupName string
+	Due       time.Time     // of a group: when the group is to be told at the latest because of this one
+	Interval  time.Duration // of a group: from one message to the next
+	Rose      bool          // it is graver than the state before: it breaks through
+	Note      string        // what is to be said of it beside the alert: that it flaps
 	// FallbackOf is the id of the failed entry that this one stands in for; "": none.
 	FallbackOf string
 
@@ -68,6 +75,16 @@ type Ref struct {
 	At        time.Time
 	Due       time.Time // not before this; the zero time: at once
 	Urgent    bool      // critical and not over: it goes before others, and may use what the budget keeps in reserve
+	Group     string    // "": none
+	Wait      time.Time // of a group: when it is to be told at the latest because of this one
+	Interval  time.Duration
+	Rank      int // place of the severity among event.Severities; -1: over
+	Rose      bool
+}
+
+// Joins says whether it is something new to its group, which may break through: not what was told before, or is over.
+func (r Ref) Joins() bool {
+	return r.Rank >= 0 && (r.Kind == channel.Firing || r.Kind == channel.Updated)
 }
 
 // ID gives the entry's id: the same for the same state of the same alert to the same receiver.
@@ -81,11 +98,19 @@ func IndexOf(from time.Time) string { return "im-notify-" + from.UTC().Format("2
 
 // Ref gives the entry's name.
 func (e *Entry) Ref() Ref {
-	return Ref{
-		e.Index(), e.ID(), e.Receiver, e.Alert.ID, e.Kind, e.Moment, e.At, e.RetryAt,
-		e.Alert.Severity == "critical" && e.Kind != channel.Resolved,
+	r := Ref{
+		Index: e.Index(), ID: e.ID(), Receiver: e.Receiver, AlertID: e.Alert.ID, Kind: e.Kind, Moment: e.Moment, At: e.At, Due: e.RetryAt,
+		Group: e.Group, Wait: e.Due, Interval: e.Interval, Rose: e.Rose, Rank: -1,
 	}
+	if e.Kind != channel.Resolved {
+		r.Rank = Rank(e.Alert.Severity)
+		r.Urgent = e.Alert.Severity == "critical"
+	}
+	return r
 }
+
+// Rank gives the place of a severity among all of them, 0 the least.
+func Rank(severity string) int { return max(0, slices.Index(event.Severities(), severity)) }
 
 // ID hashes what is told and to whom. Firing and resolved come once in an alert's life; updates and repeats are told
 // apart by their moment.

@@ -46,7 +46,7 @@ func (l *Ledger) Get(ctx context.Context, r Ref) (*Entry, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("reading notification %s: %w", r.ID, err)
 	}
-	e, err := decode(body)
+	e, err := Decode(body)
 	return e, version, err
 }
 
@@ -69,20 +69,13 @@ func (l *Ledger) Pending(ctx context.Context, bad func(id string, err error)) ([
 	if err := l.store.Refresh(ctx, Indices); err != nil {
 		return nil, fmt.Errorf("looking for pending notifications: %w", err)
 	}
-	outcome := event.FieldByID(event.FieldEventOutcome)
-	q := store.Query{
-		Indices: Indices,
-		Where: filter.Equal{
-			Field: filter.Field{Name: outcome.Name, ID: outcome.ID, Type: outcome.Type},
-			Value: event.Value{Type: outcome.Type, Text: "unknown"},
-		},
-	}
+	q := store.Query{Indices: Indices, Where: equal(event.FieldEventOutcome, "unknown")}
 	var refs []Ref
 	for hit, err := range l.store.Search(ctx, q) {
 		if err != nil {
 			return nil, fmt.Errorf("looking for pending notifications: %w", err)
 		}
-		e, err := decode(hit.Body)
+		e, err := Decode(hit.Body)
 		if err != nil {
 			bad(hit.ID, err)
 			continue
@@ -94,4 +87,13 @@ func (l *Ledger) Pending(ctx context.Context, bad func(id string, err error)) ([
 		refs = append(refs, r)
 	}
 	return refs, nil
+}
+
+func field(id event.FieldID) filter.Field {
+	f := event.FieldByID(id)
+	return filter.Field{Name: f.Name, ID: f.ID, Type: f.Type}
+}
+
+func equal(id event.FieldID, text string) filter.Expr {
+	return filter.Equal{Field: field(id), Value: event.KeywordValue(text)}
 }

@@ -40,6 +40,10 @@ func entry(t *rapid.T) *Entry {
 		Verdict: text("verdict"), Answer: text("answer"), Took: rapid.SliceOfN(rapid.Just("x@example.org"), 0, 3).Draw(t, "took"),
 		Held: text("held"),
 	}
+	if e.Note = text("note"); rapid.Bool().Draw(t, "grouped") {
+		e.Group, e.GroupName, e.Due, e.Rose = "g"+text("group"), text("group name"), at("due"), rapid.Bool().Draw(t, "rose")
+		e.Interval = time.Duration(rapid.Int64Range(0, 1e15).Draw(t, "interval"))
+	}
 	if rapid.Bool().Draw(t, "claimed") {
 		e.Claim = Claim{"me", time.Unix(0, rapid.Int64Range(1e18, 2e18).Draw(t, "until")).UTC()}
 	}
@@ -56,7 +60,7 @@ func TestDocumentKeepsTheEntry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decode(body)
+		got, err := Decode(body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,5 +118,5 @@ func TestOrderWithinAnAlert(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"@timestamp":"2026-11-21T10:00:00Z","event":{"id":"x","original":"{}"},"im":{"notify":{"state":"pending"}}}`))
-	f.Fuzz(func(_ *testing.T, body []byte) { _, _ = decode(body) })
+	f.Fuzz(func(_ *testing.T, body []byte) { _, _ = Decode(body) })
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"imwatch/alerting/channel"
 	"imwatch/event"
@@ -14,6 +15,7 @@ import (
 type Told struct {
 	Kind  channel.Kind
 	Alert *event.Alert
+	Note  string // what is to be said of it beside: that it flaps
 }
 
 // group is what a digest says in one line: a rule's notifications of one kind and severity.
@@ -25,29 +27,57 @@ type group struct {
 	named    int // of the keys, so many are named
 }
 
-// Digest puts several notifications into one message whose body has at most limit bytes: a line for each rule, kind
-// and severity, the gravest first, with its number and as many keys by name as there is room for. The others are
-// counted, "…+N"; lines for which there is no room are counted together. So every notification is named or counted.
+// Digest puts several notifications into one message whose body has at most limit bytes, of SMS and voice characters: a
+// line for each rule, kind and severity, the gravest first, with its number and as many keys by name as there is room for.
+// The others are counted, "…+N"; lines for which there is no room are counted together. So every notification is named or
+// counted.
 func (r *Renderer) Digest(style Style, lang string, told []Told, limit int) (channel.Message, error) {
-	if _, ok := r.packs[lang][style]; !ok {
-		return channel.Message{}, fmt.Errorf("no templates for language %q and style %q", lang, style)
+	gs := groups(told, cleaner(style))
+	return r.digest(&digest{style: style, lang: lang, groups: gs, title: titleOf(lang, len(told), gs)}, told, limit)
+}
+
+func (r *Renderer) digest(d *digest, told []Told, limit int) (channel.Message, error) {
+	if _, ok := r.packs[d.lang][d.style]; !ok {
+		return channel.Message{}, fmt.Errorf("no templates for language %q and style %q", d.lang, d.style)
 	}
-	d := digest{style: style, lang: lang, groups: groups(told, cleaner(style))}
-	d.title = titleOf(lang, len(told), d.groups)
-	m := channel.Message{Title: d.title, Links: r.digestLinks(lang, told)}
+	m := channel.Message{Title: d.title, Links: r.digestLinks(d.lang, told)}
 	tail := ""
-	if style != Email {
+	if d.style != Email && !d.short() {
 		tail = d.style.links(m.Links)
 	}
-	if tail != "" && len(tail)+1 <= limit/2 {
-		m.Body = d.body(limit-len(tail)-1) + "\n" + tail
+	if tail != "" && d.size(tail)+1 <= limit/2 {
+		m.Body = d.body(limit-d.size(tail)-1) + "\n" + tail
 	} else {
 		m.Body = d.body(limit)
 	}
 	for _, g := range d.groups[:min(len(d.groups), 6)] {
-		m.Fields = append(m.Fields, channel.Field{ID: "group", Name: word(lang, string(g.kind)), Text: fmt.Sprintf("%s ×%d", g.rule, len(g.keys))})
+		m.Fields = append(m.Fields, channel.Field{ID: "group", Name: word(d.lang, string(g.kind)), Text: fmt.Sprintf("%s ×%d", g.rule, len(g.keys))})
+	}
+	if d.short() {
+		m.Fields = append(m.Fields, d.parameters(told)...)
 	}
 	return m, nil
+}
+
+// parameters are what texts that a provider approved beforehand show of several alerts.
+func (d *digest) parameters(told []Told) []channel.Field {
+	g := &d.groups[0] // the gravest
+	rule := g.rule
+	if len(d.groups) > 1 {
+		rule = counted(d.lang, told)
+	} else if len(g.keys) > 1 {
+		rule += fmt.Sprintf(" ×%d", len(g.keys))
+	}
+	var keys []string
+	for _, g := range d.groups {
+		keys = append(keys, g.keys...)
+	}
+	return []channel.Field{
+		{ID: "state", Name: word(d.lang, "state"), Text: word(d.lang, string(g.kind))},
+		{ID: "severity", Name: word(d.lang, "severity"), Text: word(d.lang, g.severity)},
+		{ID: "rule", Name: word(d.lang, "rule"), Text: rule},
+		{ID: "key", Name: word(d.lang, "key"), Text: strings.Join(keys, "; ")},
+	}
 }
 
 // digestLinks leads to the events of all alerts at once.
@@ -80,7 +110,11 @@ func groups(told []Told, clean func(string) string) []group {
 			at[id] = i
 			out = append(out, group{kind: t.Kind, severity: a.Severity, rule: clean(cmp.Or(a.RuleName, a.RuleID))})
 		}
-		out[i].keys = append(out[i].keys, clean(a.KeyString()))
+		key := clean(a.KeyString())
+		if t.Note != "" {
+			key += " (" + clean(t.Note) + ")"
+		}
+		out[i].keys = append(out[i].keys, key)
 	}
 	slices.SortStableFunc(out, func(a, b group) int { return cmp.Or(b.weight()-a.weight(), len(b.keys)-len(a.keys)) })
 	return out
@@ -94,6 +128,14 @@ func (g *group) weight() int {
 }
 
 func titleOf(lang string, n int, gs []group) string {
+	if lang == "zh" {
+		return fmt.Sprintf("[汇总] %d 条告警：%s", n, tally(lang, gs))
+	}
+	return fmt.Sprintf("[DIGEST] %d notifications: %s", n, tally(lang, gs))
+}
+
+// tally says how many there are of each severity, and how many are over.
+func tally(lang string, gs []group) string {
 	grave := map[string]int{}
 	for _, g := range gs {
 		if g.kind == channel.Resolved {
@@ -109,9 +151,9 @@ func titleOf(lang string, n int, gs []group) string {
 		}
 	}
 	if lang == "zh" {
-		return fmt.Sprintf("[汇总] %d 条告警：%s", n, strings.Join(parts, "，"))
+		return strings.Join(parts, "，")
 	}
-	return fmt.Sprintf("[DIGEST] %d notifications: %s", n, strings.Join(parts, ", "))
+	return strings.Join(parts, ", ")
 }
 
 // digest is the body while it is fitted.
@@ -122,21 +164,31 @@ type digest struct {
 	groups []group
 }
 
+// short says whether the style is one line for a telephone, measured in characters.
+func (d *digest) short() bool { return d.style == SMS || d.style == Voice }
+
+func (d *digest) size(s string) int {
+	if d.short() {
+		return utf8.RuneCountInString(s)
+	}
+	return len(s)
+}
+
 // body gives the text: heading, one line a group as far as they fit, and keys as far as there is room.
 func (d *digest) body(limit int) string {
 	head := d.head()
-	size := len(head)
+	size := d.size(head)
 	shown := 0
 	for ; shown < len(d.groups); shown++ {
-		more := len(d.rest(shown + 1))
-		if n := len(d.line(&d.groups[shown])) + 1; size+n+more <= limit {
+		more := d.size(d.rest(shown + 1))
+		if n := d.size(d.line(&d.groups[shown])) + 1; size+n+more <= limit {
 			size += n
 			continue
 		}
 		break
 	}
 	rest := d.rest(shown)
-	size += len(rest)
+	size += d.size(rest)
 	// Keys by turns, so that a rule with thousands does not leave the others without any.
 	for progress := true; progress; {
 		progress = false
@@ -145,9 +197,9 @@ func (d *digest) body(limit int) string {
 			if g.named == len(g.keys) {
 				continue
 			}
-			before := len(d.line(g))
+			before := d.size(d.line(g))
 			g.named++
-			if n := len(d.line(g)) - before; size+n <= limit {
+			if n := d.size(d.line(g)) - before; size+n <= limit {
 				size += n
 				progress = true
 			} else {
@@ -161,6 +213,9 @@ func (d *digest) body(limit int) string {
 		b.WriteString("\n" + d.line(&d.groups[i]))
 	}
 	b.WriteString(rest)
+	if d.short() {
+		return channel.CutRunes(b.String(), limit)
+	}
 	return channel.CutBytes(b.String(), limit)
 }
 

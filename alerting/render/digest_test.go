@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"imwatch/alerting/channel"
@@ -46,7 +47,11 @@ func TestDigestNamesOrCountsEveryone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(m.Body) > limit || !utf8.ValidString(m.Body) {
+		size := len(m.Body)
+		if style == render.SMS || style == render.Voice {
+			size = utf8.RuneCountInString(m.Body)
+		}
+		if size > limit || !utf8.ValidString(m.Body) {
 			t.Fatalf("%d bytes of %d", len(m.Body), limit)
 		}
 		sum := 0
@@ -93,6 +98,68 @@ func TestDigestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, lang+"-"+string(style)+"-digest.txt", m.Title+"\n\n"+m.Body+"\n")
+		}
+	}
+}
+
+// TestGroupGolden shows a group in every style and language: three alerts of two rules, one of which fired and is over.
+func TestGroupGolden(t *testing.T) {
+	r, err := render.New(render.Options{Zone: time.FixedZone("CST", 8*3600), Links: render.Links{
+		Kibana: "https://kibana.example.org", DataView: "imwatch-events", Console: "https://watch.example.org",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lang := range render.Languages() {
+		first, second, over, critical := sample(channel.Firing), sample(channel.Firing), sample(channel.Resolved), sample(channel.Updated)
+		second.ID, second.Key[0].Value = "5", "192.0.2.<b>"
+		over.ID = second.ID
+		critical.ID, critical.RuleID, critical.RuleName = "6", "node-died", "A node died"
+		told := []render.Told{
+			{Kind: channel.Firing, Alert: first, Note: render.Flapping(lang, 4, time.Hour, 30*time.Minute)},
+			{Kind: channel.Firing, Alert: second}, {Kind: channel.Resolved, Alert: over}, {Kind: channel.Updated, Alert: critical},
+		}
+		for _, style := range render.Styles() {
+			m, err := r.Group(style, lang, "labels.team=im, rule=<@all>", told, 2000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, lang+"-"+string(style)+"-group.txt", m.Title+"\n\n"+m.Body+"\n")
+			if style == render.Email {
+				golden(t, lang+"-email-group.html", m.HTML+"\n")
+			} else if m.HTML != "" {
+				t.Errorf("%s has HTML", style)
+			}
+		}
+	}
+}
+
+// TestGroupOnATelephone fits what a text has room for, with the number of alerts first.
+func TestGroupOnATelephone(t *testing.T) {
+	r, err := render.New(render.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []render.Told
+	for i := range 40 {
+		a := sample(channel.Firing)
+		a.ID, a.Key[0].Value = fmt.Sprint(i), fmt.Sprint("192.0.2.", i)
+		told = append(told, render.Told{Kind: channel.Firing, Alert: a})
+	}
+	for limit := 12; limit < 300; limit += 9 {
+		m, err := r.Group(render.SMS, "en", "rule=x", told, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := utf8.RuneCountInString(m.Body); n > limit || !strings.HasPrefix(m.Body, "40 alert") && limit > 20 {
+			t.Errorf("%d of %d: %s", n, limit, m.Body)
+		}
+		fields := map[string]string{}
+		for _, f := range m.Fields {
+			fields[f.ID] = f.Text
+		}
+		if fields["severity"] != "high" || fields["rule"] != "Handshake failures from one address ×40" || !strings.HasPrefix(fields["key"], "client.ip=192.0.2.0") {
+			t.Errorf("parameters: %v", fields)
 		}
 	}
 }

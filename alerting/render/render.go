@@ -159,6 +159,9 @@ func (r *Renderer) try() error {
 					break
 				}
 			}
+			if err := r.tryGroup(s, lang); err != nil {
+				errs = append(errs, err)
+			}
 		}
 	}
 	return errors.Join(errs...)
@@ -204,7 +207,7 @@ func (r *Renderer) Message(style Style, lang string, kind channel.Kind, a *event
 
 func run(t interface {
 	ExecuteTemplate(w io.Writer, name string, data any) error
-}, name string, v view,
+}, name string, v any,
 ) (string, error) {
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, name, v); err != nil {

@@ -32,6 +32,7 @@ type view struct {
 	Top      []top
 	Labels   []note
 	Degraded bool
+	Flapping string // how often it fired, and that further ones are not told; "": it does not flap
 	Links    []channel.Link
 	Table    [][]string // Top in rows of field, value and count
 }
@@ -68,7 +69,11 @@ func newView(kind channel.Kind, a *event.Alert, clean func(string) string) view 
 	}
 	v.Labels = notes(a.Labels, clean)
 	for _, n := range notes(a.Annotations, clean) {
-		if n.Name != "summary" && n.Name != "runbook" {
+		switch n.Name {
+		case "summary", "runbook":
+		case FlappingNote:
+			v.Flapping = n.Text
+		default:
 			v.Notes = append(v.Notes, n)
 		}
 	}

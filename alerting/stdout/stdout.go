@@ -48,6 +48,17 @@ func New(cfg Config, out io.Writer) *Writer {
 	return &Writer{cfg: cfg, out: out}
 }
 
+// maxText is how long a text about several alerts may be.
+const maxText = 60_000
+
+// Budget says that texts can tell several alerts at once; objects for programs tell each by itself.
+func (w *Writer) Budget() channel.Budget {
+	if w.cfg.Format == JSON {
+		return channel.Budget{}
+	}
+	return channel.Budget{Fold: maxText}
+}
+
 // Close does nothing: standard output belongs to the process.
 func (w *Writer) Close() {}
 

@@ -54,6 +54,9 @@ func New(cfg Config, kind Kind, client *http.Client, now func() time.Time) (*Sen
 	return s, nil
 }
 
+// Budget says that several alerts can be told in one text, of so many characters.
+func (s *Sender) Budget() channel.Budget { return channel.Budget{Fold: s.cfg.MaxRunes} }
+
 // Close gives idle connections back.
 func (s *Sender) Close() { s.client.CloseIdleConnections() }
 
