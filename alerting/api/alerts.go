@@ -28,6 +28,8 @@ type Alert struct {
 	Inhibited string           `json:"inhibited_by,omitempty"` // id of the alert that holds it back
 	// Notifications is given for one alert only.
 	Notifications []json.RawMessage `json:"notifications,omitempty"`
+	// Groups are those in which it waits, for one alert only.
+	Groups []Group `json:"groups,omitempty"`
 
 	at time.Time
 	id string
@@ -195,6 +197,9 @@ func (a *API) alert(w http.ResponseWriter, r *http.Request, _ desk.Who) error {
 			return fmt.Errorf("looking for notifications: %w", err)
 		}
 		v.Notifications = append(v.Notifications, json.RawMessage(hit.Body))
+	}
+	if v.Groups, err = a.groups(r.Context(), v.Notifications); err != nil {
+		return err
 	}
 	a.write(w, http.StatusOK, v)
 	return nil
