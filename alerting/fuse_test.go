@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 
 	"imwatch/alerting"
 	"imwatch/alerting/channel"
@@ -44,6 +45,18 @@ func (f *fuse) call(where string) (carriedOut, answered bool) {
 	f.where = where
 	close(f.burnt)
 	return f.after, false
+}
+
+// kill burns it now.
+func (f *fuse) kill() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	select {
+	case <-f.burnt:
+	default:
+		f.where = "here"
+		close(f.burnt)
+	}
 }
 
 var errDead = fmt.Errorf("%w: the process is dead", store.ErrUnavailable)
@@ -143,8 +156,10 @@ func (c deadConsumer) Commit(ctx context.Context, ms ...bus.Message) error {
 type phone struct {
 	mu       sync.Mutex
 	accepted []channel.Notification
+	at       []time.Time      // when
 	answers  []channel.Result // for the next calls; then it accepts
 	calls    int
+	budget   channel.Budget // in place of the rig's
 }
 
 func newPhone() *phone { return &phone{} }
@@ -185,7 +200,7 @@ func (p *phone) take(n channel.Notification) channel.Result {
 			return r
 		}
 	}
-	p.accepted = append(p.accepted, n)
+	p.accepted, p.at = append(p.accepted, n), append(p.at, time.Now())
 	return channel.Accept("ok")
 }
 

@@ -55,7 +55,11 @@ func (r *rig) start(f *fuse, forget bool) (a *alerting.Alerter, stop func()) {
 	a, err := alerting.New(r.cfg, alerting.Deps{
 		Bus: deadBus{r.bus, f, forget}, Store: deadStore{r.store, f}, Log: log,
 		Channel: func(rec alerting.Receiver) (alerting.Channel, error) {
-			return line{r.phones[rec.Name], f, r.budget}, nil
+			budget := r.budget
+			if p := r.phones[rec.Name]; p.budget.Fold > 0 {
+				budget = p.budget
+			}
+			return line{r.phones[rec.Name], f, budget}, nil
 		},
 	})
 	if err != nil {
