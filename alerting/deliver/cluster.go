@@ -25,8 +25,8 @@ type cluster struct {
 	known    bool      // it was asked, or something was told from here
 }
 
-// fresh is for how long the store's answer counts.
-const fresh = time.Second
+// sure is for how long the store's answer counts.
+const sure = time.Second
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -47,7 +47,7 @@ func (c *cluster) due(wait time.Time) time.Time {
 }
 
 // unsure says whether the store is to be asked before anything is told.
-func (c *cluster) unsure(now time.Time) bool { return c.look || now.Sub(c.asked) >= fresh }
+func (c *cluster) unsure(now time.Time) bool { return c.look || now.Sub(c.asked) >= sure }
 
 // cluster gives the group of a notification; nil: it has none.
 func (q *Queue) cluster(r outbox.Ref) *cluster {
