@@ -131,7 +131,7 @@ func (a *Alerter) addReceivers(deps Deps) error {
 		if err != nil {
 			return fmt.Errorf("receiver %s: %w", cfg.Name, err)
 		}
-		r := &receiver{cfg: cfg, language: cfg.Language, channel: ch, folds: budgetOf(ch).Fold > 0, queue: deliver.NewQueue()}
+		r := &receiver{cfg: cfg, language: cfg.Language, channel: ch, folds: budgetsOf(ch)[0].Fold > 0, queue: deliver.NewQueue()}
 		if r.language == "" {
 			r.language = a.cfg.Language
 		}
