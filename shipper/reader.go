@@ -348,7 +348,7 @@ func (r *reader) letter(reason, detail, original string) {
 	id := parse.MakeID(original, r.origin, time.Unix(0, 0))
 	original, detail = r.stages.Original(original), r.stages.Original(detail)
 	r.batch.letters = append(r.batch.letters, deadletter.Letter{
-		At: r.now(), ID: id, Stage: "shipper", Reason: reason, Detail: detail,
+		At: r.now(), ID: id, Stage: "shipper", Reason: reason, Detail: strings.Clone(detail), // it may quote the chunk
 		File: r.origin.File, Offset: r.origin.Offset, Original: []byte(original),
 	})
 	r.batch.original += len(original)
