@@ -18,10 +18,24 @@ type change struct {
 	gone       []string    // nodes that are remembered no longer
 	canary     []byte      // goes behind the records; nil: none
 	done       []func()    // to be called when all is safe: acknowledged, or in the queue
+	begun      []*receipt  // of whose lines some are in it
 
 	empty int            // lines without anything in them
 	dead  map[string]int // dead letters by reason
 	bytes int            // of the records
+}
+
+// receipt is for the lines that an input has given at once. It is void when some of them were dropped. Owned by the
+// sender once lines of it were handed over.
+type receipt struct {
+	done func()
+	void bool
+}
+
+func (r *receipt) settle() {
+	if !r.void {
+		r.done()
+	}
 }
 
 // still says that it moves nothing.
@@ -60,7 +74,7 @@ func (c *change) follow(later change) {
 	if later.canary != nil {
 		c.canary = later.canary
 	}
-	c.done = append(c.done, later.done...)
+	c.done, c.begun = append(c.done, later.done...), append(c.begun, later.begun...)
 	c.empty += later.empty
 	c.bytes += later.bytes
 	for reason, n := range later.dead {

@@ -47,6 +47,13 @@ const (
 	FsyncAlways   = "always"
 )
 
+// What becomes of lines for which a full queue has no room.
+const (
+	FullBlock  = "block"
+	FullOldest = "drop_oldest"
+	FullNewest = "drop_newest"
+)
+
 // QueueAuto as the queue's directory is one beside the checkpoint.
 const QueueAuto = "auto"
 
@@ -61,15 +68,22 @@ func (c Config) queueDir() string {
 // Queue says how lines wait on disk.
 type Queue struct {
 	Dir           string        `yaml:"dir" doc:"directory of the queue; auto: beside the checkpoint, under its name and .queue; empty: lines wait in the logs and in memory only, and after a kill some are sent twice, under the same ids"`
-	MaxBytes      int64         `yaml:"max_bytes" doc:"most bytes, compressed, that wait for Kafka; then no more is read"`
+	MaxBytes      int64         `yaml:"max_bytes" doc:"most bytes, compressed, that wait for Kafka"`
+	Full          string        `yaml:"full" doc:"what happens when max_bytes wait or the disk is full: block (no more is read), drop_oldest (lines that wait longest are dropped) or drop_newest (lines that were read are)"`
 	Fsync         string        `yaml:"fsync" doc:"never (a kill of the shipper loses nothing), interval (a power failure costs it up to fsync_interval, which is read from the logs again and sent twice) or always"`
 	FsyncInterval time.Duration `yaml:"fsync_interval" doc:"how often fsync: interval makes it durable"`
 }
 
 func (q Queue) validate() (errs []error) {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("queue."+format, args...)) }
+	if q.Full != FullBlock && q.Full != FullOldest && q.Full != FullNewest {
+		bad("full: %q is not one of %s, %s, %s", q.Full, FullBlock, FullOldest, FullNewest)
+	}
 	if q.Dir == "" {
-		return nil
+		if q.Full == FullOldest || q.Full == FullNewest {
+			bad("full: %s needs a queue, and queue.dir is empty", q.Full)
+		}
+		return errs
 	}
 	if q.MaxBytes < 1<<20 || q.MaxBytes > 1<<44 {
 		bad("max_bytes: %d is not between %d and %d", q.MaxBytes, 1<<20, int64(1)<<44)
@@ -90,7 +104,7 @@ func DefaultConfig() Config {
 		Redact:             redact.DefaultConfig(),
 		Sampling:           sample.DefaultConfig(),
 		Checkpoint:         "data/shipper/checkpoint.json",
-		Queue:              Queue{Dir: QueueAuto, MaxBytes: 1 << 30, Fsync: FsyncInterval, FsyncInterval: time.Second},
+		Queue:              Queue{Dir: QueueAuto, MaxBytes: 1 << 30, Full: FullBlock, Fsync: FsyncInterval, FsyncInterval: time.Second},
 		WindowBytes:        4 << 20,
 		Watch:              WatchAuto,
 		PollInterval:       250 * time.Millisecond,

@@ -144,6 +144,7 @@ type taken struct {
 	from  <-chan received // nil: there are none, or all have ended
 	now   *received       // what is being read; nil: nothing
 	at    int             // lines of it that are in batches
+	slip  *receipt        // for now; nil: nobody waits
 	turn  bool            // an input's before a file's
 	empty time.Time       // when nothing waited
 }
@@ -191,7 +192,10 @@ func (r *reader) accept(x received, ok bool) bool {
 		r.in.from = nil
 		return false
 	}
-	r.in.now, r.in.at = &x, 0
+	r.in.now, r.in.at, r.in.slip = &x, 0, nil
+	if x.Done != nil {
+		r.in.slip = &receipt{done: x.Done}
+	}
 	r.source, r.file = x.source, r.inputFile(x.source)
 	r.newest, r.lastNode = 0, ""
 	r.origin.File = x.From
@@ -217,10 +221,16 @@ func (r *reader) takeReceived() bool {
 	} else {
 		r.whole(strings.TrimSuffix(l.Text, "\r"))
 	}
-	if r.in.at++; r.in.at == len(x.Lines) {
-		if x.Done != nil {
-			r.batch.done = append(r.batch.done, x.Done)
+	r.in.at++
+	if slip := r.in.slip; slip != nil {
+		if n := len(r.batch.begun); n == 0 || r.batch.begun[n-1] != slip {
+			r.batch.begun = append(r.batch.begun, slip)
 		}
+		if r.in.at == len(x.Lines) {
+			r.batch.done = append(r.batch.done, slip.settle)
+		}
+	}
+	if r.in.at == len(x.Lines) {
 		r.in.now = nil
 	}
 	return true

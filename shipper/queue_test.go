@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/sirupsen/logrus"
 
 	"imwatch/internal/bus"
 	"imwatch/internal/bus/membus"
@@ -70,13 +71,14 @@ type queued struct {
 	live    string
 	n       int
 	metrics *prometheus.Registry
+	log     *logrus.Logger
 	stop    func()
 }
 
 func newQueued(t *testing.T) *queued {
 	t.Helper()
 	dir := t.TempDir()
-	q := &queued{T: t, bus: &switched{Bus: newBus(t)}, live: filepath.Join(dir, "app.log"), files: unsynced{}, stop: func() {}}
+	q := &queued{T: t, bus: &switched{Bus: newBus(t)}, live: filepath.Join(dir, "app.log"), files: unsynced{}, log: quiet(), stop: func() {}}
 	q.cfg = config(dir, q.live)
 	q.cfg.Watch, q.cfg.ShutdownTimeout, q.cfg.BatchLines = WatchPoll, time.Millisecond, 20
 	return q
@@ -85,7 +87,7 @@ func newQueued(t *testing.T) *queued {
 func (q *queued) start() {
 	q.Helper()
 	q.metrics = prometheus.NewRegistry()
-	s, err := New(q.cfg, Deps{Bus: q.bus, Log: quiet(), Files: q.files, Registerer: q.metrics})
+	s, err := New(q.cfg, Deps{Bus: q.bus, Log: q.log, Files: q.files, Registerer: q.metrics})
 	if err != nil {
 		q.Fatal(err)
 	}

@@ -42,6 +42,7 @@ type sender struct {
 	number  uint64    // of the last entry, where there is no queue
 	taken   time.Time // when the last batch was
 	moved   time.Time // when something was acknowledged last, or began to be waited for
+	losses  losses    // lines that were dropped
 	stalled time.Time // when the queue has not taken the stuck entry first
 
 	progress chan struct{} // holds a token when something was acknowledged
@@ -127,10 +128,12 @@ func (s *sender) run(ctx context.Context) error {
 func (s *sender) loop(ctx context.Context) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
+	defer s.tellLosses(true)
 	for {
 		if err := s.advance(ctx); err != nil {
 			return err
 		}
+		s.tellLosses(false)
 		if s.in == nil && s.stuck == nil && s.rider == nil && len(s.items) == 0 {
 			return nil
 		}
@@ -278,6 +281,13 @@ func (s *sender) store(ctx context.Context) error {
 		it.number = s.number
 	} else {
 		number, bytes, err := s.queue.Append(it.at, s.stuck.payload)
+		for err != nil && s.dropOldest(err) {
+			number, bytes, err = s.queue.Append(it.at, s.stuck.payload)
+		}
+		if err != nil && s.dropNewest(err) {
+			s.unblocked(it.at)
+			return nil
+		}
 		if err != nil {
 			s.blocked(it.at, err)
 			return nil

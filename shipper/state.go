@@ -49,7 +49,7 @@ func (s *Shipper) open() (st *state, err error) {
 		return st, err
 	}
 	st.queue, err = queue.Open(queue.Config{
-		Dir: dir, MaxBytes: s.cfg.Queue.MaxBytes, SyncEach: s.cfg.Queue.Fsync == FsyncAlways, FS: files,
+		Dir: dir, MaxBytes: s.cfg.Queue.MaxBytes, SegmentBytes: segmentBytes(s.cfg.Queue.MaxBytes), SyncEach: s.cfg.Queue.Fsync == FsyncAlways, FS: files,
 	}, st.acknowledged.Entry)
 	if err != nil {
 		return st, err
@@ -59,6 +59,9 @@ func (s *Shipper) open() (st *state, err error) {
 	}
 	return st, st.replay(s)
 }
+
+// segmentBytes is how large a segment of a queue becomes: what is freed of it, and dropped if it is full, is freed by segments.
+func segmentBytes(most int64) int64 { return min(16<<20, max(64<<10, most/8)) }
 
 // replay brings the positions up to what is in the queue.
 func (st *state) replay(s *Shipper) error {

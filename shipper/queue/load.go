@@ -76,6 +76,12 @@ func (q *Queue) list() ([]uint64, error) {
 	}
 	var firsts []uint64
 	for _, n := range names {
+		if strings.HasSuffix(n.Name(), suffix+thinSuffix) { // what was being thinned is there as it was
+			if err := q.fs.Remove(filepath.Join(q.cfg.Dir, n.Name())); err != nil {
+				return nil, diskError("deleting what is left of a thinning", err)
+			}
+			continue
+		}
 		if base, is := strings.CutSuffix(n.Name(), suffix); is {
 			if first, err := strconv.ParseUint(base, 10, 64); err == nil {
 				firsts = append(firsts, first)

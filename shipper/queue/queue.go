@@ -41,6 +41,7 @@ type segment struct {
 	first uint64
 	count uint64
 	size  int64
+	thin  bool // by Thin
 }
 
 func (s *segment) end() uint64 { return s.first + s.count }
@@ -253,11 +254,14 @@ func (q *Queue) Sync() error {
 		return nil
 	}
 	q.stale = false
-	last := append([]*segment(nil), q.segments[max(0, len(q.segments)-unsynced):]...)
+	var last []File
+	for _, s := range q.segments[max(0, len(q.segments)-unsynced):] {
+		last = append(last, s.file)
+	}
 	q.mu.Unlock()
 	var err error
-	for _, s := range last {
-		if e := s.file.Sync(); e != nil && !isClosed(e) {
+	for _, f := range last {
+		if e := f.Sync(); e != nil && !isClosed(e) {
 			err = errors.Join(err, e)
 		}
 	}
