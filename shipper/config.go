@@ -35,6 +35,8 @@ type Config struct {
 	CanaryInterval     time.Duration `yaml:"canary_interval" doc:"how often a canary is sent the whole way, so that detectors and alerting notice when it is cut; 0: never, and they stop waiting for one"`
 	CheckpointInterval time.Duration `yaml:"checkpoint_interval" doc:"how often the checkpoint is written at most"`
 	CloseAfter         time.Duration `yaml:"close_after" doc:"how long a rotated file is kept open without a change; then an unfinished last line of it becomes a dead letter"`
+	CloseIdle          time.Duration `yaml:"close_idle" doc:"how long a file that does not grow is kept open; it is opened again when it does"`
+	OpenFiles          int           `yaml:"open_files" doc:"most files that are open at once, but for packed and deleted ones that are not read yet; those that have not grown for longest are closed first"`
 	ForgetAfter        time.Duration `yaml:"forget_after" doc:"how long positions of deleted files, and nodes that have no file any more, are remembered"`
 	ShutdownTimeout    time.Duration `yaml:"shutdown_timeout" doc:"how long a stop waits for the broker's acknowledgements; what is missing then is sent at the next start"`
 	ExitAtEnd          bool          `yaml:"exit_at_end" doc:"ship what is there and end, instead of following the files"`
@@ -114,6 +116,8 @@ func DefaultConfig() Config {
 		CanaryInterval:     time.Minute,
 		CheckpointInterval: time.Second,
 		CloseAfter:         30 * time.Second,
+		CloseIdle:          5 * time.Minute,
+		OpenFiles:          1000,
 		ForgetAfter:        24 * time.Hour,
 		ShutdownTimeout:    5 * time.Second,
 	}
@@ -145,6 +149,9 @@ func (c Config) Validate() error {
 	if c.Watch != WatchAuto && c.Watch != WatchPoll {
 		bad("watch: %q is neither %s nor %s", c.Watch, WatchAuto, WatchPoll)
 	}
+	if c.OpenFiles < 10 || c.OpenFiles > 1_000_000 {
+		bad("open_files: %d is not between 10 and 1000000", c.OpenFiles)
+	}
 	if c.BatchLines < 1 || c.BatchLines > 100_000 {
 		bad("batch_lines: %d is not between 1 and 100000", c.BatchLines)
 	}
@@ -159,6 +166,7 @@ func (c Config) Validate() error {
 		{"watermark_interval", c.WatermarkInterval},
 		{"checkpoint_interval", c.CheckpointInterval},
 		{"close_after", c.CloseAfter},
+		{"close_idle", c.CloseIdle},
 		{"forget_after", c.ForgetAfter},
 		{"shutdown_timeout", c.ShutdownTimeout},
 	} {

@@ -49,6 +49,7 @@ type metrics struct {
 	identities  *prometheus.CounterVec
 	recovered   prometheus.Counter
 	dropped     *prometheus.CounterVec
+	open        prometheus.Gauge
 	oldest      atomic.Int64    // when the oldest entry was sealed, Unix ns; 0: there is none
 	shown       map[string]bool // the file labels in use; owned by the reader
 }
@@ -80,6 +81,7 @@ func newMetrics() *metrics {
 		identities:  counter("im_shipper_identities_total", "Producer ids, by result: taken, refused (the brokers have forgotten one: the last lines may be there twice).", "result"),
 		recovered:   prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_recovered_entries_total", Help: "Entries found in the queue at the start."}),
 		dropped:     counter("im_shipper_dropped_lines_total", "Lines dropped because the queue was full and queue.full says so, by level; dead_letter: dead letters.", "level"),
+		open:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "im_shipper_open_files", Help: "Log files that are open."}),
 		shown:       map[string]bool{},
 	}
 }
@@ -107,7 +109,7 @@ func (m *metrics) register(r prometheus.Registerer, more ...prometheus.Collector
 	var errs []error
 	all := []prometheus.Collector{
 		m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.zeros, m.syslog, m.requests, m.deadLetters, m.checkpoints,
-		m.read, m.redactions, m.lookups, m.queueBytes, m.entries, m.blocked, m.queueErrors, m.identities, m.recovered, m.dropped,
+		m.read, m.redactions, m.lookups, m.queueBytes, m.entries, m.blocked, m.queueErrors, m.identities, m.recovered, m.dropped, m.open,
 	}
 	for _, c := range append(all, more...) {
 		if err := r.Register(c); err != nil {

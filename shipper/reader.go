@@ -364,6 +364,7 @@ func (r *reader) mark() {
 		}
 	}
 	r.showBehind(files)
+	r.metrics.open.Set(float64(r.tail.Open()))
 	marks, gone := r.progress.watermarks(append(files, r.inputFiles()...), r.live(), now, r.cfg.ForgetAfter)
 	r.batch.watermarks = marks
 	r.batch.gone = append(r.batch.gone, gone...)

@@ -172,7 +172,7 @@ func (s *Shipper) assemble(st *state, k *intake) (*reader, *sender, error) {
 	s.mu.Unlock()
 
 	opts := tail.Options{
-		CloseAfter: s.cfg.CloseAfter, ForgetAfter: s.cfg.ForgetAfter, Whole: s.cfg.ExitAtEnd, Log: s.deps.Log, Now: s.deps.Now,
+		CloseAfter: s.cfg.CloseAfter, CloseIdle: s.cfg.CloseIdle, OpenFiles: s.cfg.OpenFiles, ForgetAfter: s.cfg.ForgetAfter, Whole: s.cfg.ExitAtEnd, Log: s.deps.Log, Now: s.deps.Now,
 	}
 	stages, err := s.cfg.openStages(s.deps.Now(), s.metrics.stageCounts())
 	if err != nil {

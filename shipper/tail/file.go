@@ -2,6 +2,7 @@ package tail
 
 import (
 	"bytes"
+	"container/list"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -26,6 +27,9 @@ type file struct {
 	mtime   time.Time
 	changed time.Time // when size or mtime were last seen to change
 	gone    bool      // no name in its directory any more
+	parked  bool      // closed, to be opened again when there is something to be read
+	place   *list.Element
+	opened  *opened // the list that place is in
 
 	packed bool    // by gzip: it is read as what it unpacks to, and never is the live one
 	end    trailer // of a packed one
@@ -118,9 +122,14 @@ func (x *file) behindZeros(off int64) (int64, error) {
 }
 
 func (x *file) close() {
+	x.parked = false
 	if x.f != nil {
 		_ = x.f.Close() // opened for reading only: nothing can be lost
 		x.f = nil
+		if x.place != nil {
+			x.opened.Remove(x.place)
+			x.place = nil
+		}
 	}
 }
 

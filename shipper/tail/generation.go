@@ -48,12 +48,12 @@ func (g *generation) detach(x *file) {
 // choose settles which of the files with this content is read: the present one as long as it has something, else the
 // longest.
 func (g *generation) choose() {
-	if g.cur != nil && g.cur.f != nil && (g.cur.unread(g) || len(g.files) == 1) {
+	if g.cur != nil && g.cur.available() && (g.cur.unread(g) || len(g.files) == 1) {
 		return
 	}
 	best := g.cur
 	for _, x := range g.files {
-		if x.f != nil && (best == nil || best.f == nil || x.size > best.size) {
+		if x.available() && (best == nil || !best.available() || x.size > best.size) {
 			best = x
 		}
 	}
@@ -71,4 +71,4 @@ func (x *file) unread(g *generation) bool {
 	return x.size > g.offset || x.packed && !x.done
 }
 
-func (g *generation) readable() bool { return g.cur != nil && g.cur.f != nil && g.cur.more }
+func (g *generation) readable() bool { return g.cur != nil && g.cur.available() && g.cur.more }

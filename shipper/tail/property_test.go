@@ -26,7 +26,9 @@ type world struct {
 	header  bool // every new file begins with the same line
 	multi   bool // lines belong together: those that begin with a tab to the one before
 	packs   bool // rotated files are packed
-	n       int  // lines so far
+	idle    time.Duration
+	open    int
+	n       int // lines so far
 	partial string
 	wrote   []string
 	got     []string
@@ -178,6 +180,12 @@ func (w *world) take(c Chunk) {
 	w.unacked = append(w.unacked, c.Mark(len(c.Data)))
 }
 
+// wait lets time go by, so that files that do not grow are closed.
+func (w *world) wait(t *rapid.T) {
+	w.clock = w.clock.Add(time.Duration(rapid.IntRange(1, 20).Draw(t, "ms")) * time.Millisecond)
+	w.read(t)
+}
+
 // touch is read without a look at the directory, as after a notification.
 func (w *world) touch(t *rapid.T) {
 	w.tail.Touch(w.live())
@@ -221,7 +229,7 @@ func (w *world) restart(t *rapid.T) {
 	}
 	var err error
 	w.tail, err = New(Options{
-		Sources: []Source{src}, Log: log, Now: func() time.Time { return w.clock },
+		Sources: []Source{src}, Log: log, Now: func() time.Time { return w.clock }, CloseIdle: w.idle, OpenFiles: w.open,
 	}, states)
 	if err != nil {
 		t.Fatal(err)
@@ -258,11 +266,13 @@ func TestEveryLineOnceInOrder(t *testing.T) {
 				}
 				defer func() { _ = os.RemoveAll(dir) }()
 				w := &world{dir: dir, clock: time.Now(), t: outer, header: header, multi: multi, packs: packs, saved: map[ID]State{}}
+				w.idle = time.Duration(rapid.IntRange(0, 10).Draw(t, "idle")) * time.Millisecond
+				w.open = rapid.IntRange(0, 3).Draw(t, "open")
 				w.restart(t)
 				defer func() { w.tail.Close() }()
 				actions := map[string]func(*rapid.T){
 					"write": w.write, "write more": w.write, "rename": w.rename, "copy and truncate": w.copyTruncate,
-					"read": w.read, "touch": w.touch, "ack": w.ack, "restart": w.restart, "gzip": w.gzip,
+					"read": w.read, "touch": w.touch, "ack": w.ack, "restart": w.restart, "gzip": w.gzip, "wait": w.wait,
 				}
 				t.Repeat(actions)
 				w.finish()

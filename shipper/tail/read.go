@@ -61,7 +61,9 @@ func (t *Tail) Next() (Chunk, bool) {
 		}
 		g.queued, waiting = false, 0
 		for gen := g.next(); gen != nil; gen = g.next() {
-			if c, ok := t.read(g, gen); ok {
+			c, ok := t.read(g, gen)
+			t.bound()
+			if ok {
 				t.enqueue(g)
 				return c, true
 			}
@@ -94,6 +96,13 @@ func (t *Tail) mustWait(g *group) bool {
 // was not truncated until then.
 func (t *Tail) read(g *group, gen *generation) (Chunk, bool) {
 	x := gen.cur
+	if x.parked && !t.unpark(x) {
+		t.rescan(g) // it has another name, or is gone
+		if !x.parked || !t.unpark(x) {
+			x.more, g.trouble = false, g.trouble || x.parked
+			return Chunk{}, false
+		}
+	}
 	lo := max(0, gen.offset-tailLen)
 	n, err := x.f.ReadAt(t.buf, lo)
 	if x.packed {
@@ -139,6 +148,7 @@ func (t *Tail) read(g *group, gen *generation) (Chunk, bool) {
 	if left := end < n-k; left && (x.flush || c.Kind == Part || c.Kind == Zeros) {
 		x.more = true
 	}
+	t.opened.grew(x)
 	gen.offset += int64(end)
 	c.Data, c.raw = raw[k:k+end], raw[:k+end]
 	gen.tail, gen.sum = tailHash(c.raw), crc32.Update(gen.sum, crc32.IEEETable, c.Data)

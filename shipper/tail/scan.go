@@ -185,7 +185,7 @@ func (t *Tail) update(g *group, l listing, now time.Time) (moved bool) {
 		x.gone = true
 	}
 	for _, f := range l.files[g] {
-		changed, err := g.see(f.path, f.info, now, t.heads)
+		changed, err := t.see(g, f.path, f.info, now)
 		moved = moved || changed
 		if err != nil {
 			t.warn(f.path, err)
@@ -193,6 +193,12 @@ func (t *Tail) update(g *group, l listing, now time.Time) (moved bool) {
 		}
 	}
 	for _, x := range g.files {
+		if x.gone && x.parked {
+			x.close()
+			if x.gen != nil && x.unread(x.gen) {
+				t.warn(x.path, errDeleted)
+			}
+		}
 		if err := t.refresh(g, x, now); err != nil {
 			t.warn(x.path, err)
 			g.trouble = true
@@ -208,6 +214,7 @@ func (t *Tail) update(g *group, l listing, now time.Time) (moved bool) {
 		}
 	}
 	g.files = slices.DeleteFunc(g.files, func(x *file) bool { return t.drop(g, x, now) })
+	t.rest(g, now)
 	t.forget(g, now)
 	if len(g.gens)+len(g.files) > 0 {
 		t.enqueue(g)
@@ -217,18 +224,21 @@ func (t *Tail) update(g *group, l listing, now time.Time) (moved bool) {
 
 // see takes note of a name: of a file that is known, or of a new one. moved says that the name has changed hands since
 // it was listed.
-func (g *group) see(path string, info fs.FileInfo, now time.Time, h *heads) (moved bool, err error) {
+func (t *Tail) see(g *group, path string, info fs.FileInfo, now time.Time) (moved bool, err error) {
 	listed := inodeOf(info, path)
-	if x := g.byInode(listed); x != nil && x.packed == gzipped(path) && (x.f != nil || x.disk == info.Size() && x.mtime.Equal(info.ModTime())) {
+	if x := g.byInode(listed); x != nil && x.packed == gzipped(path) {
 		if x.gone || path == g.live { // of several links to one file the live name counts
 			x.path, x.gone = path, false
 		}
-		return false, nil
-	} else if x != nil {
+		if x.f != nil || x.disk == info.Size() && x.mtime.Equal(info.ModTime()) || x.parked && t.unpark(x) {
+			return false, nil
+		}
 		// Closed, and changed since: written to again, or another file on the same inode. Its content will tell.
 		g.remove(x)
+	} else if x != nil {
+		g.remove(x)
 	}
-	x, err := openFile(path, now, h)
+	x, err := openFile(path, now, t.heads)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}
@@ -240,6 +250,7 @@ func (g *group) see(path string, info fs.FileInfo, now time.Time, h *heads) (mov
 		return x.key != listed, nil
 	}
 	g.files = append(g.files, x)
+	t.opened.hold(x)
 	return x.key != listed, nil
 }
 
@@ -267,6 +278,7 @@ func (t *Tail) refresh(g *group, x *file, now time.Time) error {
 	x.disk, x.mtime = info.Size(), info.ModTime()
 	if x.disk != was || touched {
 		x.changed = now
+		t.opened.grew(x)
 	}
 	if x.packed {
 		return t.refreshPacked(g, x, x.disk != was || touched, now)
@@ -294,7 +306,7 @@ func (t *Tail) idle(g *group, x *file, now time.Time) bool {
 
 // prepare settles what may be read of a file, once the present state of all of the log's is known.
 func (t *Tail) prepare(g *group, x *file, now time.Time) {
-	if x.f == nil {
+	if !x.available() {
 		return
 	}
 	idle, was := t.idle(g, x, now), x.flush
@@ -309,7 +321,7 @@ func (t *Tail) prepare(g *group, x *file, now time.Time) {
 		x.more = x.unread(x.gen) && (!x.done || idle && !was || x.pending)
 	default:
 		ripe := x.size != x.held || idle || x.pending && x.full >= 0
-		x.more = x.size > x.gen.offset && ripe || g.isLive(x)
+		x.more = x.size > x.gen.offset && ripe || x.f != nil && g.isLive(x)
 	}
 }
 
@@ -341,8 +353,8 @@ func (t *Tail) refreshPacked(g *group, x *file, changed bool, now time.Time) err
 // drop closes a file from which nothing more is to be expected, and says whether it can be forgotten.
 func (t *Tail) drop(g *group, x *file, now time.Time) bool {
 	unread := x.gen != nil && x.unread(x.gen)
-	unsure := x.gen != nil && int64(len(x.gen.next)) < min(tailLen, x.size-x.zeros-int64(x.headLen)) // whether it is a copy
-	young := now.Sub(x.changed) < t.opts.CloseAfter && x.f != nil && (!x.packed || x.gen == nil)
+	unsure := x.gen != nil && !x.sure(x.gen) // whether it is a copy
+	young := now.Sub(x.changed) < t.opts.CloseAfter && x.available() && (!x.packed || x.gen == nil)
 	if unread || unsure || !x.gone && g.isLive(x) || young {
 		return false
 	}

@@ -29,6 +29,11 @@ type Options struct {
 	CloseAfter time.Duration
 	// ForgetAfter is how long a generation is remembered after its last file went away. 0: 24 h.
 	ForgetAfter time.Duration
+	// CloseIdle is how long a file may be without a change before it is closed until it has one. 0: 5 min.
+	CloseIdle time.Duration
+	// OpenFiles is how many files are open at a time, but for packed ones that are not read yet and files that were deleted
+	// before they were read. Those that have not grown for longest are closed until there is something to be read. 0: 1000.
+	OpenFiles int
 	// Whole says that nobody writes any more: a last line without a newline is a line.
 	Whole bool
 	Log   logrus.FieldLogger
@@ -47,6 +52,7 @@ type Tail struct {
 	heads     *heads
 	unpacking *file             // the packed file that is read at the moment
 	names     map[string]string // live names, by name
+	opened    opened
 }
 
 // chunkBytes is how much is read at once. A longer line is handed out in parts.
@@ -56,6 +62,12 @@ const chunkBytes = 256 << 10
 func New(o Options, saved []State) (*Tail, error) {
 	if o.CloseAfter <= 0 {
 		o.CloseAfter = 30 * time.Second
+	}
+	if o.CloseIdle <= 0 {
+		o.CloseIdle = 5 * time.Minute
+	}
+	if o.OpenFiles <= 0 {
+		o.OpenFiles = 1000
 	}
 	if o.ForgetAfter <= 0 {
 		o.ForgetAfter = 24 * time.Hour
@@ -141,10 +153,11 @@ func (t *Tail) Touch(path string) (look bool) {
 		return false // none of ours; a new file of ours is told by its creation
 	}
 	x := g.byPath(path)
-	if x == nil || x.f == nil || x.gen == nil || x.gen.cur != x {
+	if x == nil || !x.available() || x.gen == nil || x.gen.cur != x {
 		return true
 	}
 	x.more = true
+	t.opened.grew(x)
 	t.enqueue(g)
 	return false
 }
