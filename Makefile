@@ -17,6 +17,7 @@ browser:
 SEED ?= 0
 property:
 	go test -count=1 ./detector/engine ./detector/window ./detector/shard -rapid.checks=1000 -rapid.seed=$(SEED)
+	IMWATCH_TEST_TELLING=1 go test -count=1 ./alerting -run TestRestartsChangeNothing -rapid.checks=300 -rapid.seed=$(SEED)
 	IMWATCH_TEST_SHARED_RUNS=50 go test -count=1 ./detector -run TestSharedWork
 
 # A log that is rotated each second in every way, with and without kills of the shipper: five minutes.

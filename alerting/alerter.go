@@ -74,6 +74,7 @@ type Alerter struct {
 // receiver is a receiver at work.
 type receiver struct {
 	cfg      Receiver
+	kind     string // of its channel
 	language string
 	channel  Channel
 	folds    bool // several can be told in one message
@@ -131,7 +132,7 @@ func (a *Alerter) addReceivers(deps Deps) error {
 		if err != nil {
 			return fmt.Errorf("receiver %s: %w", cfg.Name, err)
 		}
-		r := &receiver{cfg: cfg, language: cfg.Language, channel: ch, folds: budgetsOf(ch)[0].Fold > 0, queue: deliver.NewQueue()}
+		r := &receiver{cfg: cfg, kind: cfg.Channel(), language: cfg.Language, channel: ch, folds: budgetsOf(ch)[0].Fold > 0, queue: deliver.NewQueue()}
 		if r.language == "" {
 			r.language = a.cfg.Language
 		}

@@ -92,7 +92,7 @@ func (a *Alerter) entry(t route.Target, kind channel.Kind, it *Item) *outbox.Ent
 		after = outbox.ID(it.Alert.ID, it.Before.Kind, it.Before.Moment, t.Receiver)
 	}
 	e := &outbox.Entry{
-		At: a.now(), After: after, Receiver: t.Receiver, Channel: a.receivers[t.Receiver].cfg.Channel(), Kind: kind, Moment: it.Moment,
+		At: a.now(), After: after, Receiver: t.Receiver, Channel: a.receivers[t.Receiver].kind, Kind: kind, Moment: it.Moment,
 		Alert: it.Alert, Line: it.Line, Message: it.Message, State: outbox.Pending,
 		Note: a.flapNote(a.receivers[t.Receiver], kind, &it.Alert),
 	}

@@ -50,8 +50,7 @@ func newRig(t *testing.T, receivers ...string) *rig {
 // start runs an alerter until stop is called, which waits for its end.
 func (r *rig) start(f *fuse, forget bool) (a *alerting.Alerter, stop func()) {
 	r.t.Helper()
-	log := logrus.New()
-	log.SetOutput(io.Discard)
+	log := quiet()
 	a, err := alerting.New(r.cfg, alerting.Deps{
 		Bus: deadBus{r.bus, f, forget}, Store: deadStore{r.store, f}, Log: log,
 		Channel: func(rec alerting.Receiver) (alerting.Channel, error) {
@@ -74,6 +73,12 @@ func (r *rig) start(f *fuse, forget bool) (a *alerting.Alerter, stop func()) {
 			r.t.Errorf("Run: %v", err)
 		}
 	}
+}
+
+func quiet() *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
 }
 
 // whole runs an alerter that does not die, for a while.

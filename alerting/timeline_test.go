@@ -288,29 +288,33 @@ func mapsKeys(m map[string]string) func(func(string) bool) {
 
 var (
 	toldLine = regexp.MustCompile(`^\[([^\]]+)\]\[[^\]]+\] .*×\d+: (.*)$`)
-	toldName = regexp.MustCompile(`\bid=([\w-]+)`)
+	toldName = regexp.MustCompile(`\bid=([\w+-]+)`)
 )
 
 // said is what a receiver accepted, read from the messages themselves.
 func (s *stage) said(name string) (out []saying) {
 	p := s.phones[name]
 	for i, n := range p.all() {
-		m := saying{At: p.at[i].Sub(s.start), Says: n.Message.Title + "\n" + n.Message.Body}
-		if n.Kind != channel.Digest {
-			m.Told = []string{n.Alert.Key[0].Value + " " + string(n.Kind)}
-		}
-		for line := range strings.SplitSeq(n.Message.Body, "\n") {
-			if found := toldLine.FindStringSubmatch(line); n.Kind == channel.Digest && found != nil {
-				kind := strings.Replace(found[1], "still firing", "repeat", 1)
-				for _, id := range toldName.FindAllStringSubmatch(found[2], -1) {
-					m.Told = append(m.Told, id[1]+" "+kind)
-				}
-			}
-		}
-		slices.Sort(m.Told)
-		out = append(out, m)
+		out = append(out, saying{At: p.at[i].Sub(s.start), Says: n.Message.Title + "\n" + n.Message.Body, Told: whatIsTold(n)})
 	}
 	slices.SortStableFunc(out, inOrder)
+	return out
+}
+
+// whatIsTold names the alerts and states of a message: "ALERT KIND". Alerts are known by the id in their key.
+func whatIsTold(n channel.Notification) (out []string) {
+	if n.Kind != channel.Digest {
+		return []string{n.Alert.Key[0].Value + " " + string(n.Kind)}
+	}
+	for line := range strings.SplitSeq(n.Message.Body, "\n") {
+		if found := toldLine.FindStringSubmatch(line); found != nil {
+			kind := strings.Replace(found[1], "still firing", "repeat", 1)
+			for _, id := range toldName.FindAllStringSubmatch(found[2], -1) {
+				out = append(out, id[1]+" "+kind)
+			}
+		}
+	}
+	slices.Sort(out)
 	return out
 }
 

@@ -117,7 +117,9 @@ func TestGroupGolden(t *testing.T) {
 		critical.ID, critical.RuleID, critical.RuleName = "6", "node-died", "A node died"
 		told := []render.Told{
 			{Kind: channel.Firing, Alert: first, Note: render.Flapping(lang, 4, time.Hour, 30*time.Minute)},
-			{Kind: channel.Firing, Alert: second}, {Kind: channel.Resolved, Alert: over}, {Kind: channel.Updated, Alert: critical},
+			{Kind: channel.Firing, Alert: second},
+			{Kind: channel.Resolved, Alert: over},
+			{Kind: channel.Updated, Alert: critical},
 		}
 		for _, style := range render.Styles() {
 			m, err := r.Group(style, lang, "labels.team=im, rule=<@all>", told, 2000)
@@ -129,6 +131,26 @@ func TestGroupGolden(t *testing.T) {
 				golden(t, lang+"-email-group.html", m.HTML+"\n")
 			} else if m.HTML != "" {
 				t.Errorf("%s has HTML", style)
+			}
+		}
+	}
+}
+
+// TestFlappingIsSaid in every style and language, with the alert that makes its key flap.
+func TestFlappingIsSaid(t *testing.T) {
+	r, err := render.New(render.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lang, want := range map[string]string{
+		"en": "flapping: fired 4 times within 1h, further ones are not told until it has been calm for 30m", "zh": "抖动：1h 内触发 4 次，平静 30m 之前不再逐次通知",
+	} {
+		a := sample(channel.Firing)
+		a.Annotations[render.FlappingNote] = render.Flapping(lang, 4, time.Hour, 30*time.Minute)
+		for _, style := range render.Styles() {
+			m, err := r.Message(style, lang, channel.Firing, a)
+			if err != nil || strings.Count(m.Body, want) != 1 || m.HTML != "" && strings.Count(m.HTML, want) != 1 {
+				t.Errorf("%s %s: %v\n%s\n%s", lang, style, err, m.Body, m.HTML)
 			}
 		}
 	}
