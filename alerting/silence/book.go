@@ -33,6 +33,7 @@ func NewBook(silences []*Silence) (*Book, error) {
 // Held is why an alert is not told now.
 type Held struct {
 	Silence *Silence
+	Windows []string  // marks of the maintenance windows that hold it now, see Mark
 	Until   time.Time // when no silence of now and of then holds it any more, a week ahead at most: look again
 }
 
@@ -40,11 +41,18 @@ type Held struct {
 const horizon = 7 * 24 * time.Hour
 
 // Held says whether a silence holds an alert at a time. Of several it gives the one that lasts longest now.
+// The warning that a silence ends is not held by that silence.
 func (b *Book) Held(a *event.Alert, now time.Time) (Held, bool) {
 	h := Held{Until: now}
 	var found []*compiled
 	b.index.Find(a, func(i int) bool {
-		found = append(found, &b.list[i])
+		c := &b.list[i]
+		if a.RuleID == EndsRule && a.Labels[IDLabel] == c.ID {
+			return true
+		}
+		if found = append(found, c); c.Kind == Maintenance {
+			h.Windows = append(h.Windows, c.marks(now)...)
+		}
 		return true
 	})
 	for limit := now.Add(horizon); h.Until.Before(limit); {

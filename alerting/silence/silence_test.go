@@ -2,6 +2,7 @@ package silence
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +105,11 @@ func TestBadSilencesAreSaid(t *testing.T) {
 	}
 	for want, change := range map[string]func(*Silence){
 		"match: found 0 conditions":            func(s *Silence) { s.Match = nil },
+		"match: these conditions hold any":     func(s *Silence) { s.Match = []string{`rule =~ ".*"`, "severity in [info, warn, high, critical]"} },
+		"match: found 51 conditions":           func(s *Silence) { s.All, s.Match = true, slices.Repeat([]string{"rule = a"}, 51) },
+		`kind: found "x"`:                      func(s *Silence) { s.Kind = "x" },
+		`zone: found "CST8"`:                   func(s *Silence) { s.Zone = "CST8" },
+		"weekly: found 51 stretches":           func(s *Silence) { s.Weekly = slices.Repeat(weekly("", "01:00", "02:00", ""), 51) },
 		"match[1]: unknown name":               func(s *Silence) { s.Match = []string{"rule = a", "ruel = b"} },
 		"author: found 0 bytes":                func(s *Silence) { s.Author = " " },
 		"reason: found 1001 bytes":             func(s *Silence) { s.Reason = strings.Repeat("x", 1001) },
@@ -138,7 +144,7 @@ func TestBookAgreesWithALook(t *testing.T) {
 		list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) *Silence {
 			s := &Silence{
 				Match:  []string{rapid.SampledFrom([]string{"rule = a", "rule = b", `rule =~ "a|b"`, "rule != a"}).Draw(t, "match")},
-				Author: "ann", Reason: "test", From: hours("from", 0, 40), Until: hours("until", 41, 90),
+				Author: "ann", Reason: "test", From: hours("from", 0, 40), Until: hours("until", 41, 90), All: true,
 			}
 			if rapid.Bool().Draw(t, "weekly") {
 				clock := func(name string) string {

@@ -46,10 +46,19 @@ func (w Weekly) compile() (week, error) {
 		return c, fmt.Errorf("until: found %q, expected an hour such as 06:00 or 24:00", w.Until)
 	}
 	c.over = c.until <= c.from
-	if c.zone, err = time.LoadLocation(w.Zone); err != nil || w.Zone == "Local" {
-		return c, fmt.Errorf("zone: found %q, expected an IANA name such as Asia/Shanghai", w.Zone)
+	if c.zone, err = zone(w.Zone); err != nil {
+		return c, fmt.Errorf("zone: %w", err)
 	}
 	return c, nil
+}
+
+// zone finds a zone; that of the machine counts as none, for it is not the same for all alerters.
+func zone(name string) (*time.Location, error) {
+	z, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil, fmt.Errorf("found %q, expected an IANA name such as Asia/Shanghai", name)
+	}
+	return z, nil
 }
 
 // hour reads HH:MM, 00:00 to 24:00.
