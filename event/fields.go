@@ -124,6 +124,7 @@ const (
 	FieldNotifySentAt
 	FieldNotifyAnswer
 	FieldNotifyHeld
+	FieldNotifyWindow
 	FieldNotifyToldAfter
 	FieldNotifyGroup
 	FieldRuleID
@@ -259,6 +260,7 @@ var table = [numFields]Field{
 	FieldNotifySentAt:         {FieldNotifySentAt, "im.notify.sent_at", Date, false, AlertGroup, "once accepted", "when the provider accepted it"},
 	FieldNotifyAnswer:         {FieldNotifyAnswer, "im.notify.answer", Keyword, false, AlertGroup, "once tried or held back", "the provider's words, or who holds it back"},
 	FieldNotifyHeld:           {FieldNotifyHeld, "im.notify.held", Keyword, false, AlertGroup, "once held back", "why, the last time: silenced, inhibited, flapping, acknowledged"},
+	FieldNotifyWindow:         {FieldNotifyWindow, "im.notify.window", Keyword, true, AlertGroup, "once held by one", "the maintenance windows that held it: id of the silence; for a weekly one also ID@BEGINNING"},
 	FieldNotifyToldAfter:      {FieldNotifyToldAfter, "im.notify.told_after_ms", Long, false, AlertGroup, "on firing, once accepted", "from the alert's first line (im.alert.from) to acceptance"},
 	FieldNotifyGroup:          {FieldNotifyGroup, "im.notify.group", Keyword, false, AlertGroup, "where the route groups", "id of the group it is told with"},
 	FieldRuleID:               {FieldRuleID, "rule.id", Keyword, false, AlertGroup, "on alerts", "the rule"},

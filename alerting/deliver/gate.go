@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"imwatch/alerting/channel"
@@ -14,6 +15,7 @@ type Hold struct {
 	Words string    // by whom, until when: the entry's answer
 	Until time.Time // look again then; sooner when Queue.Release is called
 	Never bool      // it is not told at all
+	Marks []string  // marks of the maintenance windows that hold it
 }
 
 // Gate says what is not to be told now. Safe for concurrent use.
@@ -43,11 +45,12 @@ func (s *Sender) hold(ctx context.Context, e *outbox.Entry, version string) (unt
 		}
 		h.Never = end != nil
 	}
+	marked := mark(e, h.Marks)
 	if h.Never {
 		e.Held = h.Why
 		return time.Time{}, true, s.supersede(ctx, e, version, h.Why, h.Words)
 	}
-	if e.Verdict != h.Why || e.Answer != h.Words {
+	if e.Verdict != h.Why || e.Answer != h.Words || marked {
 		e.Verdict, e.Answer, e.Held = h.Why, h.Words, h.Why
 		if _, err := s.Ledger.Save(ctx, e, version); err != nil {
 			return time.Time{}, true, err
@@ -55,6 +58,17 @@ func (s *Sender) hold(ctx context.Context, e *outbox.Entry, version string) (unt
 		s.Observer.Held(e)
 	}
 	return h.Until, true, nil
+}
+
+// mark writes down which maintenance windows held an entry, in the same write as that it is held: what is counted at their
+// end is what they held. changed: one is new.
+func mark(e *outbox.Entry, marks []string) (changed bool) {
+	for _, m := range marks {
+		if !slices.Contains(e.Windows, m) {
+			e.Windows, changed = append(e.Windows, m), true
+		}
+	}
+	return changed
 }
 
 // untold says whether the beginning of an alert that is over was held back until its end.

@@ -69,6 +69,7 @@ type docNotify struct {
 	Took       []string        `json:"took,omitempty"`
 	SentAt     time.Time       `json:"sent_at,omitzero"`
 	Held       string          `json:"held,omitempty"`
+	Window     []string        `json:"window,omitempty"`
 	ToldAfter  *int64          `json:"told_after_ms,omitempty"`
 	Digest     string          `json:"digest,omitempty"`
 	Group      string          `json:"group,omitempty"`
@@ -112,7 +113,7 @@ func encode(e *Entry) ([]byte, error) {
 		Digest: e.Digest, After: e.After, FallbackOf: e.FallbackOf,
 		Attempts: e.Attempts, FirstTry: utc(e.FirstTry), LastTry: utc(e.LastTry), RetryAt: utc(e.RetryAt),
 		Verdict: e.Verdict, Answer: e.Answer, Took: e.Took, SentAt: utc(e.SentAt),
-		Held:  e.Held,
+		Held: e.Held, Window: e.Windows,
 		Group: e.Group, GroupName: e.GroupName, Due: utc(e.Due), Rose: e.Rose, Note: e.Note,
 	}
 	if after, ok := e.ToldAfter(); ok {
@@ -151,7 +152,7 @@ func Decode(body []byte) (*Entry, error) {
 		Line: []byte(d.Event.Original), Digest: n.Digest,
 		Message: channel.Message{Title: n.Title, Body: n.Body, HTML: n.HTML, Fields: n.Fields, Links: n.Links},
 		After:   n.After, FallbackOf: n.FallbackOf, State: n.State, Attempts: n.Attempts, FirstTry: n.FirstTry, LastTry: n.LastTry,
-		RetryAt: n.RetryAt, Verdict: n.Verdict, Answer: n.Answer, Took: n.Took, SentAt: n.SentAt, Held: n.Held,
+		RetryAt: n.RetryAt, Verdict: n.Verdict, Answer: n.Answer, Took: n.Took, SentAt: n.SentAt, Held: n.Held, Windows: n.Window,
 		Group: n.Group, GroupName: n.GroupName, Due: n.Due, Rose: n.Rose, Note: n.Note,
 	}
 	if n.Interval != "" {

@@ -55,6 +55,7 @@ type Entry struct {
 	Took     []string  // addresses that accepted so far
 	SentAt   time.Time // when the provider accepted
 	Held     string    // why it was held back, the last time; "": it never was
+	Windows  []string  // marks of the maintenance windows that held it
 	Digest   string    // id of the digest that it was last told in; "": it was told alone
 	Claim    Claim
 }

@@ -38,7 +38,7 @@ func entry(t *rapid.T) *Entry {
 		After: text("after"), FallbackOf: text("fallback"), State: rapid.SampledFrom([]State{Pending, Sent, Failed, Superseded}).Draw(t, "state"),
 		Attempts: rapid.IntRange(0, 99).Draw(t, "attempts"), FirstTry: at("first"), LastTry: at("last"), RetryAt: at("retry"), SentAt: at("sent"),
 		Verdict: text("verdict"), Answer: text("answer"), Took: rapid.SliceOfN(rapid.Just("x@example.org"), 0, 3).Draw(t, "took"),
-		Held: text("held"),
+		Held: text("held"), Windows: rapid.SliceOfN(rapid.Just("w@2026-11-28T14:00:00Z"), 0, 2).Draw(t, "windows"),
 	}
 	if e.Note = text("note"); rapid.Bool().Draw(t, "grouped") {
 		e.Group, e.GroupName, e.Due, e.Rose = "g"+text("group"), text("group name"), at("due"), rapid.Bool().Draw(t, "rose")
@@ -49,6 +49,9 @@ func entry(t *rapid.T) *Entry {
 	}
 	if len(e.Took) == 0 {
 		e.Took = nil
+	}
+	if len(e.Windows) == 0 {
+		e.Windows = nil
 	}
 	return e
 }
