@@ -213,7 +213,7 @@ type acknowledge struct {
 
 func (a *API) ack(w http.ResponseWriter, r *http.Request, who desk.Who) error {
 	var said acknowledge
-	if err := read(w, r, &said); err != nil {
+	if err := read(r, &said); err != nil {
 		return err
 	}
 	length := desk.DefaultAck
@@ -266,7 +266,7 @@ func (a *API) takeBack(w http.ResponseWriter, r *http.Request, who desk.Who) err
 
 // faulty takes an error of what people say for the caller's, unless it is the store's.
 func faulty(err error) error {
-	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrRejected) {
+	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrRejected) || errors.Is(err, desk.ErrUnknown) || errors.Is(err, desk.ErrFixed) || errors.Is(err, desk.ErrOver) {
 		return err
 	}
 	return badRequest(err)

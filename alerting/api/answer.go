@@ -29,7 +29,7 @@ func (a *API) answer(w http.ResponseWriter, err error) {
 		status, text = refused.status, refused.text
 	case errors.Is(err, desk.ErrUnknown):
 		status, text = http.StatusNotFound, err.Error()
-	case errors.Is(err, desk.ErrFixed):
+	case errors.Is(err, desk.ErrFixed), errors.Is(err, desk.ErrOver):
 		status, text = http.StatusConflict, err.Error()
 	case errors.Is(err, store.ErrUnavailable):
 		status, text = http.StatusServiceUnavailable, "the store cannot be reached; try again"
@@ -57,9 +57,9 @@ func (a *API) write(w http.ResponseWriter, status int, v any) {
 // maxBody bounds what a caller sends.
 const maxBody = 64 << 10
 
-// read decodes a request's body, strictly. An empty one is an empty object.
-func read(w http.ResponseWriter, r *http.Request, into any) error {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+// read decodes a request's body, strictly; ServeHTTP has bounded it. An empty one is an empty object.
+func read(r *http.Request, into any) error {
+	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
 	err := dec.Decode(into)
 	switch _, large := errors.AsType[*http.MaxBytesError](err); {

@@ -19,8 +19,13 @@ type Deps struct {
 	Look desk.Store // where alerts and notifications are
 	// Inhibited gives the alert that fires and holds one back; nil: nothing is held back so.
 	Inhibited func(*event.Alert) (event.Alert, bool)
-	Now       func() time.Time
-	Log       logrus.FieldLogger
+	// Bearer says whose a token of an OpenID Connect provider is; nil: there is none.
+	Bearer Bearer
+	// Login is called for each request that shows something to be let in by: source is token (of the configuration), oidc or
+	// none, result ok, role (it may not do this), limited, or why not.
+	Login func(source, result string)
+	Now   func() time.Time
+	Log   logrus.FieldLogger
 }
 
 // API is the interface, an http.Handler. Safe for concurrent use.
@@ -32,6 +37,7 @@ type API struct {
 	now    func() time.Time
 	log    logrus.FieldLogger
 	tokens [][sha256.Size]byte
+	bound  *bound
 	mux    *http.ServeMux
 }
 
@@ -40,7 +46,10 @@ var openapi []byte
 
 // New makes the interface of a valid configuration.
 func New(cfg Config, deps Deps) *API {
-	a := &API{cfg: cfg, desk: deps.Desk, look: deps.Look, deps: deps, now: deps.Now, log: deps.Log, mux: http.NewServeMux()}
+	a := &API{cfg: cfg, desk: deps.Desk, look: deps.Look, deps: deps, now: deps.Now, log: deps.Log, bound: newBound(), mux: http.NewServeMux()}
+	if a.deps.Login == nil {
+		a.deps.Login = func(string, string) {}
+	}
 	for _, t := range cfg.Tokens {
 		a.tokens = append(a.tokens, sha256.Sum256([]byte(t.Token)))
 	}
@@ -48,22 +57,37 @@ func New(cfg Config, deps Deps) *API {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(openapi) // the caller may have gone
 	})
-	for pattern, h := range map[string]http.HandlerFunc{
-		"GET /api/v1/alerts":             a.with(Viewer, a.alerts),
-		"GET /api/v1/alerts/{id}":        a.with(Viewer, a.alert),
-		"POST /api/v1/alerts/{id}/ack":   a.with(Responder, a.ack),
-		"DELETE /api/v1/alerts/{id}/ack": a.with(Responder, a.takeBack),
-		"GET /api/v1/silences":           a.with(Viewer, a.silences),
-		"POST /api/v1/silences":          a.with(Responder, a.addSilence),
-		"GET /api/v1/silences/{id}":      a.with(Viewer, a.silence),
-		"DELETE /api/v1/silences/{id}":   a.with(Responder, a.endSilence),
-		"GET /api/v1/audit":              a.with(Admin, a.audit),
-		"GET " + LinkPath + "{link}":     a.linkPage,
-		"POST " + LinkPath + "{link}":    a.linkAct,
-	} {
-		a.mux.HandleFunc(pattern, h)
+	for _, r := range a.calls() {
+		a.mux.HandleFunc(r.pattern, a.with(r.role, r.handler))
 	}
+	a.mux.HandleFunc("GET "+LinkPath+"{link}", a.linkPage)
+	a.mux.HandleFunc("POST "+LinkPath+"{link}", a.linkAct)
 	return a
+}
+
+// call is what can be asked, and the least role that may make it.
+type call struct {
+	pattern string
+	role    string
+	handler handler
+}
+
+// calls gives every call that asks for a role.
+func (a *API) calls() []call {
+	return []call{
+		{"GET /api/v1/alerts", Viewer, a.alerts},
+		{"GET /api/v1/alerts/{id}", Viewer, a.alert},
+		{"POST /api/v1/alerts/{id}/ack", Responder, a.ack},
+		{"DELETE /api/v1/alerts/{id}/ack", Responder, a.takeBack},
+		{"GET /api/v1/silences", Viewer, a.silences},
+		{"POST /api/v1/silences", Responder, a.addSilence},
+		{"POST /api/v1/silences/preview", Viewer, a.preview},
+		{"GET /api/v1/silences/{id}", Viewer, a.silence},
+		{"PUT /api/v1/silences/{id}", Responder, a.editSilence},
+		{"DELETE /api/v1/silences/{id}", Responder, a.endSilence},
+		{"POST /api/v1/silences/{id}/extend", Responder, a.extendSilence},
+		{"GET /api/v1/audit", Admin, a.audit},
+	}
 }
 
 // ServeHTTP answers a request.
@@ -71,6 +95,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody) // also where nobody reads it
 	a.mux.ServeHTTP(w, r.WithContext(ctx))
 }
 

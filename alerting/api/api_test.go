@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"imwatch/alerting/desk"
+	"imwatch/alerting/oidc"
 	"imwatch/event"
 	"imwatch/internal/store"
 	"imwatch/internal/store/sqlite"
@@ -26,9 +28,26 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // site is an interface on a real store, and a clock that stands.
 type site struct {
 	*API
-	t     *testing.T
-	store store.Store
-	now   time.Time
+	t      *testing.T
+	store  store.Store
+	now    time.Time
+	from   string         // address of the callers; "": one that never fails twice
+	logins map[string]int // by source and result
+	seen   int
+}
+
+// bearer knows tokens by their words.
+type bearer struct{}
+
+func (bearer) Check(_ context.Context, token string) (oidc.Person, error) {
+	name, role, _ := strings.Cut(strings.TrimSuffix(token, ".x"), ".")
+	switch name {
+	case "away":
+		return oidc.Person{}, &oidc.RefusedError{Reason: oidc.Unavailable, Words: "the provider has not been found yet"}
+	case "old":
+		return oidc.Person{}, &oidc.RefusedError{Reason: oidc.Expired, Words: "the token expired"}
+	}
+	return oidc.Person{Name: name, Role: role, Expires: time.Date(2026, 11, 21, 11, 0, 0, 0, time.UTC)}, nil
 }
 
 const linkSecret = "0123456789abcdef0123456789abcdef"
@@ -58,7 +77,8 @@ func newSite(t *testing.T) *site {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	s.API = New(c, Deps{Desk: d, Look: st, Now: clock, Log: log, Inhibited: func(a *event.Alert) (event.Alert, bool) {
+	s.logins = map[string]int{}
+	s.API = New(c, Deps{Desk: d, Look: st, Now: clock, Log: log, Bearer: bearer{}, Login: func(source, result string) { s.logins[source+" "+result]++ }, Inhibited: func(a *event.Alert) (event.Alert, bool) {
 		return event.Alert{ID: "parent"}, a.RuleID == "child"
 	}})
 	return s
@@ -81,11 +101,18 @@ func (s *site) alert(id, rule, state string, after time.Duration) *event.Alert {
 	return a
 }
 
-// do calls the interface as somebody with a role; "": nobody.
+// do calls the interface as somebody with a role, or with a token of three parts; "": nobody.
 func (s *site) do(role, method, path, body string) (int, string) {
 	s.t.Helper()
 	r := httptest.NewRequestWithContext(s.t.Context(), method, path, strings.NewReader(body))
-	if role != "" {
+	if r.RemoteAddr = s.from + ":1"; s.from == "" {
+		s.seen++
+		r.RemoteAddr = fmt.Sprintf("10.%d.%d.%d:1", s.seen>>16, s.seen>>8&255, s.seen&255)
+	}
+	switch {
+	case strings.Count(role, ".") == 2:
+		r.Header.Set("Authorization", "Bearer "+role)
+	case role != "":
 		r.Header.Set("Authorization", "Bearer "+role+"-0123456789abcdef")
 	}
 	w := httptest.NewRecorder()
@@ -102,35 +129,54 @@ func (s *site) want(status int, role, method, path, body, part string) string {
 	return text
 }
 
-// TestRoles lets each role do what is its, and no more.
+// TestRoles lets each role do what is its, and no more: every call, for every role, without a token and with one that nobody has.
 func TestRoles(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	s.alert("a-1", "x", "firing", 0)
-	for _, tt := range []struct {
-		least, method, path, body string
-		status                    int
+	const silenced = `{"match":["rule = x"],"reason":"x","for":"1h"}`
+	asked := map[string]struct {
+		least, body string
+		status      int // of the first who may
 	}{
-		{Viewer, "GET", "/api/v1/alerts", "", 200},
-		{Viewer, "GET", "/api/v1/alerts/a-1", "", 200},
-		{Viewer, "GET", "/api/v1/silences", "", 200},
-		{Responder, "POST", "/api/v1/alerts/a-1/ack", "", 200},
-		{Responder, "DELETE", "/api/v1/alerts/a-1/ack", "", 0}, // there is one the first time
-		{Responder, "POST", "/api/v1/silences", `{"match":["rule = x"],"reason":"x","for":"1h"}`, 201},
-		{Admin, "GET", "/api/v1/audit", "", 200},
-	} {
-		s.want(401, "", tt.method, tt.path, tt.body, "a bearer token is needed")
-		s.want(401, "nobody", tt.method, tt.path, tt.body, "a bearer token is needed")
-		may := false
-		for _, role := range roles {
-			if may = may || role == tt.least; !may {
-				s.want(403, role, tt.method, tt.path, tt.body, tt.least+" is needed")
-			} else if got, text := s.do(role, tt.method, tt.path, tt.body); tt.status != 0 && got != tt.status {
-				t.Errorf("%s %s as %s: %d %s", tt.method, tt.path, role, got, text)
-			}
-		}
+		"GET /api/v1/alerts":                {Viewer, "", 200},
+		"GET /api/v1/alerts/{id}":           {Viewer, "", 200},
+		"POST /api/v1/alerts/{id}/ack":      {Responder, "", 200},
+		"DELETE /api/v1/alerts/{id}/ack":    {Responder, "", 404},
+		"GET /api/v1/silences":              {Viewer, "", 200},
+		"POST /api/v1/silences":             {Responder, silenced, 201},
+		"POST /api/v1/silences/preview":     {Viewer, `{"match":["rule = x"]}`, 200},
+		"GET /api/v1/silences/{id}":         {Viewer, "", 404},
+		"PUT /api/v1/silences/{id}":         {Responder, silenced, 404},
+		"DELETE /api/v1/silences/{id}":      {Responder, "", 404},
+		"POST /api/v1/silences/{id}/extend": {Responder, `{"for":"1h"}`, 404},
+		"GET /api/v1/audit":                 {Admin, "", 200},
 	}
-	s.want(200, "", "GET", "/api/v1/openapi.json", "", `"openapi"`)
+	for _, c := range newSite(t).calls() {
+		want, known := asked[c.pattern]
+		if !known {
+			t.Errorf("%s: nobody has said here who may", c.pattern)
+			continue
+		}
+		t.Run(c.pattern, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.alert("a-1", "x", "firing", 0)
+			method, path, _ := strings.Cut(strings.ReplaceAll(c.pattern, "{id}", "a-1"), " ")
+			s.want(401, "", method, path, want.body, "a bearer token is needed")
+			s.want(401, "nobody", method, path, want.body, "a bearer token is needed")
+			may := false
+			for _, role := range roles {
+				if may = may || role == want.least; !may {
+					s.want(403, role, method, path, want.body, want.least+" is needed")
+				} else if got, text := s.do(role, method, path, want.body); got != want.status {
+					t.Errorf("as %s: %d %s, want %d", role, got, text, want.status)
+				}
+			}
+		})
+	}
+	if got := len(newSite(t).calls()); got != len(asked) {
+		t.Errorf("%d calls are asked, there are %d", len(asked), got)
+	}
+	newSite(t).want(200, "", "GET", "/api/v1/openapi.json", "", `"openapi"`)
 }
 
 // TestAlertsArePagedAndChosen.
@@ -216,7 +262,7 @@ func TestAckAndSilence(t *testing.T) {
 	s.want(200, Viewer, "GET", "/api/v1/silences/"+made.ID, "", `"author":"responder-1"`)
 	s.want(404, Viewer, "GET", "/api/v1/silences/nobody", "", "there is none")
 	for body, part := range map[string]string{
-		`{"match":["rule = x"],"reason":"x"}`: "until: needed", `{"match":[],"reason":"x","for":"1h"}`: "match: found 0", `{"match":["rule = x"],"reason":"x","for":"1h","until":"2027-01-01T00:00:00Z"}`: "no until beside it",
+		`{"match":["rule = x"],"reason":"x"}`: "until: needed", `{"match":[],"reason":"x","for":"1h"}`: "match: found 0", `{"match":["severity != x"],"reason":"x","for":"1h"}`: "hold any alert", `{"match":["rule = x"],"reason":"x","until":"2026-11-21T09:00:00Z"}`: "until: 2026-11-21T09:00:00Z is not after from", `{"match":["rule = x"],"reason":"x","for":"1h","until":"2027-01-01T00:00:00Z"}`: "no until beside it",
 	} {
 		s.want(400, Responder, "POST", "/api/v1/silences", body, part)
 	}
@@ -309,8 +355,8 @@ func TestDocumentNamesEveryRoute(t *testing.T) {
 			n--
 		}
 	}
-	if n != 10 {
-		t.Errorf("%d operations are described, 10 are served", n)
+	if want := len(s.calls()) + 1; n != want {
+		t.Errorf("%d operations are described, %d are served", n, want)
 	}
 }
 

@@ -6,14 +6,18 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
+
+	"imwatch/alerting/oidc"
 )
 
 // Config says where the interface listens and who may use it.
 type Config struct {
 	Addr       string        `yaml:"addr" doc:"where the HTTP interface listens beside ops.addr, for people who cannot reach that, as :9110; empty: nowhere"`
 	URL        string        `yaml:"url" doc:"address under which people reach it, as https://watch.example.org, for the links in messages; empty: no links"`
-	Tokens     []Token       `yaml:"tokens" doc:"who may use it; none: there is no interface"`
+	Tokens     []Token       `yaml:"tokens" doc:"who may use it; none, and no oidc.issuer: there is no interface"`
+	OIDC       oidc.Config   `yaml:"oidc" doc:"people whose tokens are of an OpenID Connect provider"`
 	LinkSecret string        `yaml:"link_secret" secret:"true" doc:"signs the links in messages, at least 32 bytes, the same for all alerters; empty: no links"`
 	LinkTTL    time.Duration `yaml:"link_ttl" doc:"how long a link in a message can be used"`
 }
@@ -26,7 +30,10 @@ type Token struct {
 }
 
 // DefaultConfig gives the defaults: no listener.
-func DefaultConfig() Config { return Config{LinkTTL: 24 * time.Hour} }
+func DefaultConfig() Config { return Config{LinkTTL: 24 * time.Hour, OIDC: oidc.DefaultConfig()} }
+
+// On says whether somebody may use the interface.
+func (c Config) On() bool { return len(c.Tokens) > 0 || c.OIDC.On() }
 
 // The least lengths of secrets, in bytes.
 const (
@@ -43,8 +50,8 @@ func (c Config) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Addr); c.Addr != "" && err != nil {
 		fault("addr", "found %q, expected HOST:PORT", c.Addr)
 	}
-	if c.Addr != "" && len(c.Tokens) == 0 {
-		fault("tokens", "at least one is needed: without any nobody may use the interface")
+	if c.Addr != "" && !c.On() {
+		fault("tokens", "at least one is needed, or oidc.issuer: without any nobody may use the interface")
 	}
 	names := map[string]bool{}
 	for i, t := range c.Tokens {
@@ -58,6 +65,11 @@ func (c Config) Validate() error {
 		}
 		if len(t.Token) < minToken {
 			fault(at+".token", "found %d bytes, expected at least %d", len(t.Token), minToken)
+		}
+	}
+	if err := c.OIDC.Validate(roles); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			errs = append(errs, errors.New("oidc."+line))
 		}
 	}
 	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "") {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"imwatch/alerting/silence"
 	"imwatch/event"
 )
 
@@ -21,17 +22,19 @@ const LinkPath = "/l/"
 const (
 	LinkAck     = "ack"
 	LinkSilence = "silence"
+	LinkExtend  = "extend" // of the silence that an alert of silence.EndsRule warns of
 )
 
-// silenceFor is how long a link silences an alert's rule and key.
+// silenceFor is how long a link silences an alert's rule and key, and by how much one extends a silence.
 const silenceFor = time.Hour
 
 // link is what a link stands for.
 type link struct {
 	Action   string `json:"a"`
-	Alert    string `json:"i"` // id
-	Receiver string `json:"r"` // who got it: who acts, for the audit
-	Expires  int64  `json:"e"` // seconds since 1970
+	Alert    string `json:"i"`           // id
+	Receiver string `json:"r"`           // who got it: who acts, for the audit
+	Expires  int64  `json:"e"`           // seconds since 1970
+	Silence  string `json:"s,omitempty"` // id, to be extended
 }
 
 // Links makes the links of messages. The zero Links makes none.
@@ -43,7 +46,7 @@ type Links struct {
 
 // Links gives what makes links for a configuration.
 func (c Config) Links() Links {
-	if len(c.Tokens) == 0 || c.URL == "" || c.LinkSecret == "" {
+	if !c.On() || c.URL == "" || c.LinkSecret == "" {
 		return Links{}
 	}
 	return Links{strings.TrimSuffix(c.URL, "/"), c.LinkSecret, c.LinkTTL}
@@ -54,7 +57,11 @@ func (l Links) Make(action string, a *event.Alert, receiver string, now time.Tim
 	if l.Secret == "" {
 		return ""
 	}
-	payload, err := json.Marshal(link{action, a.ID, receiver, now.Add(l.TTL).Unix()})
+	v := link{Action: action, Alert: a.ID, Receiver: receiver, Expires: now.Add(l.TTL).Unix()}
+	if action == LinkExtend {
+		v.Silence = a.Labels[silence.IDLabel]
+	}
+	payload, err := json.Marshal(v)
 	if err != nil {
 		return ""
 	}

@@ -62,7 +62,10 @@ func (a *API) linkPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := linkView{Title: "Acknowledge", Text: "You look after it: it is not told again for " + desk.DefaultAck.String() + ", unless it gets worse.", Button: "Acknowledge", Alert: alert}
-	if l.Action == LinkSilence {
+	switch l.Action {
+	case LinkExtend:
+		v.Title, v.Text, v.Button = "Extend the silence", alert.Annotations["summary"]+". It will end "+silenceFor.String()+" later.", "Extend"
+	case LinkSilence:
 		v.Title, v.Text, v.Button = "Silence", "Alerts of this rule for this key are not told for "+silenceFor.String()+".", "Silence"
 	}
 	a.show(w, http.StatusOK, v)
@@ -90,6 +93,17 @@ func (a *API) act(ctx context.Context, l link, alert *event.Alert, who desk.Who)
 			return "", err //nolint:wrapcheck // it is only logged
 		}
 		return "Acknowledged until " + k.Until.Format(time.RFC3339) + ".", nil
+	case LinkExtend:
+		s, err := a.desk.EditSilence(ctx, who, l.Silence, func(s *silence.Silence) error {
+			if s.EndsID() == l.Alert { // else its end was moved already, by this link or another way
+				s.Until = s.Until.Add(silenceFor)
+			}
+			return nil
+		})
+		if err != nil {
+			return "", err //nolint:wrapcheck // the same
+		}
+		return "The silence ends at " + s.Clock(s.Until) + ".", nil
 	default:
 		s, err := a.desk.AddSilence(ctx, who, silence.Silence{Match: sameKey(alert), Reason: "by a link in a message", Until: a.now().Add(silenceFor).UTC()})
 		if err != nil {

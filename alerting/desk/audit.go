@@ -15,7 +15,7 @@ type Entry struct {
 	By     string    `json:"by"`
 	Role   string    `json:"role,omitempty"`
 	From   string    `json:"from,omitempty"` // the caller's address
-	Action string    `json:"action"`         // silence_create, silence_end, ack, ack_take
+	Action string    `json:"action"`         // silence_create, silence_edit, silence_end, ack, ack_take
 	On     string    `json:"on"`             // the silence or alert
 	Detail string    `json:"detail,omitempty"`
 }

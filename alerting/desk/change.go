@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,15 +24,19 @@ type Who struct {
 // AddSilence keeps a new silence and gives it its id. It counts when AddSilence returns.
 func (d *Desk) AddSilence(ctx context.Context, who Who, s silence.Silence) (*silence.Silence, error) {
 	now := d.now()
-	s.ID, s.Ended, s.EndedBy = strings.ToLower(rand.Text()[:16]), time.Time{}, ""
+	s.ID, s.Ended, s.EndedBy, s.Edited, s.EditedBy = strings.ToLower(rand.Text()[:16]), time.Time{}, "", time.Time{}, ""
 	if s.Author == "" {
 		s.Author = who.Name
 	}
 	if s.From.IsZero() {
 		s.From = now.UTC()
 	}
-	if err := s.Validate(); err != nil {
-		return nil, err //nolint:wrapcheck // a fault of the caller's, by key
+	err := s.Validate()
+	if err == nil && !s.Until.IsZero() && !s.Until.After(now) {
+		err = fmt.Errorf("until: %s is over already", s.Clock(s.Until))
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := d.record(ctx, entry(now, who, "silence_create", s.ID, s.Reason)); err != nil {
 		return nil, err
@@ -44,48 +47,6 @@ func (d *Desk) AddSilence(ctx context.Context, who Who, s silence.Silence) (*sil
 		return nil, err
 	}
 	return &s, d.noteSilence(&s)
-}
-
-// EndSilence ends a silence now. One that is over is left as it is.
-func (d *Desk) EndSilence(ctx context.Context, who Who, id string) (*silence.Silence, error) {
-	if slices.ContainsFunc(d.fixed, func(s *silence.Silence) bool { return s.ID == id }) {
-		return nil, fmt.Errorf("silence %q: %w", id, ErrFixed)
-	}
-	recorded := false
-	for {
-		body, version, err := d.store.Get(ctx, SilenceIndex, id)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil, fmt.Errorf("silence %q: %w", id, ErrUnknown)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("silence %q: %w", id, err)
-		}
-		doc, err := decode(body)
-		if err != nil {
-			return nil, err
-		}
-		s := doc.IM.Desk.Silence
-		if s == nil {
-			return nil, fmt.Errorf("silence %q: %w", id, ErrUnknown)
-		}
-		now := d.now()
-		if !s.Ended.IsZero() || !s.Until.IsZero() && !now.Before(s.Until) {
-			return s, nil
-		}
-		if !recorded {
-			if err := d.record(ctx, entry(now, who, "silence_end", id, "")); err != nil {
-				return nil, err
-			}
-			recorded = true
-		}
-		s.Ended, s.EndedBy = now.UTC(), who.Name
-		if err := d.swap(ctx, SilenceIndex, id, doc, version); errors.Is(err, store.ErrConflict) {
-			continue
-		} else if err != nil {
-			return nil, err
-		}
-		return s, d.noteSilence(s)
-	}
 }
 
 // Acknowledge keeps that somebody looks after an alert for a while; it takes the place of an acknowledgement before.

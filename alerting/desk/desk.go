@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -91,6 +92,18 @@ func (d *Desk) Silences() []*silence.Silence {
 		return 1
 	})
 	return slices.Concat(d.fixed, list)
+}
+
+// Fixed says whether a silence stands in the configuration.
+func (d *Desk) Fixed(id string) bool {
+	return slices.ContainsFunc(d.fixed, func(s *silence.Silence) bool { return s.ID == id })
+}
+
+// OfPeople gives the silences that people made, in no order.
+func (d *Desk) OfPeople() []*silence.Silence {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Values(d.silences))
 }
 
 // Run asks the store every so often what another alerter was told, until ctx ends.

@@ -24,6 +24,7 @@ const (
 	datasetSilence = "im.silence"
 	datasetAck     = "im.ack"
 	datasetAudit   = "im.audit"
+	datasetWindow  = "im.window"
 )
 
 // document is the stored form. Names that the field table has are taken from it; the rest stands below im.desk.
@@ -64,6 +65,7 @@ type docDesk struct {
 	Silence *silence.Silence `json:"silence,omitempty"`
 	Ack     *Ack             `json:"ack,omitempty"`
 	Audit   *Entry           `json:"audit,omitempty"`
+	Window  *Window          `json:"window,omitempty"`
 }
 
 // newDocument begins a document.
