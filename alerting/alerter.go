@@ -66,6 +66,8 @@ type Alerter struct {
 	board     *inhibit.Board
 	flaps     *flap.Board
 	watchman  *watchman
+	lookout   *lookout
+	people    *people // of an OpenID Connect provider; nil: there is none
 	metrics   *metrics
 	line      Line
 	state     atomic.Pointer[string] // why it is not ready; nil: it is
@@ -93,7 +95,7 @@ func New(cfg Config, deps Deps) (*Alerter, error) {
 	a := &Alerter{
 		cfg: cfg, bus: deps.Bus, store: deps.Store, ledger: outbox.New(deps.Store), log: deps.Log, now: deps.Now,
 		receivers: map[string]*receiver{}, repeats: newRepeats(), metrics: newMetrics(),
-		watchman: newWatchman(deps.Now()), flaps: flap.New(cfg.Flapping),
+		watchman: newWatchman(deps.Now()), flaps: flap.New(cfg.Flapping), lookout: newLookout(),
 	}
 	a.metrics.flapping(func() int { return a.flaps.Flapping(a.now()) })
 	a.metrics.ages(a.watchman, deps.Now)
@@ -106,6 +108,13 @@ func New(cfg Config, deps Deps) (*Alerter, error) {
 		return nil, fmt.Errorf("silences: %w", err)
 	}
 	a.desk.OnChange(a.release)
+	a.metrics.silences(a.desk, deps.Now)
+	if a.people, err = newPeople(cfg.API.OIDC, deps); err != nil {
+		return nil, err
+	}
+	if a.people != nil {
+		a.metrics.provider(a.people.verifier.Ready)
+	}
 	if a.tree, err = route.New(cfg.policy()); err != nil {
 		return nil, err
 	}

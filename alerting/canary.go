@@ -177,7 +177,7 @@ func (a *Alerter) tell(ctx context.Context, alerts []*event.Alert) {
 		}
 		it := Item{Alert: *alert, Line: line, Kind: channel.Kind(alert.State), Moment: alert.Time}
 		a.log.WithField("alert", alert.ID).WithField("state", alert.State).Warn(alert.Annotations["summary"])
-		a.again(ctx, "telling that no detector lives", nil, func(ctx context.Context) error {
+		a.again(ctx, "telling an alert of "+alert.RuleID, nil, func(ctx context.Context) error {
 			_, err := a.line.Exec(ctx, []Item{it})
 			return err
 		})
@@ -188,11 +188,12 @@ func (a *Alerter) tell(ctx context.Context, alerts []*event.Alert) {
 // keeping it and deciding who is told, and no bus brings it again.
 const owed = time.Hour
 
-// findDeadMan takes over the alert that an alerter before raised, and goes the whole line with it again.
-func (a *Alerter) findDeadMan(ctx context.Context) error {
+// findOwn takes over the alerts of a rule of this stage's own that an alerter before raised, and goes the whole line with
+// them again.
+func (a *Alerter) findOwn(ctx context.Context, rule string, adopt func(*event.Alert)) error {
 	id := event.FieldByID(event.FieldRuleID)
 	q := store.Query{Indices: event.AlertIndices, Where: filter.Equal{
-		Field: filter.Field{Name: id.Name, ID: id.ID, Type: id.Type}, Value: event.KeywordValue(DeadManRule),
+		Field: filter.Field{Name: id.Name, ID: id.ID, Type: id.Type}, Value: event.KeywordValue(rule),
 	}}
 	var found []*event.Alert
 	for hit, err := range a.store.Search(ctx, q) {
@@ -204,7 +205,7 @@ func (a *Alerter) findDeadMan(ctx context.Context) error {
 			continue // one that cannot be read was told of by findFiring
 		}
 		if k.alert.State != event.StateResolved {
-			a.watchman.man.Adopt(&k.alert)
+			adopt(&k.alert)
 		}
 		found = append(found, &k.alert)
 	}

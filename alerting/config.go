@@ -19,29 +19,30 @@ import (
 
 // Config is the stage's configuration. Begin with DefaultConfig.
 type Config struct {
-	Group       string             `yaml:"group" doc:"consumer group; alerters with the same one share the work"`
-	Batch       int                `yaml:"batch" doc:"state changes taken from the bus at once, at most"`
-	Language    string             `yaml:"language" doc:"language of notifications, en or zh; a receiver may have its own"`
-	TimeZone    string             `yaml:"time_zone" doc:"zone of the times in notifications, an IANA name such as Asia/Shanghai"`
-	Links       render.Links       `yaml:"links" doc:"where the links of notifications lead"`
-	Templates   string             `yaml:"templates" doc:"folder with templates that take the place of built-in ones: LANGUAGE/NAME, such as zh/wecom.txt"`
-	Receivers   []Receiver         `yaml:"receivers" doc:"who can be told; without any, alerts are only kept"`
-	Route       route.Config       `yaml:"route" doc:"who is told what; without it, by severity: warn by e-mail, high by e-mail and SMS, critical by webhook and WeCom"`
-	API         api.Config         `yaml:"api" doc:"the HTTP interface for people: what fires, silences, acknowledgements"`
-	Silences    []*silence.Silence `yaml:"silences" doc:"silences that always stand, such as weekly maintenance; others are made by people"`
-	Inhibit     []inhibit.Rule     `yaml:"inhibit" doc:"which alerts are not told while another one fires that they follow from"`
-	Flapping    flap.Config        `yaml:"flapping" doc:"what fires again and again is said to, and not told each time"`
-	Delivery    deliver.Config     `yaml:"delivery" doc:"attempts and their repetition"`
-	Refresh     time.Duration      `yaml:"refresh" doc:"how often to look in the store for what people told another alerter: silences and acknowledgements count there after this"`
-	Sweep       time.Duration      `yaml:"sweep" doc:"how often to look in the store for notifications that another alerter left behind"`
-	StopTimeout time.Duration      `yaml:"stop_timeout" doc:"how long to wait, when stopping, for attempts under way"`
+	Group          string             `yaml:"group" doc:"consumer group; alerters with the same one share the work"`
+	Batch          int                `yaml:"batch" doc:"state changes taken from the bus at once, at most"`
+	Language       string             `yaml:"language" doc:"language of notifications, en or zh; a receiver may have its own"`
+	TimeZone       string             `yaml:"time_zone" doc:"zone of the times in notifications, an IANA name such as Asia/Shanghai"`
+	Links          render.Links       `yaml:"links" doc:"where the links of notifications lead"`
+	Templates      string             `yaml:"templates" doc:"folder with templates that take the place of built-in ones: LANGUAGE/NAME, such as zh/wecom.txt"`
+	Receivers      []Receiver         `yaml:"receivers" doc:"who can be told; without any, alerts are only kept"`
+	Route          route.Config       `yaml:"route" doc:"who is told what; without it, by severity: warn by e-mail, high by e-mail and SMS, critical by webhook and WeCom"`
+	API            api.Config         `yaml:"api" doc:"the HTTP interface for people: what fires, silences, acknowledgements"`
+	Silences       []*silence.Silence `yaml:"silences" doc:"silences that always stand, such as weekly maintenance; others are made by people"`
+	SilenceWarning time.Duration      `yaml:"silence_warning" doc:"how long before a silence that somebody made ends people are warned, while alerts that it holds still fire; 0: never"`
+	Inhibit        []inhibit.Rule     `yaml:"inhibit" doc:"which alerts are not told while another one fires that they follow from"`
+	Flapping       flap.Config        `yaml:"flapping" doc:"what fires again and again is said to, and not told each time"`
+	Delivery       deliver.Config     `yaml:"delivery" doc:"attempts and their repetition"`
+	Refresh        time.Duration      `yaml:"refresh" doc:"how often to look in the store for what people told another alerter: silences and acknowledgements count there after this"`
+	Sweep          time.Duration      `yaml:"sweep" doc:"how often to look in the store for notifications that another alerter left behind"`
+	StopTimeout    time.Duration      `yaml:"stop_timeout" doc:"how long to wait, when stopping, for attempts under way"`
 }
 
 // DefaultConfig gives the defaults: no receivers.
 func DefaultConfig() Config {
 	return Config{
 		Group: "imwatch-alerting", Batch: 200, Language: "en", TimeZone: "UTC", Links: render.Links{DataView: "imwatch-events"},
-		Flapping: flap.DefaultConfig(), API: api.DefaultConfig(), Delivery: deliver.DefaultConfig(), Refresh: 5 * time.Second, Sweep: 30 * time.Second, StopTimeout: 10 * time.Second,
+		Flapping: flap.DefaultConfig(), API: api.DefaultConfig(), Delivery: deliver.DefaultConfig(), SilenceWarning: 15 * time.Minute, Refresh: 5 * time.Second, Sweep: 30 * time.Second, StopTimeout: 10 * time.Second,
 	}
 }
 
@@ -81,6 +82,9 @@ func (c Config) Validate() error {
 	}
 	if c.Refresh < time.Second {
 		fault("refresh", "found %v, expected at least 1s", c.Refresh)
+	}
+	if c.SilenceWarning < 0 || c.SilenceWarning > 24*time.Hour {
+		fault("silence_warning", "found %v, expected 0 to 24h", c.SilenceWarning)
 	}
 	if c.StopTimeout <= 0 {
 		fault("stop_timeout", "found %v, expected more than 0", c.StopTimeout)

@@ -8,6 +8,7 @@ import (
 	"imwatch/alerting/channel"
 	"imwatch/alerting/outbox"
 	"imwatch/alerting/route"
+	"imwatch/alerting/silence"
 	"imwatch/event"
 	"imwatch/internal/store"
 )
@@ -18,7 +19,7 @@ func (a *Alerter) route(_ context.Context, items []Item) ([]Item, error) {
 	for _, it := range items {
 		before := len(out)
 		for _, t := range a.tree.Targets(&it.Alert) {
-			if a.wants(t.Receiver, it.Kind) {
+			if a.wants(t.Receiver, it.Kind) || it.Alert.RuleID == silence.MaintenanceRule {
 				it.Target = t
 				out = append(out, it)
 			}
@@ -67,8 +68,11 @@ func (a *Alerter) actions(receiver string, kind channel.Kind, alert *event.Alert
 	if kind == channel.Resolved {
 		return nil
 	}
-	links := a.cfg.API.Links()
-	for _, action := range []string{api.LinkAck, api.LinkSilence} {
+	links, offered := a.cfg.API.Links(), []string{api.LinkAck, api.LinkSilence}
+	if alert.RuleID == silence.EndsRule {
+		offered = []string{api.LinkExtend}
+	}
+	for _, action := range offered {
 		if to := links.Make(action, alert, receiver, a.now()); to != "" {
 			list = append(list, channel.Link{Name: action, URL: to})
 		}

@@ -10,6 +10,7 @@ import (
 	"imwatch/alerting/channel"
 	"imwatch/alerting/deliver"
 	"imwatch/alerting/outbox"
+	"imwatch/alerting/silence"
 	"imwatch/event"
 	"imwatch/internal/bus"
 )
@@ -30,8 +31,11 @@ const heldLook = 10 * time.Minute
 // what somebody looks after already.
 func (a *Alerter) gate(e *outbox.Entry, now time.Time) (deliver.Hold, bool) {
 	if h, ok := a.desk.Held(&e.Alert); ok {
-		s := h.Silence
-		return deliver.Hold{Why: silenced, Words: fmt.Sprintf("silence %s of %s: %s", s.ID, s.Author, s.Reason), Until: h.Until}, true
+		s, what := h.Silence, "silence"
+		if s.Kind == silence.Maintenance {
+			what = "maintenance"
+		}
+		return deliver.Hold{Why: silenced, Words: fmt.Sprintf("%s %s of %s: %s", what, s.ID, s.Author, s.Reason), Until: h.Until, Marks: h.Windows}, true
 	}
 	if by, ok := a.board.Held(&e.Alert); ok {
 		return deliver.Hold{Why: inhibited, Words: fmt.Sprintf("follows from alert %s of rule %s", by.ID, by.RuleID), Until: now.Add(heldLook)}, true
@@ -50,7 +54,11 @@ func (a *Alerter) gate(e *outbox.Entry, now time.Time) (deliver.Hold, bool) {
 
 // Handler is the HTTP interface for people; its configuration says where it is served. It may be used while Run runs.
 func (a *Alerter) Handler() http.Handler {
-	return api.New(a.cfg.API, api.Deps{Desk: a.desk, Look: a.store, Inhibited: a.board.By, Now: a.now, Log: a.log})
+	deps := api.Deps{Desk: a.desk, Look: a.store, Inhibited: a.board.By, Login: a.metrics.login, Now: a.now, Log: a.log}
+	if a.people != nil {
+		deps.Bearer = a.people.verifier
+	}
+	return api.New(a.cfg.API, deps)
 }
 
 // release has everything looked at again that is held back.

@@ -23,6 +23,7 @@ type metrics struct {
 	grouped       *prometheus.CounterVec
 	throttled     *prometheus.CounterVec
 	throttledFor  *prometheus.CounterVec
+	logins        *prometheus.CounterVec
 	held          *prometheus.CounterVec
 	latency       *prometheus.HistogramVec
 	firstLine     *prometheus.HistogramVec
@@ -102,7 +103,8 @@ func newMetrics() *metrics {
 	for _, state := range []string{"firing", "updated", "resolved"} {
 		m.alerts.WithLabelValues(state)
 	}
-	m.all = []prometheus.Collector{m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.digests, m.folded, m.groups, m.grouped, m.throttled, m.throttledFor, m.held, m.latency, m.firstLine, m.canary}
+	m.logins = newLogins()
+	m.all = []prometheus.Collector{m.logins, m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.digests, m.folded, m.groups, m.grouped, m.throttled, m.throttledFor, m.held, m.latency, m.firstLine, m.canary}
 	return m
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"imwatch/alerting/channel"
+	"imwatch/alerting/silence"
 	"imwatch/event"
 	"imwatch/internal/bus"
 )
@@ -47,6 +48,10 @@ func (a *Alerter) Run(ctx context.Context) error {
 	wg.Go(func() { a.runSweeps(ctx) })
 	wg.Go(func() { a.runRepeats(ctx) })
 	wg.Go(func() { a.runCanaries(ctx) })
+	wg.Go(func() { a.runLookout(ctx) })
+	if a.people != nil {
+		wg.Go(func() { a.people.run(ctx) })
+	}
 	return a.consume(ctx)
 }
 
@@ -79,7 +84,10 @@ func (a *Alerter) restore(ctx context.Context) error {
 	if err := a.desk.Load(ctx); err != nil { // before anything is told
 		return fmt.Errorf("reading silences: %w", err)
 	}
-	return a.findDeadMan(ctx)
+	if err := a.findOwn(ctx, DeadManRule, a.watchman.man.Adopt); err != nil {
+		return err
+	}
+	return a.findOwn(ctx, silence.EndsRule, a.lookout.adopt)
 }
 
 // insist calls do until it succeeds, with growing pauses; false: ctx has ended.

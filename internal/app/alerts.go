@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -21,10 +20,12 @@ import (
 // AlertsAPI speaks with the HTTP interface of the alerting.
 type AlertsAPI struct {
 	Server    string // http://127.0.0.1:9100
-	TokenFile string // where the token stands; "": Env
-	Env       []string
-	JSON      bool // answers as they come, in place of tables
-	Out       io.Writer
+	TokenFile string // where the token stands; "": TokenCommand, or Env
+	// TokenCommand prints a token, for those that count for a short time; "": Env.
+	TokenCommand string
+	Env          []string
+	JSON         bool // answers as they come, in place of tables
+	Out          io.Writer
 }
 
 // DefaultAck is how long an acknowledgement counts where nothing is said.
@@ -35,7 +36,7 @@ const alertsVariable = EnvPrefix + "ALERTS_TOKEN"
 
 // ask calls the interface and decodes its answer into v; with JSON set it prints the answer in place of that.
 func (o *AlertsAPI) ask(ctx context.Context, method, path string, query url.Values, body, v any) error {
-	token, err := readToken(o.TokenFile, o.Env, alertsVariable, "of imwatch up: data/alerts.token")
+	token, err := o.token(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,6 +62,17 @@ func (o *AlertsAPI) ask(ctx context.Context, method, path string, query url.Valu
 		return fmt.Errorf("reading the server's answer: %w", err)
 	}
 	return nil
+}
+
+// token gives the token to show.
+func (o *AlertsAPI) token(ctx context.Context) (string, error) {
+	switch {
+	case o.TokenCommand == "":
+		return readToken(o.TokenFile, o.Env, alertsVariable, "of imwatch up: data/alerts.token")
+	case o.TokenFile != "":
+		return "", Usagef("--token-file and --token-command: expected one of them")
+	}
+	return commandToken(ctx, o.TokenCommand)
 }
 
 // List prints the alerts of a state that satisfy all conditions: all pages of them.
@@ -101,7 +113,10 @@ func printAlert(table io.Writer, v *api.Alert) error {
 	held := "-"
 	switch {
 	case v.Silence != nil:
-		held = "silenced by " + v.Silence.Author + ": " + v.Silence.Reason
+		if held = "silenced"; v.Silence.Kind == silence.Maintenance {
+			held = "maintenance"
+		}
+		held += " by " + v.Silence.Author + ": " + v.Silence.Reason
 	case v.Inhibited != "":
 		held = "follows from " + v.Inhibited
 	case v.Ack != nil:
@@ -136,60 +151,5 @@ func (o *AlertsAPI) Ack(ctx context.Context, id string, length time.Duration, no
 		text = "taken back"
 	}
 	_, err := fmt.Fprintln(o.Out, text)
-	return err //nolint:wrapcheck // of the terminal
-}
-
-// Silence silences what satisfies all conditions for a time.
-func (o *AlertsAPI) Silence(ctx context.Context, match []string, length time.Duration, reason string) error {
-	if len(match) == 0 {
-		return Usagef("expected at least one condition such as 'rule = node-down' or 'key.client.ip = 192.0.2.1'")
-	}
-	var s silence.Silence
-	body := map[string]any{"match": match, "for": length.String(), "reason": reason}
-	if err := o.ask(ctx, http.MethodPost, "/silences", nil, body, &s); err != nil || o.JSON {
-		return err
-	}
-	_, err := fmt.Fprintf(o.Out, "%s until %s\n", s.ID, s.Until.Format(time.RFC3339))
-	return err //nolint:wrapcheck // of the terminal
-}
-
-// Silences prints the silences, with all those that were over in the last week too.
-func (o *AlertsAPI) Silences(ctx context.Context, all bool) error {
-	query := url.Values{}
-	if all {
-		query.Set("state", "all")
-	}
-	var list struct {
-		Silences []*silence.Silence `json:"silences"`
-	}
-	if err := o.ask(ctx, http.MethodGet, "/silences", query, nil, &list); err != nil || o.JSON {
-		return err
-	}
-	table := tabwriter.NewWriter(o.Out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "SILENCE\tAUTHOR\tFROM\tUNTIL\tWEEKLY\tMATCH\tREASON")
-	for _, s := range list.Silences {
-		until := "-"
-		if !s.Until.IsZero() {
-			until = s.Until.Format(time.RFC3339)
-		}
-		if !s.Ended.IsZero() {
-			until = s.Ended.Format(time.RFC3339) + " by " + s.EndedBy
-		}
-		var weekly []string
-		for _, w := range s.Weekly {
-			weekly = append(weekly, strings.Join(append(w.Days, w.From+"-"+w.Until, w.Zone), " "))
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.Author, s.From.Format(time.RFC3339), until, strings.Join(weekly, "; "), strings.Join(s.Match, " and "), s.Reason)
-	}
-	return table.Flush() //nolint:wrapcheck // of the terminal
-}
-
-// EndSilence ends a silence now.
-func (o *AlertsAPI) EndSilence(ctx context.Context, id string) error {
-	var s silence.Silence
-	if err := o.ask(ctx, http.MethodDelete, "/silences/"+url.PathEscape(id), nil, nil, &s); err != nil || o.JSON {
-		return err
-	}
-	_, err := fmt.Fprintln(o.Out, "ended "+s.Ended.Format(time.RFC3339))
 	return err //nolint:wrapcheck // of the terminal
 }

@@ -195,7 +195,7 @@ func (s *site) alerting() (actor, error) {
 		return actor{}, fmt.Errorf("alerting: %w", err)
 	}
 	api := s.cfg.Alerting.API
-	if len(api.Tokens) == 0 {
+	if !api.On() {
 		return actor{"alerting", a.Run}, nil
 	}
 	people := a.Handler()
