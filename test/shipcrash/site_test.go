@@ -191,19 +191,20 @@ func (s *site) ask(method, path string, body []byte, into any) error {
 // settle ends the writing, waits until every line has come, and checks that none has come twice.
 func (s *site) settle() {
 	s.Helper()
-	n := s.log.stop()
-	s.wait("every line is a document", func() error {
+	n, most := s.log.stop(), 0
+	s.wait("every line is a document", func() (progress bool, err error) {
 		docs, err := s.documents()
 		if err != nil {
-			return err
+			return false, err
 		}
+		progress, most = docs > most, max(docs, most)
 		if docs < n {
-			return fmt.Errorf("%d of %d", docs, n)
+			return progress, fmt.Errorf("%d of %d", docs, n)
 		}
 		if docs > n {
 			s.Fatalf("%d documents of %d lines", docs, n)
 		}
-		return nil
+		return true, nil
 	})
 	ids, doubled := s.records(), 0
 	for _, times := range ids {
@@ -215,17 +216,21 @@ func (s *site) settle() {
 	s.Logf("%d rounds, %d lines, %d rotations: one record and one document each", s.rounds, n, s.log.rotations)
 }
 
-func (s *site) wait(what string, ok func() error) {
+// patience is how long nothing may happen while something is waited for. How much there is to do depends on the machine.
+const patience = 5 * time.Minute
+
+func (s *site) wait(what string, ok func() (progress bool, err error)) {
 	s.Helper()
-	deadline := time.After(5 * time.Minute)
-	for tick := time.NewTicker(500 * time.Millisecond); ; {
-		err := ok()
-		if err == nil {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for last := time.Now(); ; <-tick.C {
+		progress, err := ok()
+		switch {
+		case err == nil:
 			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
+		case progress:
+			last = time.Now()
+		case time.Since(last) > patience:
 			s.Fatalf("waited in vain: %s: %v", what, err)
 		}
 	}
