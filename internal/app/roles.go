@@ -70,7 +70,7 @@ func RunRole(ctx context.Context, name string, cfg Config, o RoleOptions, stream
 	if o.Once {
 		cfg.Shipper.ExitAtEnd = true
 	}
-	if name == "ship" {
+	if name == "ship" || name == "index" {
 		defer lean(os.Getenv)()
 	}
 	s := newSite(cfg, streams)

@@ -87,9 +87,10 @@ func (r *reading) start(p int) {
 	r.readers.Go(func() { one.run(r.life) })
 }
 
-// share is how many bytes one of n partitions may hold at once.
+// share is how many bytes one of n partitions may hold at once: beyond some batches more makes nothing faster, and
+// unpacked, of each partition two answers are held, it is ten times as much.
 func (b *Bus) share(n int) int64 {
-	const least, most = 64 << 10, 1 << 20
+	const least, most = 64 << 10, 512 << 10
 	return int64(min(max(b.cfg.FetchBytes/max(n, 1), least), most))
 }
 
