@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"io"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -53,7 +54,7 @@ func catalog(t *testing.T) map[string]map[string]bool {
 		defer func() { _ = a.run(ended) }() // gives back what it has opened
 	}
 	c := redis.DefaultConfig()
-	c.Addrs = []string{"127.0.0.1:1"}
+	c.Addrs, c.Journal = []string{"127.0.0.1:1"}, filepath.Join(t.TempDir(), "journal")
 	shared, err := redis.New(c, cluster.Options{Node: "n", Boot: "b"}, s.reg)
 	if err != nil {
 		t.Fatal(err)
