@@ -126,6 +126,7 @@ var may = map[string][]string{
 	"test/acceptance": {"*"},
 	"test/shipcrash":  {"*"},
 	"test/rotation":   {"*"},
+	"bench/alerting":  {"*"},
 	"bench/detector":  {"*"},
 	"bench/gateway":   {"*"},
 	"bench/latency":   {"*"},
