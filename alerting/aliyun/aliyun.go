@@ -58,8 +58,10 @@ func New(cfg Config, kind Kind, client *http.Client, now func() time.Time) (*Sen
 	return s, nil
 }
 
-// Budget says that several alerts can be told in one text, of so many characters.
-func (s *Sender) Budget() channel.Budget { return channel.Budget{Fold: s.cfg.MaxRunes} }
+// Budgets gives what each number may be told. Several alerts can be told in one text, of so many characters.
+func (s *Sender) Budgets() []channel.Budget {
+	return s.cfg.Budgets("aliyun-"+string(s.kind), s.cfg.AccessKeyID, s.cfg.Numbers, s.cfg.MaxRunes)
+}
 
 // Close gives idle connections back.
 func (s *Sender) Close() { s.client.CloseIdleConnections() }

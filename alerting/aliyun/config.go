@@ -22,11 +22,14 @@ type Config struct {
 	ShowNumber      string            `yaml:"show_number" doc:"number that is shown to who is called (voice); none: one of Aliyun's"`
 	PlayTimes       int               `yaml:"play_times" doc:"how often the text is spoken, 1 to 3 (voice)"`
 	URL             string            `yaml:"url" doc:"address of the service; none: https://dysmsapi.aliyuncs.com for SMS, https://dyvmsapi.aliyuncs.com for voice"`
+	channel.Limits  `yaml:",inline"`
 	egress.Network  `yaml:",inline"`
 }
 
 // DefaultConfig gives the defaults; the access key, Numbers and Template must be set.
-func DefaultConfig() Config { return Config{MaxRunes: 35, PlayTimes: 2} }
+func DefaultConfig() Config {
+	return Config{MaxRunes: 35, PlayTimes: 2, Limits: channel.Limits{PerDay: 50, Reserve: 10}}
+}
 
 // SetDefaults makes c the default.
 func (c *Config) SetDefaults() { *c = DefaultConfig() }
@@ -70,5 +73,5 @@ func (c *Config) Validate(path string, k Kind) error {
 			fault("params."+name, "%v", err)
 		}
 	}
-	return errors.Join(append(errs, channel.CheckNumbers(path, c.Numbers), c.Network.Validate(path))...)
+	return errors.Join(append(errs, channel.CheckNumbers(path, c.Numbers), c.Limits.Validate(path), c.Network.Validate(path))...)
 }

@@ -107,8 +107,12 @@ func (p *Pace) spread(now time.Time, free int) time.Duration {
 	if oldest.IsZero() {
 		return 0
 	}
-	return (p.per-now.Sub(oldest))/time.Duration(free) - now.Sub(newest)
+	return min((p.per-now.Sub(oldest))/time.Duration(free), longestGap) - now.Sub(newest)
 }
+
+// longestGap is how long something waits for company at most while there is budget left: a day's, spread evenly, would
+// keep a text for hours.
+const longestGap = 10 * time.Minute
 
 // untilFree gives the time until so many of the calls that ended have left the stretch; those under way end at a time
 // unknown.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+
+	"imwatch/alerting/channel"
 )
 
 // How the connection is protected.
@@ -15,19 +17,21 @@ const (
 
 // Config says which server takes the mail and who gets it. Begin with DefaultConfig.
 type Config struct {
-	Host     string   `yaml:"host" doc:"the mail server"`
-	Port     int      `yaml:"port" doc:"its port; 0: 587 for starttls, 465 for implicit, 25 for none"`
-	TLS      string   `yaml:"tls" doc:"starttls (required of the server), implicit, or none: in the clear, without authentication"`
-	CAFile   string   `yaml:"ca_file" doc:"PEM file of further certificate authorities"`
-	Username string   `yaml:"username" doc:"account to authenticate with; none: no authentication"`
-	Password string   `yaml:"password" doc:"its password" secret:"true"`
-	From     string   `yaml:"from" doc:"sender's address, also as Name <address>"`
-	To       []string `yaml:"to" doc:"addresses that are told"`
-	Hello    string   `yaml:"hello" doc:"name to greet the server with; none: the host's"`
+	Host      string   `yaml:"host" doc:"the mail server"`
+	Port      int      `yaml:"port" doc:"its port; 0: 587 for starttls, 465 for implicit, 25 for none"`
+	TLS       string   `yaml:"tls" doc:"starttls (required of the server), implicit, or none: in the clear, without authentication"`
+	CAFile    string   `yaml:"ca_file" doc:"PEM file of further certificate authorities"`
+	Username  string   `yaml:"username" doc:"account to authenticate with; none: no authentication"`
+	Password  string   `yaml:"password" doc:"its password" secret:"true"`
+	From      string   `yaml:"from" doc:"sender's address, also as Name <address>"`
+	To        []string `yaml:"to" doc:"addresses that are told"`
+	PerMinute int      `yaml:"per_minute" doc:"mails in any minute, at most; what is more is told in one"`
+	Reserve   int      `yaml:"reserve" doc:"of these, so many are kept for critical alerts"`
+	Hello     string   `yaml:"hello" doc:"name to greet the server with; none: the host's"`
 }
 
 // DefaultConfig gives the defaults; Host, From and To must be set.
-func DefaultConfig() Config { return Config{TLS: StartTLS} }
+func DefaultConfig() Config { return Config{TLS: StartTLS, PerMinute: 30, Reserve: 5} }
 
 // SetDefaults makes c the default.
 func (c *Config) SetDefaults() { *c = DefaultConfig() }
@@ -79,5 +83,5 @@ func (c *Config) Validate(path string) error {
 			fault(fmt.Sprintf("to[%d]", i), "found %q, expected an address", to)
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, channel.CheckPace(path, c.PerMinute, c.Reserve))...)
 }

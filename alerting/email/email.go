@@ -51,8 +51,12 @@ func New(cfg Config, now func() time.Time, chart Chart) (*Mailer, error) {
 // maxText is how long the text of a mail about several alerts may be.
 const maxText = 60_000
 
-// Budget says that several alerts can be told in one mail; there is no limit of mails.
-func (m *Mailer) Budget() channel.Budget { return channel.Budget{Fold: maxText} }
+// Budget gives how many mails these addresses are sent in a minute; what is more is told in one.
+func (m *Mailer) Budget() channel.Budget {
+	return channel.Budget{
+		Key: channel.BudgetKey("email", m.cfg.Host+"\n"+m.cfg.From+"\n"+strings.Join(m.cfg.To, "\n")), Calls: m.cfg.PerMinute, Per: time.Minute, Reserve: m.cfg.Reserve, Fold: maxText,
+	}
+}
 
 // Close does nothing: no connection outlives its attempt.
 func (m *Mailer) Close() {}

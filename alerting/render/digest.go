@@ -33,7 +33,12 @@ type group struct {
 // counted.
 func (r *Renderer) Digest(style Style, lang string, told []Told, limit int) (channel.Message, error) {
 	gs := groups(told, cleaner(style))
-	return r.digest(&digest{style: style, lang: lang, groups: gs, title: titleOf(lang, len(told), gs)}, told, limit)
+	m, err := r.digest(&digest{style: style, lang: lang, groups: gs, title: titleOf(lang, len(told), gs)}, told, limit)
+	if err != nil || style != Email {
+		return m, err
+	}
+	m.HTML, err = r.groupPage(lang, "", told, gs, m)
+	return m, err
 }
 
 func (r *Renderer) digest(d *digest, told []Told, limit int) (channel.Message, error) {

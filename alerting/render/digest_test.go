@@ -54,6 +54,9 @@ func TestDigestNamesOrCountsEveryone(t *testing.T) {
 		if size > limit || !utf8.ValidString(m.Body) {
 			t.Fatalf("%d bytes of %d", len(m.Body), limit)
 		}
+		if (m.HTML != "") != (style == render.Email) {
+			t.Fatalf("%s has %d bytes of HTML", style, len(m.HTML))
+		}
 		sum := 0
 		for _, line := range counts.FindAllStringSubmatch(m.Body, -1) {
 			n, _ := strconv.Atoi(line[1])

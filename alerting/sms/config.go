@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"imwatch/alerting/channel"
 	"imwatch/alerting/egress"
 )
 
@@ -21,6 +22,7 @@ type Config struct {
 	RetryWhen      string            `yaml:"retry_when" doc:"condition on the JSON answer that says that it may be taken later"`
 	MaxRunes       int               `yaml:"max_runes" doc:"longest text in characters; a longer one is cut and the rest counted"`
 	AllowPrivate   bool              `yaml:"allow_private" doc:"let it call loopback, private and other addresses that are not of the public internet"`
+	channel.Limits `yaml:",inline"`
 	egress.Network `yaml:",inline"`
 }
 
@@ -56,5 +58,5 @@ func (c *Config) Validate(path string) error {
 			errs = append(errs, fmt.Errorf("%s.%s: %w", path, key, err))
 		}
 	}
-	return errors.Join(append(errs, c.Network.Validate(path), egress.CheckProxy(c.Network, c.AllowPrivate, path))...)
+	return errors.Join(append(errs, c.Limits.Validate(path), c.Network.Validate(path), egress.CheckProxy(c.Network, c.AllowPrivate, path))...)
 }

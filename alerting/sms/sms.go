@@ -50,8 +50,10 @@ func New(cfg Config, client *http.Client, now func() time.Time) (*Gateway, error
 	return g, nil
 }
 
-// Budget says that several alerts can be told in one text, of so many characters.
-func (g *Gateway) Budget() channel.Budget { return channel.Budget{Fold: g.cfg.MaxRunes} }
+// Budgets gives what each number may be told. Several alerts can be told in one text, of so many characters.
+func (g *Gateway) Budgets() []channel.Budget {
+	return g.cfg.Budgets("sms", g.cfg.URL, g.cfg.Numbers, g.cfg.MaxRunes)
+}
 
 // Close gives idle connections back.
 func (g *Gateway) Close() { g.client.CloseIdleConnections() }

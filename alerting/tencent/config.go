@@ -23,11 +23,14 @@ type Config struct {
 	PlayTimes      int      `yaml:"play_times" doc:"how often the text is spoken, 1 to 3 (voice)"`
 	Region         string   `yaml:"region" doc:"region of the interface"`
 	URL            string   `yaml:"url" doc:"address of the service; none: https://sms.tencentcloudapi.com for SMS, https://vms.tencentcloudapi.com for voice"`
+	channel.Limits `yaml:",inline"`
 	egress.Network `yaml:",inline"`
 }
 
 // DefaultConfig gives the defaults; the key, AppID, Numbers and Template must be set.
-func DefaultConfig() Config { return Config{MaxRunes: 12, PlayTimes: 2, Region: "ap-guangzhou"} }
+func DefaultConfig() Config {
+	return Config{MaxRunes: 12, PlayTimes: 2, Limits: channel.Limits{PerDay: 10, Reserve: 3}, Region: "ap-guangzhou"}
+}
 
 // SetDefaults makes c the default.
 func (c *Config) SetDefaults() { *c = DefaultConfig() }
@@ -73,5 +76,5 @@ func (c *Config) Validate(path string, k Kind) error {
 			fault(fmt.Sprintf("params[%d]", i), "%v", err)
 		}
 	}
-	return errors.Join(append(errs, channel.CheckNumbers(path, c.Numbers), c.Network.Validate(path))...)
+	return errors.Join(append(errs, channel.CheckNumbers(path, c.Numbers), c.Limits.Validate(path), c.Network.Validate(path))...)
 }

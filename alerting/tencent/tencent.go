@@ -54,8 +54,10 @@ func New(cfg Config, kind Kind, client *http.Client, now func() time.Time) (*Sen
 	return s, nil
 }
 
-// Budget says that several alerts can be told in one text, of so many characters.
-func (s *Sender) Budget() channel.Budget { return channel.Budget{Fold: s.cfg.MaxRunes} }
+// Budgets gives what each number may be told. Several alerts can be told in one text, of so many characters.
+func (s *Sender) Budgets() []channel.Budget {
+	return s.cfg.Budgets("tencent-"+string(s.kind), s.cfg.AppID, s.cfg.Numbers, s.cfg.MaxRunes)
+}
 
 // Close gives idle connections back.
 func (s *Sender) Close() { s.client.CloseIdleConnections() }

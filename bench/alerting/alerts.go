@@ -44,9 +44,9 @@ func source(rule int) string { return fmt.Sprintf("node-down-%d", rule) }
 // sources are the alerts from which others follow: of a tenth of the rules.
 func (b *bench) sources() []alert {
 	var all []alert
-	for i := range b.rules / 10 {
+	for i := range min(b.rules/10, 250) {
 		all = append(all, alert{
-			id: fmt.Sprintf("bench-source-%d", i), rule: source(i), node: fmt.Sprintf("im-%d", i%nodes), ip: "192.0.2.1", severity: "critical",
+			id: fmt.Sprintf("bench-source-%d", i), rule: source(i), node: fmt.Sprintf("im-%d", i%nodes), ip: fmt.Sprintf("192.0.2.%d", i+1), severity: "critical",
 		})
 	}
 	return all

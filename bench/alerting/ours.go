@@ -20,6 +20,7 @@ import (
 	"imwatch/alerting/route"
 	"imwatch/alerting/silence"
 	"imwatch/alerting/webhook"
+	"imwatch/alerting/wecom"
 	"imwatch/internal/bus"
 	"imwatch/internal/bus/embedded"
 	"imwatch/internal/bus/kafkabus"
@@ -105,7 +106,7 @@ func (o *ours) close() error {
 }
 
 // serve is that process; it ends when its standard input does.
-func serve(file string) (err error) {
+func serve(file string, out io.Writer) (err error) {
 	text, err := os.ReadFile(file) //nolint:gosec // given by the bench
 	if err != nil {
 		return fmt.Errorf("reading the task: %w", err)
@@ -143,7 +144,7 @@ func serve(file string) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Println(broker.Addr())
+	fmt.Fprintln(out, broker.Addr())
 	return a.Run(ctx)
 }
 
@@ -153,8 +154,16 @@ func (t task) config() alerting.Config {
 	w := webhook.DefaultConfig()
 	w.URL, w.AllowPrivate = t.Hook, true
 	r.Webhook = &w
+	if t.Grouped {
+		robot := wecom.DefaultConfig()
+		robot.URL, robot.PerMinute, robot.Reserve = t.Hook+"/cgi-bin/webhook/send?key=bench", 100_000, 0
+		r.Webhook, r.WeCom = nil, &robot
+	}
 	c.Receivers = []alerting.Receiver{r}
 	c.Route = route.Config{Receivers: []string{"hook"}}
+	if t.Grouped {
+		c.Route.GroupBy, c.Route.GroupWait, c.Route.GroupInterval = []string{"rule"}, 30*time.Second, 5*time.Minute
+	}
 	for i, address := range t.Silenced {
 		c.Silences = append(c.Silences, &silence.Silence{
 			ID: fmt.Sprint("s", i), Match: []string{"key.client.ip = " + address}, Author: "bench", Reason: "bench", Until: time.Now().Add(time.Hour),

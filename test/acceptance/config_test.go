@@ -39,6 +39,7 @@ alerting:
         password: "file:{{.Dir}}/mail.secret"
         from: imwatch@example.org
         to: [oncall@example.org]
+        per_minute: 1000
       send_updated: false
       send_resolved: false
     - name: hook
