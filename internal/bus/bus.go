@@ -173,3 +173,21 @@ type Bus interface {
 	// Close ends all its consumers too.
 	Close() error
 }
+
+// Lag is how far a consumer is behind in one partition of what it reads.
+type Lag struct {
+	Topic     string
+	Partition int
+	Next      int64     // the offset of the next message to be handed out
+	Committed int64     // everything before it is committed; without a group: Next
+	End       int64     // the partition's next offset, when it was last seen
+	Seen      time.Time // when that was; zero: never yet
+	Until     time.Time // everything produced before it was handed out; zero: not known
+	Stored    time.Time // everything produced before it is committed; zero: not known
+}
+
+// Lagger is a Consumer that knows how far it is behind, also while nothing is fetched. Safe for concurrent use.
+type Lagger interface {
+	// Lags gives the partitions that are the consumer's at the moment, in order; none between two generations of its group.
+	Lags() []Lag
+}

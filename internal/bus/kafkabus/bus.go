@@ -47,6 +47,7 @@ type Bus struct {
 	warned    limiter
 
 	watchEvery time.Duration // how often a consumer's topics are looked at for new partitions
+	endsEvery  time.Duration // how often a consumer asks for the ends of its partitions
 
 	mu        sync.Mutex
 	closed    bool
@@ -84,8 +85,8 @@ func New(cfg Config, log logrus.FieldLogger, reg prometheus.Registerer) (*Bus, e
 	const dialTimeout = 5 * time.Second
 	ctx, end := context.WithCancel(context.Background())
 	b := &Bus{
-		watchEvery: 10 * time.Second,
-		cfg:        cfg, log: log, metrics: m, encoder: recordbatch.NewEncoder(recordbatch.Codec(codecs()[cfg.Compression]), cfg.MaxMessageBytes), conns: newConns(dialTimeout), ctx: ctx, end: end,
+		watchEvery: 10 * time.Second, endsEvery: endsEvery,
+		cfg: cfg, log: log, metrics: m, encoder: recordbatch.NewEncoder(recordbatch.Codec(codecs()[cfg.Compression]), cfg.MaxMessageBytes), conns: newConns(dialTimeout), ctx: ctx, end: end,
 		lanes: map[place]*lane{}, known: map[string]bool{}, consumers: map[*consumer]struct{}{},
 	}
 	b.transport = &kafka.Transport{

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"imwatch/internal/bus"
 )
 
@@ -23,6 +21,7 @@ type consumer struct {
 	once    sync.Once
 	leave   func() // ends what feeds it and waits for that
 	member  *member
+	session *session // the latest; guarded by the bus's mu
 }
 
 // open registers a new consumer with the bus.
@@ -38,9 +37,11 @@ func (b *Bus) open(group string) (*consumer, error) {
 }
 
 func (c *consumer) newSession() *session {
-	return newSession(func(topic string) prometheus.Gauge {
-		return c.bus.metrics.lag.WithLabelValues(topic, c.group)
-	})
+	s := newSession(c.group, c.bus.metrics.lag, c.bus.endsEvery)
+	c.bus.mu.Lock()
+	defer c.bus.mu.Unlock()
+	c.session = s
+	return s
 }
 
 // Fetch hands out messages; see bus.Consumer.
@@ -81,7 +82,7 @@ func (c *consumer) take(limit int) []bus.Message {
 	out := p.ms[:n:n]
 	p.ms = p.ms[n:]
 	last := out[n-1]
-	p.session.handedOut(place{last.Topic, last.Partition}, last.Offset+1, p.end)
+	p.session.handedOut(place{last.Topic, last.Partition}, last.Offset+1)
 	c.bus.metrics.fetched.WithLabelValues(last.Topic, c.group).Add(float64(n))
 	if len(p.ms) == 0 {
 		*p = chunk{}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -153,6 +155,9 @@ func (m *member) begin(gen *kafka.Generation) {
 		for _, a := range as {
 			at := place{topic, a.ID}
 			s.committed[at] = max(a.Offset, 0)
+			if a.Offset >= 0 && !m.claiming {
+				s.began(at, a.Offset)
+			}
 			if m.claiming {
 				continue
 			}
@@ -172,6 +177,9 @@ func (m *member) begin(gen *kafka.Generation) {
 			wg.Go(func() { r.run(life) })
 		}
 		wg.Go(func() { m.watch(life, s) })
+		if len(readers) > 0 {
+			wg.Go(func() { m.bus.watchEnds(life, s, slices.Sorted(maps.Keys(gen.Assignments))) })
+		}
 		<-life.Done()
 		s.end()
 		wg.Wait()

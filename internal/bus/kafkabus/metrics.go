@@ -13,7 +13,7 @@ type metrics struct {
 	retries    prometheus.Counter
 	seconds    prometheus.Histogram
 	fetched    *prometheus.CounterVec
-	lag        *prometheus.GaugeVec
+	lag        *lags
 	rebalances *prometheus.CounterVec
 	commits    *prometheus.CounterVec
 	failures   *prometheus.CounterVec
@@ -33,11 +33,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "im_bus_produce_seconds", Help: "Time from a batch's turn to its acknowledgement, retries included.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9),
 		}),
-		fetched: counters("im_bus_fetched_messages_total", "Messages handed to consumers; group is empty without a group.", "topic", "group"),
-		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "im_bus_consumer_lag_messages", Help: "Messages behind those handed out, in the partitions that this process reads.",
-		},
-			[]string{"topic", "group"}),
+		fetched:    counters("im_bus_fetched_messages_total", "Messages handed to consumers; group is empty without a group.", "topic", "group"),
+		lag:        newLags(),
 		rebalances: counters("im_bus_rebalances_total", "Generations of a consumer group that this process has joined.", "group"),
 		commits:    counters("im_bus_commits_total", "Commits that the brokers have stored.", "group"),
 		failures:   counters("im_bus_fetch_failures_total", "Fetches that failed and were tried again.", "topic", "group"),

@@ -74,6 +74,7 @@ func (b *Bus) openReading(topic string, from bus.Position, partitions int) (*rea
 		r.readers.Wait()
 		r.session.end()
 	}
+	r.readers.Go(func() { b.watchEnds(r.life, r.session, []string{topic}) })
 	return r, nil
 }
 
@@ -83,6 +84,7 @@ func (r *reading) start(p int) {
 	}
 	if off, named := r.from[p]; named && off >= 0 {
 		one.offset = off
+		r.session.began(one.place, off)
 	}
 	r.readers.Go(func() { one.run(r.life) })
 }

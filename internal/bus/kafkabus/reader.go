@@ -18,7 +18,8 @@ const fetchWait = 500 * time.Millisecond
 type chunk struct {
 	session *session
 	ms      []bus.Message
-	end     int64 // the partition's next offset at that time
+	end     int64 // the partition's next offset, which is not older than asked
+	asked   time.Time
 }
 
 // reader fetches one partition ahead of its consumer, by one chunk.
@@ -66,7 +67,9 @@ func (r *reader) fetch(ctx context.Context) (chunk, error) {
 			return chunk{}, err
 		}
 		r.offset = starts[r.partition]
+		r.session.began(r.place, r.offset)
 	}
+	asked := time.Now()
 	res, err := r.bus.client.Fetch(ctx, &kafka.FetchRequest{
 		Topic: r.topic, Partition: r.partition, Offset: r.offset, MinBytes: 1, MaxBytes: r.bytes, MaxWait: fetchWait,
 	})
@@ -84,14 +87,15 @@ func (r *reader) fetch(ctx context.Context) (chunk, error) {
 		// Compaction or a transaction's marker left nothing here. kafka-go does not tell where the batch ends.
 		r.offset++
 	}
-	return chunk{session: r.session, ms: ms, end: res.HighWatermark}, nil
+	return chunk{session: r.session, ms: ms, end: res.HighWatermark, asked: asked}, nil
 }
 
 func (r *reader) deliver(ctx context.Context, c chunk) {
+	r.session.sawEnd(r.place, c.end, c.asked)
 	if len(c.ms) == 0 {
-		r.session.sawEnd(r.place, c.end)
 		return
 	}
+	r.session.sawMessage(&c.ms[0])
 	select {
 	case r.out <- c:
 		r.offset = c.ms[len(c.ms)-1].Offset + 1

@@ -2,8 +2,8 @@ package kafkabus
 
 import (
 	"sync"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 
 	"imwatch/internal/bus"
@@ -14,19 +14,21 @@ type session struct {
 	gen   *kafka.Generation // nil for a reader
 	ended chan struct{}     // closed when the partitions are no longer ours
 	abort func()            // ends it early; set before it is shown to anybody
-	lag   func(topic string) prometheus.Gauge
+	group string
+
+	all      *lags
+	patience time.Duration // how often the ends are asked for
 
 	mu        sync.Mutex
 	over      bool
 	committed map[place]int64
-	reach     map[place]reach
+	reach     map[place]*reach
 }
 
-// reach is how far a partition has been handed out, and how far it goes.
-type reach struct{ next, end int64 }
-
-func newSession(lag func(topic string) prometheus.Gauge) *session {
-	return &session{ended: make(chan struct{}), lag: lag, committed: map[place]int64{}, reach: map[place]reach{}}
+func newSession(group string, all *lags, patience time.Duration) *session {
+	s := &session{ended: make(chan struct{}), group: group, all: all, patience: patience, committed: map[place]int64{}, reach: map[place]*reach{}}
+	all.add(s)
+	return s
 }
 
 func (s *session) alive() bool {
@@ -38,8 +40,9 @@ func (s *session) alive() bool {
 	}
 }
 
-// end marks the partitions as lost and takes their lag out of the gauge.
+// end marks the partitions as lost: their lag is that of others.
 func (s *session) end() {
+	s.all.remove(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
@@ -47,36 +50,6 @@ func (s *session) end() {
 	}
 	s.over = true
 	close(s.ended)
-	for at, r := range s.reach {
-		s.lag(at.topic).Sub(float64(r.end - r.next))
-	}
-}
-
-// sawEnd notes a partition's end that a fetch brought along.
-func (s *session) sawEnd(at place, end int64) {
-	s.move(at, func(r reach) reach {
-		if r == (reach{}) {
-			return reach{end, end} // nothing was there to hand out
-		}
-		return reach{r.next, max(end, r.next)}
-	})
-}
-
-// handedOut notes that the messages of one partition up to offset next have been handed out.
-func (s *session) handedOut(at place, next, end int64) {
-	s.move(at, func(r reach) reach { return reach{next, max(end, next, r.end)} })
-}
-
-func (s *session) move(at place, to func(reach) reach) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.over {
-		return
-	}
-	was := s.reach[at]
-	now := to(was)
-	s.reach[at] = now
-	s.lag(at.topic).Add(float64(now.end - now.next - (was.end - was.next)))
 }
 
 // ahead returns those offsets that are ours to commit and lie beyond what is committed.
@@ -100,6 +73,9 @@ func (s *session) noteCommitted(done map[string][]kafka.OffsetCommit) {
 		for _, c := range cs {
 			at := place{topic, c.Partition}
 			s.committed[at] = max(s.committed[at], c.Offset)
+			if r := s.reach[at]; r != nil {
+				r.stored.Done(c.Offset)
+			}
 		}
 	}
 }
