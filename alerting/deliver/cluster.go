@@ -18,6 +18,7 @@ type cluster struct {
 	interval time.Duration
 	first    time.Time // when the first of those that wait is due; zero: not known
 	floor    time.Time // not before this: the interval after the last message, or while another one is telling it
+	own      time.Time // the interval after the last message from here
 	rank     int       // the gravest that waits or was told since floor less the interval; -1: none
 	look     bool      // ask the store at once: something may break through
 	pulled   bool      // the store was asked: something does
@@ -135,17 +136,17 @@ func (q *Queue) Unsure(now time.Time, n int) map[string]time.Duration {
 	return out
 }
 
-// IDs gives the ids of all notifications of some groups.
-func (q *Queue) IDs(groups map[string]time.Duration) map[string]struct{} {
+// Of gives all notifications of some groups, by id.
+func (q *Queue) Of(groups map[string]time.Duration) map[string]outbox.Ref {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	out := map[string]struct{}{}
+	out := map[string]outbox.Ref{}
 	for id := range groups {
 		if c := q.groups[id]; c != nil {
 			for l := range c.lines {
 				for _, r := range l.refs {
 					if r.Group == id {
-						out[r.ID] = struct{}{}
+						out[r.ID] = r
 					}
 				}
 			}
@@ -176,7 +177,7 @@ func (q *Queue) Learn(group string, when Timing, gone func(id string) bool, now 
 		}
 	}
 	q.change(c, func() {
-		c.first, c.floor, c.rank, c.pulled = when.First, when.Floor, when.Rank, when.Breaks
+		c.first, c.floor, c.rank, c.pulled = when.First, later(when.Floor, c.own), when.Rank, when.Breaks
 		c.look, c.asked, c.known = false, now, true
 	})
 }
@@ -201,8 +202,9 @@ func (q *Queue) Told(group string, at time.Time, rank int, all bool) {
 		return
 	}
 	q.change(c, func() {
-		if all {
-			c.floor = at.Add(c.interval)
+		if c.own = (time.Time{}); all {
+			c.own = at.Add(c.interval)
+			c.floor = c.own
 		}
 		c.first, c.rank, c.look, c.pulled, c.asked, c.known = time.Time{}, rank, false, false, time.Time{}, true
 		for l := range c.lines {

@@ -119,7 +119,7 @@ func TestQueueOfGroups(t *testing.T) {
 				}
 				gone := map[string]bool{}
 				g := group.Draw(t, "group")
-				for id := range q.IDs(map[string]time.Duration{g: 0}) {
+				for id := range q.Of(map[string]time.Duration{g: 0}) {
 					if rapid.IntRange(0, 4).Draw(t, "gone") == 0 {
 						gone[id] = true
 						delete(in, id)

@@ -1,10 +1,15 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"imwatch/alerting/outbox"
+	"imwatch/internal/store"
 )
 
 // maxAsked is how many groups the store is asked about at once. fullGroup is from how many on a message is taken for one
@@ -25,9 +30,12 @@ type Timing struct {
 // ask asks the store about groups that seem due: which others wait, here and with other alerters, when a message about
 // them was told last, and whether somebody is telling them just now.
 func (s *Sender) ask(ctx context.Context, groups map[string]time.Duration) {
-	here := s.Queue.IDs(groups)
+	here := s.Queue.Of(groups)
 	now := s.Now()
 	found, err := s.Ledger.Groups(ctx, groups, now)
+	if err == nil {
+		err = s.missed(ctx, here, found)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			s.Log.WithError(err).Warn("asking about groups failed, it is tried again")
@@ -53,6 +61,42 @@ func (s *Sender) ask(ctx context.Context, groups map[string]time.Duration) {
 			return was && !is
 		}, now)
 	}
+}
+
+// missed reads one by one what waits here and was not found. It was told by another one, as a rule; but an index that is
+// older than the field by which groups are found answers nothing, and what waits is told all the same.
+func (s *Sender) missed(ctx context.Context, here map[string]outbox.Ref, found map[string]*outbox.Group) error {
+	var refs []outbox.Ref
+	for _, g := range found {
+		for _, e := range g.Waiting {
+			delete(here, e.ID())
+		}
+	}
+	for _, r := range here {
+		refs = append(refs, r)
+	}
+	entries, errs := make([]*outbox.Entry, len(refs)), make([]error, len(refs))
+	each(len(refs), func(i int) {
+		entries[i], _, errs[i] = s.Ledger.Get(ctx, refs[i])
+		if ctx.Err() == nil && !errors.Is(errs[i], store.ErrUnavailable) { // it is gone, or cannot be read, which Pending tells
+			errs[i] = nil
+		}
+	})
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	for i, e := range entries {
+		if g := found[refs[i].Group]; e != nil && e.State == outbox.Pending && g != nil {
+			g.Waiting = append(g.Waiting, e)
+		}
+	}
+	for _, g := range found {
+		slices.SortFunc(g.Waiting, func(a, b *outbox.Entry) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.ID(), b.ID())) })
+	}
+	return nil
 }
 
 // timing says when a group may be told. It follows from the store and the gate alone, so every alerter comes to the same.
