@@ -1,12 +1,20 @@
 package alerting_test
 
 import (
+	"context"
 	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"imwatch/alerting/alertingtest/robot"
 	"imwatch/alerting/channel"
+	"imwatch/alerting/route"
+	"imwatch/event"
+	"imwatch/event/filter"
+	"imwatch/internal/store"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -38,6 +46,82 @@ func TestGroupsInAnOldIndex(t *testing.T) {
 			t.Errorf("the ledger: %v", r.ledger())
 		}
 	})
+}
+
+// TestGroupsForReal: two alerters on one store tell a group by robot, mail and SMS in few messages, each of its alerts once,
+// and each alert by itself to a program.
+func TestGroupsForReal(t *testing.T) {
+	w := newWorld(t)
+	w.route = route.Config{GroupBy: []string{"labels.notify"}, GroupWait: time.Second, GroupInterval: time.Second}
+	w.robot.Plan(robot.WeCom, robot.Answer{Body: `{"errcode":-1,"errmsg":"system busy"}`})
+	stops := []func(){w.run(nil), w.run(nil)}
+	const many = 40
+	for i := range many {
+		a := with(state(fmt.Sprintf("a-%02d", i), "firing", time.Now().UTC(), 0), []string{"high", "critical"}[i%2], "wecom,email,sms,webhook")
+		a.Key, a.RuleID, a.RuleName = []event.KeyPart{{Field: "id", Value: a.ID}}, "rule", "Rule"
+		w.produce(a)
+	}
+	told := map[string]map[string]int{"wecom": {}, "sms": {}, "webhook": {}, "mail": {}}
+	calls := map[string]int{}
+	count := func(provider, text string) {
+		calls[provider]++
+		seen := map[string]bool{}
+		for _, id := range regexp.MustCompile(`\ba-\d\d\b`).FindAllString(text, -1) {
+			if !seen[id] {
+				told[provider][id]++
+			}
+			seen[id] = true
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !w.allSent(ctx, 4*many) {
+		if ctx.Err() != nil {
+			t.Fatalf("not all was told\n%s", w.logs)
+		}
+	}
+	for _, stop := range stops {
+		stop()
+	}
+	for _, m := range w.robot.Received() {
+		count(string(m.Provider), m.Text+string(m.Body))
+	}
+	for _, m := range w.mail.Received() {
+		count("mail", strings.NewReplacer("=\r\n", "", "=3D", "=").Replace(string(m.Data)))
+		if !m.TLS || !strings.Contains(string(m.Data), "<group.") || !strings.Contains(string(m.Data), "text/html") {
+			t.Errorf("not the mail of a group: %s", m.Data)
+		}
+	}
+	for provider, ids := range told {
+		for id, n := range ids {
+			if n != 1 {
+				t.Errorf("%s was told %s %d times", provider, id, n)
+			}
+		}
+		if most := map[bool]int{true: many, false: 8}[provider == "webhook"]; calls[provider] > most {
+			t.Errorf("%s was called %d times", provider, calls[provider])
+		}
+	}
+	if len(told["wecom"]) != many || len(told["mail"]) != many || len(told["webhook"]) != many || len(told["sms"]) == 0 { // of an SMS few keys have room
+		t.Errorf("told: %v", told)
+	}
+	w.checkLedger(4 * many)
+	w.checkSecrets()
+}
+
+// allSent says whether the ledger has so many entries that were sent.
+func (w *world) allSent(ctx context.Context, n int64) bool {
+	if err := w.store.Refresh(ctx, "im-notify-*"); err != nil {
+		w.t.Fatal(err)
+	}
+	f := event.FieldByID(event.FieldNotifyState)
+	sent, err := w.store.Count(ctx, store.Query{Indices: "im-notify-*", Where: filter.Equal{
+		Field: filter.Field{Name: f.Name, ID: f.ID, Type: f.Type}, Value: event.KeywordValue("sent"),
+	}})
+	if err != nil && ctx.Err() == nil {
+		w.t.Fatal(err)
+	}
+	return sent >= n
 }
 
 // TestAFloodInOneGroup: more than one message has room for is told in several, one behind the other; each once.

@@ -18,6 +18,7 @@ import (
 	"imwatch/alerting/alertingtest/smtpd"
 	"imwatch/alerting/deliver"
 	"imwatch/alerting/email"
+	"imwatch/alerting/route"
 	"imwatch/alerting/sms"
 	"imwatch/alerting/webhook"
 	"imwatch/alerting/wecom"
@@ -42,6 +43,7 @@ type world struct {
 	caFile string
 	log    *logrus.Logger
 	logs   *bytes.Buffer
+	route  route.Config
 }
 
 const smtpPassword, hookSecret, smsToken = "pa55-of-smtp", "s3cret-of-hook", "tok3n-of-sms"
@@ -100,7 +102,7 @@ func (w *world) config() alerting.Config {
 	sc.URL, sc.Numbers, sc.Token, sc.AllowPrivate = w.robot.SMSURL(), []string{"+8613800000001"}, smsToken, true
 	sc.Form, sc.Success = map[string]string{"to": "{{.Number}}", "text": "{{.Text}}", "token": "{{.Token}}"}, `code == "OK"`
 	phones.SMS = &sc
-	cfg.Receivers = []alerting.Receiver{team, mails, hook, phones}
+	cfg.Receivers, cfg.Route = []alerting.Receiver{team, mails, hook, phones}, w.route
 	return cfg
 }
 
