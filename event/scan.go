@@ -17,6 +17,12 @@ type scanner struct {
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 func (d *scanner) space() {
+	if d.i < len(d.s) && d.s[d.i] <= ' ' {
+		d.spaces()
+	}
+}
+
+func (d *scanner) spaces() {
 	for d.i < len(d.s) && isSpace(d.s[d.i]) {
 		d.i++
 	}
@@ -51,12 +57,14 @@ func (d *scanner) fail(format string, args ...any) error {
 }
 
 func (d *scanner) expect(c byte) error {
-	if d.peek() != c {
-		return d.fail("found %s, expected '%c'", d.found(), c)
+	if d.i < len(d.s) && d.s[d.i] == c {
+		d.i++
+		return nil
 	}
-	d.i++
-	return nil
+	return d.unexpected(c)
 }
+
+func (d *scanner) unexpected(c byte) error { return d.fail("found %s, expected '%c'", d.found(), c) }
 
 func (d *scanner) literal(word string) error {
 	if !strings.HasPrefix(d.s[d.i:], word) {
@@ -71,19 +79,23 @@ func (d *scanner) str() (string, error) {
 	if err := d.expect('"'); err != nil {
 		return "", err
 	}
-	start := d.i
-	for d.i < len(d.s) {
-		switch c := d.s[d.i]; {
+	start, s := d.i, d.s
+	for i := start; i < len(s); i++ {
+		c := s[i]
+		if c > '"' && c != '\\' {
+			continue // nearly always
+		}
+		switch d.i = i; {
 		case c == '"':
 			d.i++
-			return d.s[start : d.i-1], nil
+			return s[start:i], nil
 		case c == '\\':
 			return d.escaped(start)
 		case c < ' ':
 			return "", d.fail("control character 0x%02x in a string; write it as \\u%04x", c, c)
 		}
-		d.i++
 	}
+	d.i = len(s)
 	return "", d.fail("the string does not end")
 }
 
