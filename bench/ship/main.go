@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -112,6 +113,10 @@ func (b *bench) measure(ctx context.Context, out io.Writer, round int, name stri
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	peak, stop := make(chan int64), make(chan struct{})
+	go func() { peak <- watchPeak(cmd.Process.Pid, stop) }()
+	most := sync.OnceValue(func() int64 { close(stop); return <-peak })
+	defer most()
 	if b.profile != "" && name == "imwatch" {
 		go b.profiles(ctx)
 	}
@@ -138,13 +143,9 @@ func (b *bench) measure(ctx context.Context, out io.Writer, round int, name stri
 	if n := after - before; n < int64(b.lines) || n > int64(b.lines)+10_000 { // watermarks stand there too
 		return fmt.Errorf("%d records of %d lines", n, b.lines)
 	}
-	used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return errors.New("the system does not tell what the process has used")
-	}
 	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	_, err = fmt.Fprintf(out, "| %d | %s | %.0f | %.0f | %.1f | %d | %s |\n", round+1, name, float64(b.lines)/wall.Seconds(),
-		float64(b.size)/1e6/wall.Seconds(), cpu.Seconds()/(float64(b.size)/1e9), used.Maxrss>>10, busy)
+		float64(b.size)/1e6/wall.Seconds(), cpu.Seconds()/(float64(b.size)/1e9), most()>>10, busy)
 	return err
 }
 

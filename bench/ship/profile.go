@@ -7,9 +7,32 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
+
+// watchPeak reads a process's greatest resident memory, in KiB, until told to stop. The resource usage that the system
+// gives at the end will not do: it counts this process's own memory at the moment of the fork.
+func watchPeak(pid int, stop <-chan struct{}) (most int64) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
+			if _, rest, ok := strings.Cut(string(b), "VmHWM:"); ok {
+				var kib int64
+				if _, err := fmt.Sscan(rest, &kib); err == nil {
+					most = max(most, kib)
+				}
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-stop:
+			return most
+		}
+	}
+}
 
 // profiles takes profiles of the shipper while it runs. What cannot be taken is told and changes no figure.
 func (b *bench) profiles(ctx context.Context) {
