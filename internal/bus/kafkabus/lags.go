@@ -125,11 +125,15 @@ func (s *session) age(at place, now time.Time) time.Duration {
 	if r == nil {
 		return 0
 	}
+	if until := r.handed.Until(); until.IsZero() && (r.end > r.handed.Position() || now.Sub(r.begun) > 3*s.patience) {
+		return max(0, now.Sub(r.begun)) // nothing older is known
+	}
 	return r.handed.Age(r.end, now, 3*s.patience)
 }
 
 // reach is how far a partition has been handed out and committed, and how far it goes.
 type reach struct {
+	begun          time.Time
 	end            int64
 	seen           time.Time // when end was, last
 	handed, stored lag.Frontier
@@ -141,7 +145,7 @@ func (s *session) began(at place, offset int64) {
 	defer s.mu.Unlock()
 	r := s.reach[at]
 	if r == nil {
-		r = &reach{}
+		r = &reach{begun: time.Now()}
 		s.reach[at] = r
 	}
 	r.handed.Done(offset)

@@ -148,7 +148,7 @@ func TestLagWithoutABroker(t *testing.T) {
 	if _, err := m.Read(ctx, "t", nil); err != nil {
 		t.Fatal(err)
 	}
-	m.until(ctx, t, lagSeconds, func(s float64) bool { return s == 0 })
+	m.until(ctx, t, lagMessages, func(n float64) bool { return n == 0 })
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
