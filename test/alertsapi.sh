@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The alerting's HTTP interface against its own description: schemathesis from PyPI sends what openapi.json allows and what it
 # does not to a running `imwatch up`. The check that what the description allows is accepted is left out: a description cannot
-# say what a condition or an IANA zone is.
+# say what a condition or an IANA zone is. So is that a deleted thing is gone: a silence that was ended is shown for a week more.
 #   alertsapi.sh IMWATCH       the program to try
 # Environment (defaults): PYTHON_CACHE=${TMPDIR:-/tmp}/imwatch-python EXAMPLES=50 PORT=19110
 set -euo pipefail
@@ -24,4 +24,4 @@ until grep -q "the interface for people is up" "$work/up.log"; do
   sleep 0.1
 done
 "$(dirname "$python")/schemathesis" run "http://127.0.0.1:$port/api/v1/openapi.json" --header "Authorization: Bearer $(cat "$work/data/alerts.token")" \
-  --checks all --exclude-checks positive_data_acceptance --max-examples "${EXAMPLES:-50}" --phases coverage,fuzzing,stateful --workers 1 --no-color
+  --checks all --exclude-checks positive_data_acceptance,use_after_free --max-examples "${EXAMPLES:-50}" --phases coverage,fuzzing,stateful --workers 1 --no-color

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -59,15 +60,22 @@ const maxBody = 64 << 10
 
 // read decodes a request's body, strictly; ServeHTTP has bounded it. An empty one is an empty object.
 func read(r *http.Request, into any) error {
-	dec := json.NewDecoder(r.Body)
-	dec.DisallowUnknownFields()
-	err := dec.Decode(into)
-	switch _, large := errors.AsType[*http.MaxBytesError](err); {
-	case errors.Is(err, io.EOF):
-		return nil
-	case large:
+	body, err := io.ReadAll(r.Body)
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return &refusal{http.StatusRequestEntityTooLarge, "the body is too large"}
-	case err != nil:
+	}
+	if err != nil {
+		return badRequest(errors.New("the body cannot be read: " + err.Error()))
+	}
+	if body = bytes.TrimSpace(body); len(body) == 0 {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil || body[0] != '{' { // null is no error to the decoder
+		if err == nil {
+			err = errors.New("found " + string(body[:min(len(body), 20)]))
+		}
 		return badRequest(errors.New("the body is no JSON object of the form that is expected: " + err.Error()))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {

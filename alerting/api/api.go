@@ -60,6 +60,12 @@ func New(cfg Config, deps Deps) *API {
 	for _, r := range a.calls() {
 		a.mux.HandleFunc(r.pattern, a.with(r.role, r.handler))
 	}
+	for _, method := range []string{"GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"} { // else it would be taken for a silence's id
+		a.mux.HandleFunc(method+" /api/v1/silences/preview", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", http.MethodPost)
+			a.answer(w, &refusal{http.StatusMethodNotAllowed, "expected POST"})
+		})
+	}
 	a.mux.HandleFunc("GET "+LinkPath+"{link}", a.linkPage)
 	a.mux.HandleFunc("POST "+LinkPath+"{link}", a.linkAct)
 	return a

@@ -245,7 +245,7 @@ func TestAckAndSilence(t *testing.T) {
 	s.want(409, Responder, "POST", "/api/v1/alerts/over/ack", "", "the alert is over")
 	s.want(404, Responder, "POST", "/api/v1/alerts/nobody/ack", "", "there is no alert")
 	for body, part := range map[string]string{
-		`{"for":"x"}`: "for: found", `{"for":"1000h"}`: "for: found 1000h", `{"fro":"1h"}`: "unknown field", `{} {}`: "behind the JSON object", `[]`: "no JSON object", `{"note":"` + strings.Repeat("x", 1001) + `"}`: "note: found 1001",
+		`{"for":"x"}`: "for: found", `{"for":"1000h"}`: "for: found 1000h", `{"fro":"1h"}`: "unknown field", `{} {}`: "behind the JSON object", `[]`: "no JSON object", `null`: "no JSON object", `{"note":"` + strings.Repeat("x", 1001) + `"}`: "note: found 1001",
 	} {
 		s.want(400, Responder, "POST", "/api/v1/alerts/a-1/ack", body, part)
 	}

@@ -146,7 +146,7 @@ func (v *Verifier) Check(ctx context.Context, token string) (Person, error) {
 	if len(token) > maxToken || strings.Count(token, ".") != 2 {
 		return Person{}, &RefusedError{Malformed, "the token is no JWT"}
 	}
-	jws, err := jose.ParseSigned(token, algorithms())
+	jws, err := jose.ParseSignedCompact(token, algorithms())
 	if err != nil {
 		if wrong, ok := errors.AsType[*jose.ErrUnexpectedSignatureAlgorithm](err); ok && wrong.Got != "" {
 			return Person{}, &RefusedError{Algorithm, fmt.Sprintf("tokens signed with %q do not count", wrong.Got)}
