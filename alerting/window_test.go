@@ -68,18 +68,22 @@ func TestMaintenanceIsSummedUp(t *testing.T) {
 		name             string
 		alerters         int
 		restart, absence bool
-		weekly           bool
+		weekly, grouped  bool
 	}{
-		{"one", 1, false, false, false},
-		{"three", 3, false, false, false},
-		{"two, restarted", 2, true, false, false},
-		{"nobody at its end", 1, false, true, false},
-		{"weekly", 2, true, false, true},
+		{"one", 1, false, false, false, false},
+		{"three", 3, false, false, false, false},
+		{"two, restarted", 2, true, false, false, false},
+		{"nobody at its end", 1, false, true, false, false},
+		{"weekly", 2, true, false, true, false},
+		{"in groups", 2, true, false, false, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // begins at midnight UTC
 				c := newCrew(t)
 				defer c.stop()
+				if tt.grouped {
+					c.cfg.Route.GroupBy = []string{"rule"}
+				}
 				c.start(tt.alerters)
 				start := time.Now().UTC()
 				asked := `{"match":["key.client.ip = 192.0.2.1"],"reason":"upgrade","kind":"maintenance","from":"2000-01-01T00:10:00Z","until":"2000-01-01T00:20:00Z"}`
