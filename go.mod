@@ -46,6 +46,7 @@ require (
 require (
 	github.com/parquet-go/parquet-go v0.32.0
 	github.com/pires/go-proxyproto v0.15.0
+	github.com/teambition/rrule-go v1.8.2
 )
 
 require (

@@ -15,6 +15,7 @@ import (
 	"imwatch/alerting/desk"
 	"imwatch/alerting/flap"
 	"imwatch/alerting/inhibit"
+	"imwatch/alerting/oncall"
 	"imwatch/alerting/outbox"
 	"imwatch/alerting/render"
 	"imwatch/alerting/route"
@@ -62,6 +63,8 @@ type Alerter struct {
 	renderer  *render.Renderer
 	receivers map[string]*receiver
 	repeats   *repeats
+	steps     *steps
+	roster    *oncall.Roster
 	desk      *desk.Desk
 	board     *inhibit.Board
 	flaps     *flap.Board
@@ -94,7 +97,7 @@ func New(cfg Config, deps Deps) (*Alerter, error) {
 	}
 	a := &Alerter{
 		cfg: cfg, bus: deps.Bus, store: deps.Store, ledger: outbox.New(deps.Store), log: deps.Log, now: deps.Now,
-		receivers: map[string]*receiver{}, repeats: newRepeats(), metrics: newMetrics(),
+		receivers: map[string]*receiver{}, repeats: newRepeats(), steps: newSteps(), metrics: newMetrics(),
 		watchman: newWatchman(deps.Now()), flaps: flap.New(cfg.Flapping), lookout: newLookout(),
 	}
 	a.metrics.flapping(func() int { return a.flaps.Flapping(a.now()) })
@@ -106,6 +109,9 @@ func New(cfg Config, deps Deps) (*Alerter, error) {
 	}
 	if a.desk, err = desk.New(deps.Store, cfg.Silences, deps.Now, deps.Log); err != nil {
 		return nil, fmt.Errorf("silences: %w", err)
+	}
+	if err := a.callOut(); err != nil {
+		return nil, err
 	}
 	a.desk.OnChange(a.release)
 	a.metrics.silences(a.desk, deps.Now)

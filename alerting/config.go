@@ -12,6 +12,7 @@ import (
 	"imwatch/alerting/deliver"
 	"imwatch/alerting/flap"
 	"imwatch/alerting/inhibit"
+	"imwatch/alerting/oncall"
 	"imwatch/alerting/render"
 	"imwatch/alerting/route"
 	"imwatch/alerting/silence"
@@ -28,6 +29,7 @@ type Config struct {
 	Receivers      []Receiver         `yaml:"receivers" doc:"who can be told; without any, alerts are only kept"`
 	Route          route.Config       `yaml:"route" doc:"who is told what; without it, by severity: warn by e-mail, high by e-mail and SMS, critical by webhook and WeCom"`
 	API            api.Config         `yaml:"api" doc:"the HTTP interface for people: what fires, silences, acknowledgements"`
+	OnCall         oncall.Config      `yaml:"oncall" doc:"who is on call: people, and schedules that routes name"`
 	Silences       []*silence.Silence `yaml:"silences" doc:"silences that always stand, such as weekly maintenance; others are made by people"`
 	SilenceWarning time.Duration      `yaml:"silence_warning" doc:"how long before a silence that somebody made ends people are warned, while alerts that it holds still fire; 0: never"`
 	Inhibit        []inhibit.Rule     `yaml:"inhibit" doc:"which alerts are not told while another one fires that they follow from"`
@@ -95,9 +97,10 @@ func (c Config) Validate() error {
 		}
 	}
 	errs = append(errs, c.validateHolds()...)
+	errs = append(errs, c.OnCall.Validate("oncall", receiverNames(c.Receivers), time.Now()))
 	errs = append(errs, c.Links.Validate("links"), validateReceivers(c.Receivers), c.Delivery.Validate("delivery"))
 	if !c.Route.IsZero() {
-		errs = append(errs, c.Route.Validate("route", receiverNames(c.Receivers)))
+		errs = append(errs, c.Route.Validate("route", append(receiverNames(c.Receivers), onCallNames(c.OnCall)...)))
 	}
 	return errors.Join(errs...)
 }

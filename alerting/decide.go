@@ -18,11 +18,13 @@ func (a *Alerter) route(_ context.Context, items []Item) ([]Item, error) {
 	var out []Item
 	for _, it := range items {
 		before := len(out)
-		for _, t := range a.tree.Targets(&it.Alert) {
-			if a.wants(t.Receiver, it.Kind) || it.Alert.RuleID == silence.MaintenanceRule {
-				it.Target = t
-				out = append(out, it)
+		targets := a.tree.Targets(&it.Alert)
+		for _, name := range it.account.To {
+			if a.receivers[name] == nil { // it is no longer configured
+				continue
 			}
+			it.Target = it.account.target(targets, name)
+			out = append(out, it)
 		}
 		if len(out) == before {
 			a.metrics.dropped.WithLabelValues("unrouted").Inc()
@@ -52,9 +54,20 @@ func (a *Alerter) render(_ context.Context, items []Item) ([]Item, error) {
 
 // words never fails: an alert whose template cannot be run is told plainly.
 func (a *Alerter) words(receiver string, kind channel.Kind, alert *event.Alert) channel.Message {
+	return a.wordsOf(receiver, kind, alert, nil)
+}
+
+// wordsOf is words for what is passed on, with the reason; nil: it is not.
+func (a *Alerter) wordsOf(receiver string, kind channel.Kind, alert *event.Alert, s *outbox.Step) channel.Message {
 	r := a.receivers[receiver]
 	alert = a.annotated(alert, a.flapNote(r, kind, alert))
-	m, err := a.renderer.Message(r.cfg.style(), r.language, kind, alert, a.actions(receiver, kind, alert)...)
+	actions := a.actions(receiver, kind, alert)
+	m, err := channel.Message{}, error(nil)
+	if s != nil {
+		m, err = a.renderer.PassedOn(r.cfg.style(), r.language, alert, reason(s), actions...)
+	} else {
+		m, err = a.renderer.Message(r.cfg.style(), r.language, kind, alert, actions...)
+	}
 	if err != nil {
 		a.log.WithError(err).Error("rendering failed, the alert is told without a template")
 		title := fmt.Sprintf("[%s][%s] %s %s", kind, alert.Severity, alert.RuleID, alert.ID)
@@ -99,6 +112,9 @@ func (a *Alerter) entry(t route.Target, kind channel.Kind, it *Item) *outbox.Ent
 		At: a.now(), After: after, Receiver: t.Receiver, Channel: a.receivers[t.Receiver].kind, Kind: kind, Moment: it.Moment,
 		Alert: it.Alert, Line: it.Line, Message: it.Message, State: outbox.Pending,
 		Note: a.flapNote(a.receivers[t.Receiver], kind, &it.Alert),
+	}
+	if began := it.account.began(it.Alert.ID, t.Receiver); began != e.ID() {
+		e.Began = began
 	}
 	a.gather(e, t.Group, it)
 	return e

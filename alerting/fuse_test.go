@@ -160,6 +160,13 @@ type phone struct {
 	answers  []channel.Result // for the next calls; then it accepts
 	calls    int
 	budget   channel.Budget // in place of the rig's
+	down     bool           // the provider asks to come back later
+}
+
+func (p *phone) busy(yes bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = yes
 }
 
 func newPhone() *phone { return &phone{} }
@@ -193,6 +200,9 @@ func (p *phone) take(n channel.Notification) channel.Result {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls++
+	if p.down {
+		return channel.Result{Verdict: channel.Retry, Words: "busy"}
+	}
 	if len(p.answers) > 0 {
 		r := p.answers[0]
 		p.answers = p.answers[1:]

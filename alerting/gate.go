@@ -46,6 +46,9 @@ func (a *Alerter) gate(e *outbox.Entry, now time.Time) (deliver.Hold, bool) {
 	if e.Kind == channel.Firing {
 		return deliver.Hold{}, false // nobody can have looked after what was not told, but elsewhere
 	}
+	if e.Step != nil && e.Step.Regardless {
+		return deliver.Hold{}, false
+	}
 	if k, ok := a.desk.Acked(&e.Alert); ok {
 		return deliver.Hold{Why: acknowledged, Words: "by " + k.By + " until " + event.FormatTime(k.Until), Never: true}, true
 	}
@@ -54,7 +57,7 @@ func (a *Alerter) gate(e *outbox.Entry, now time.Time) (deliver.Hold, bool) {
 
 // Handler is the HTTP interface for people; its configuration says where it is served. It may be used while Run runs.
 func (a *Alerter) Handler() http.Handler {
-	deps := api.Deps{Desk: a.desk, Look: a.store, Inhibited: a.board.By, Login: a.metrics.login, Now: a.now, Log: a.log}
+	deps := api.Deps{Desk: a.desk, Look: a.store, Inhibited: a.board.By, Roster: a.roster, Login: a.metrics.login, Now: a.now, Log: a.log}
 	if a.people != nil {
 		deps.Bearer = a.people.verifier
 	}
@@ -67,6 +70,7 @@ func (a *Alerter) release() {
 	for _, r := range a.receivers {
 		r.queue.Release(now)
 	}
+	a.steps.wake(now, a.blocked, a.desk.Acks())
 }
 
 // noted has the board know a state of an alert, and looks again at what waits for its end.

@@ -52,7 +52,10 @@ func (a *Alerter) keepOne(ctx context.Context, it *Item) (bool, error) {
 		case err != nil:
 			return false, err
 		case old != nil && old.alert.DocID() == it.Alert.DocID():
-			it.KeptAt, it.Before = old.at, old.before
+			it.KeptAt, it.Before, it.account = old.at, old.account.Before, old.account
+			if it.account.Since.IsZero() { // an older version kept it
+				it.account = a.plan(it, nil)
+			}
 			a.metrics.redelivered.Inc()
 			return a.notifies(it), nil
 		case old != nil && !newer(&it.Alert, &old.alert):
@@ -63,6 +66,7 @@ func (a *Alerter) keepOne(ctx context.Context, it *Item) (bool, error) {
 		if old != nil {
 			it.Before = Before{channel.Kind(old.alert.State), old.alert.Time, old.alert.Severity}
 		}
+		it.account = a.plan(it, old)
 		err = a.write(ctx, index, it, version)
 		switch {
 		case errors.Is(err, store.ErrConflict):
@@ -89,10 +93,10 @@ func (a *Alerter) notifies(it *Item) bool {
 
 // keptAlert is the newest state in the store and when it came there.
 type keptAlert struct {
-	alert  event.Alert
-	line   []byte
-	at     time.Time
-	before Before
+	alert   event.Alert
+	line    []byte
+	at      time.Time
+	account account
 }
 
 // kept reads an alert's document; nil when there is none, or none that can be read: it is then written anew.
@@ -119,15 +123,13 @@ func readKept(body []byte) (*keptAlert, error) {
 			Ingested time.Time `json:"ingested"`
 		} `json:"event"`
 		IM struct {
-			Notify struct {
-				Before Before `json:"before"`
-			} `json:"notify"`
+			Notify account `json:"notify"`
 		} `json:"im"`
 	}
 	if err := errors.Join(json.Unmarshal(body, &k.alert), json.Unmarshal(body, &d)); err != nil {
 		return nil, err
 	}
-	k.at, k.before = d.Event.Ingested, d.IM.Notify.Before
+	k.at, k.account = d.Event.Ingested, d.IM.Notify
 	return k, nil
 }
 
@@ -153,7 +155,7 @@ func (a *Alerter) write(ctx context.Context, index string, it *Item, version str
 	return nil
 }
 
-// document adds event.ingested and im.notify.before to a line and leaves the rest as it came, fields that we do not
+// document adds event.ingested and the account, as im.notify, to a line and leaves the rest as it came, fields that we do not
 // know included.
 func document(it *Item) ([]byte, error) {
 	var doc map[string]json.RawMessage
@@ -163,14 +165,23 @@ func document(it *Item) ([]byte, error) {
 	if err := put(doc, "event", "ingested", event.FormatTime(it.KeptAt)); err != nil {
 		return nil, err
 	}
-	var notify any
-	if it.Before.Kind != "" {
-		notify = map[string]any{"before": it.Before}
-	}
-	if err := put(doc, "im", "notify", notify); err != nil {
+	if err := put(doc, "im", "notify", it.account); err != nil {
 		return nil, err
 	}
 	return json.Marshal(doc)
+}
+
+// plainLine gives the line of an alert's document as others may read it: who is told is nobody else's business.
+func plainLine(body []byte) []byte {
+	var doc map[string]json.RawMessage
+	if json.Unmarshal(body, &doc) != nil || put(doc, "im", "notify", nil) != nil {
+		return body // it was read before
+	}
+	line, err := json.Marshal(doc)
+	if err != nil {
+		return body
+	}
+	return line
 }
 
 // put sets a member of an object in doc, which is made where it is missing; a nil value takes it out.

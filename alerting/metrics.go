@@ -25,6 +25,8 @@ type metrics struct {
 	throttledFor  *prometheus.CounterVec
 	logins        *prometheus.CounterVec
 	held          *prometheus.CounterVec
+	escalations   *prometheus.CounterVec
+	gaps          *prometheus.CounterVec
 	latency       *prometheus.HistogramVec
 	firstLine     *prometheus.HistogramVec
 	canary        prometheus.Histogram
@@ -81,6 +83,14 @@ func newMetrics() *metrics {
 			Name: "im_alerting_held_total",
 			Help: "Notifications that were held back, by channel, reason (silenced, inhibited, flapping, acknowledged, over) and what became of them: pending, or superseded where they are not told at all.",
 		}, []string{"channel", "reason", "state"}),
+		escalations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_escalations_total",
+			Help: "Notifications by which alerts were passed on, by channel.",
+		}, []string{"channel"}),
+		gaps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "im_alerting_oncall_nobody_total",
+			Help: "Times that an alert would have gone to whoever is on call and nobody was, by schedule.",
+		}, []string{"schedule"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "im_alerting_latency_seconds",
 			Help:    "Time from the moment of an alert's state change to its acceptance by the provider, by channel.",
@@ -104,7 +114,7 @@ func newMetrics() *metrics {
 		m.alerts.WithLabelValues(state)
 	}
 	m.logins = newLogins()
-	m.all = []prometheus.Collector{m.logins, m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.digests, m.folded, m.groups, m.grouped, m.throttled, m.throttledFor, m.held, m.latency, m.firstLine, m.canary}
+	m.all = []prometheus.Collector{m.logins, m.alerts, m.dropped, m.redelivered, m.notifications, m.retries, m.digests, m.folded, m.groups, m.grouped, m.throttled, m.throttledFor, m.held, m.escalations, m.gaps, m.latency, m.firstLine, m.canary}
 	return m
 }
 

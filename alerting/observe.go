@@ -73,9 +73,9 @@ func (o observer) GivingUp(ctx context.Context, e *outbox.Entry) error {
 	if name == "" {
 		return nil
 	}
-	it := &Item{Alert: e.Alert, Line: e.Line, Moment: e.Moment, Message: a.words(name, e.Kind, &e.Alert)}
+	it := &Item{Alert: e.Alert, Line: e.Line, Moment: e.Moment, Message: a.wordsOf(name, e.Kind, &e.Alert, e.Step)}
 	f := a.entry(route.Target{Receiver: name}, e.Kind, it)
-	f.FallbackOf = e.ID()
+	f.FallbackOf, f.Step = e.ID(), e.Step
 	a.regather(f, e)
 	return a.add(ctx, []*outbox.Entry{f})
 }

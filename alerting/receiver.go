@@ -16,6 +16,7 @@ import (
 	"imwatch/alerting/feishu"
 	"imwatch/alerting/pagerduty"
 	"imwatch/alerting/render"
+	"imwatch/alerting/route"
 	"imwatch/alerting/slack"
 	"imwatch/alerting/sms"
 	"imwatch/alerting/stdout"
@@ -119,6 +120,8 @@ func validateReceivers(rs []Receiver) error {
 		path := fmt.Sprintf("receivers[%d]", i)
 		r := &rs[i]
 		switch {
+		case route.IsOnCall(r.Name):
+			errs = append(errs, fmt.Errorf("%s.name: found %q: names that begin with oncall: stand for schedules", path, r.Name))
 		case r.Name == "":
 			errs = append(errs, fmt.Errorf("%s.name: a name is needed", path))
 		case slices.Index(names, r.Name) < i:

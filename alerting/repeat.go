@@ -49,6 +49,16 @@ func (r *repeats) set(id, index string, next time.Time) {
 	}
 }
 
+// again has an alert that is known be due at a time, if that is sooner.
+func (r *repeats) again(id string, at time.Time) {
+	r.mu.Lock()
+	w := r.alerts[id]
+	r.mu.Unlock()
+	if w != nil && at.Before(w.next) {
+		r.set(id, w.index, at)
+	}
+}
+
 func (r *repeats) knows(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,6 +90,7 @@ func (a *Alerter) watch(_ context.Context, items []Item) ([]Item, error) {
 			next = a.nextRepeat(&it.Alert, it.KeptAt, it.KeptAt)
 		}
 		a.repeats.set(it.Alert.ID, event.AlertIndex(it.Alert.From), next)
+		a.watchSteps(it)
 	}
 	return items, nil
 }
@@ -139,30 +150,70 @@ func (a *Alerter) runRepeats(ctx context.Context) {
 // repeat tells one alert again to the receivers for which it is time, if the store says that it still fires. Where
 // something about it waits to be sent already, once is enough.
 func (a *Alerter) repeat(ctx context.Context, id, index string) error {
-	k, _, err := a.kept(ctx, index, id)
-	if err != nil {
-		return err
-	}
-	if k == nil || k.alert.State == event.StateResolved {
-		a.repeats.set(id, index, time.Time{})
+	for {
+		k, version, err := a.kept(ctx, index, id)
+		if err != nil {
+			return err
+		}
+		if k == nil || k.alert.State == event.StateResolved {
+			a.repeats.set(id, index, time.Time{})
+			return nil
+		}
+		now := a.now()
+		items, news := a.repeatsOf(k, now)
+		if news {
+			err := a.rewrite(ctx, index, k, version)
+			if errors.Is(err, store.ErrConflict) {
+				continue // another alerter was faster, or there is a new state: look again
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if _, err := (Line{StageFunc(a.render), StageFunc(a.post)}).Exec(ctx, items); err != nil {
+			return err
+		}
+		a.repeats.set(id, index, a.nextRepeat(&k.alert, k.at, now))
 		return nil
 	}
-	now := a.now()
-	var items []Item
+}
+
+// repeatsOf gives what is to be told again of an alert: to its receivers, and to who is on call by then. news says that
+// somebody is among them who was told nothing of it; the account of k knows then.
+func (a *Alerter) repeatsOf(k *keptAlert, now time.Time) (items []Item, news bool) {
+	var line []byte
+	done := map[string]bool{}
 	for _, t := range a.tree.Targets(&k.alert) {
 		n := times(k.at, now, t.Repeat)
-		if n < 1 || a.receivers[t.Receiver].queue.Has(id) {
+		if n < 1 {
 			continue
 		}
-		items = append(items, Item{
-			Alert: k.alert, Line: k.line, Kind: channel.Repeat, Moment: nth(k.at, t.Repeat, n), KeptAt: k.at, Target: t,
-		})
+		moment := nth(k.at, t.Repeat, n)
+		for _, l := range a.named(t.Receiver, moment) {
+			r := a.receivers[l.Receiver]
+			if r == nil || done[l.Receiver] || r.queue.Has(k.alert.ID) {
+				continue
+			}
+			done[l.Receiver] = true
+			if k.account.listener(l.Receiver) == nil {
+				news = true
+				l.Kind, l.Moment = channel.Repeat, moment
+				k.account.add(l)
+			}
+			if line == nil {
+				line = plainLine(k.line)
+			}
+			to := t
+			if to.Receiver != l.Receiver {
+				to.Group, to.Receiver = t.Group.For(l.Receiver), l.Receiver
+			}
+			items = append(items, Item{Alert: k.alert, Line: line, Kind: channel.Repeat, Moment: moment, KeptAt: k.at, Target: to})
+		}
 	}
-	if _, err := (Line{StageFunc(a.render), StageFunc(a.post)}).Exec(ctx, items); err != nil {
-		return err
+	for i := range items {
+		items[i].account = k.account
 	}
-	a.repeats.set(id, index, a.nextRepeat(&k.alert, k.at, now))
-	return nil
+	return items, news
 }
 
 // findFiring learns from the store which alerts fire.
@@ -188,6 +239,9 @@ func (a *Alerter) findFiring(ctx context.Context) error {
 		a.board.Note(&k.alert)
 		if k.alert.Status != "shadow" && !a.repeats.knows(k.alert.ID) {
 			a.repeats.set(k.alert.ID, hit.Index, a.now()) // one may be owed already; what was told is recognised
+		}
+		if k.alert.Status != "shadow" && !a.steps.knows(k.alert.ID) && len(a.tree.Escalations(&k.alert)) > 0 {
+			a.steps.note(&k.alert, a.now(), false)
 		}
 	}
 	if err := errors.Join(bad...); err != nil {

@@ -47,6 +47,10 @@ func (a *Alerter) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { a.runSweeps(ctx) })
 	wg.Go(func() { a.runRepeats(ctx) })
+	wg.Go(func() { a.runSteps(ctx) })
+	if !a.cfg.OnCall.IsZero() {
+		wg.Go(func() { a.roster.Watch(ctx, calendarLook, a.now, a.log) })
+	}
 	wg.Go(func() { a.runCanaries(ctx) })
 	wg.Go(func() { a.runLookout(ctx) })
 	if a.people != nil {

@@ -16,6 +16,7 @@ type Item struct {
 	Kind    channel.Kind
 	Moment  time.Time    // of the state change; for a repeat, when it was due
 	Before  Before       // the state before this one
+	account account      // who is told
 	KeptAt  time.Time    // when this state was first kept: what repeats are counted from
 	Target  route.Target // from the route on
 	Message channel.Message

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"imwatch/alerting/desk"
+	"imwatch/alerting/oncall"
 	"imwatch/event"
 
 	"github.com/sirupsen/logrus"
@@ -24,8 +25,10 @@ type Deps struct {
 	// Login is called for each request that shows something to be let in by: source is token (of the configuration), oidc or
 	// none, result ok, role (it may not do this), limited, or why not.
 	Login func(source, result string)
-	Now   func() time.Time
-	Log   logrus.FieldLogger
+	// Roster says who is on call.
+	Roster *oncall.Roster
+	Now    func() time.Time
+	Log    logrus.FieldLogger
 }
 
 // API is the interface, an http.Handler. Safe for concurrent use.
@@ -92,6 +95,11 @@ func (a *API) calls() []call {
 		{"PUT /api/v1/silences/{id}", Responder, a.editSilence},
 		{"DELETE /api/v1/silences/{id}", Responder, a.endSilence},
 		{"POST /api/v1/silences/{id}/extend", Responder, a.extendSilence},
+		{"GET /api/v1/oncall", Viewer, a.onCall},
+		{"GET /api/v1/oncall/shifts", Viewer, a.shifts},
+		{"GET /api/v1/oncall/overrides", Viewer, a.overrides},
+		{"POST /api/v1/oncall/overrides", Responder, a.addOverride},
+		{"DELETE /api/v1/oncall/overrides/{id}", Responder, a.endOverride},
 		{"GET /api/v1/audit", Admin, a.audit},
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"imwatch/alerting/desk"
 	"imwatch/alerting/oidc"
+	"imwatch/alerting/oncall"
 	"imwatch/event"
 	"imwatch/internal/store"
 	"imwatch/internal/store/sqlite"
@@ -78,7 +79,18 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	s.logins = map[string]int{}
-	s.API = New(c, Deps{Desk: d, Look: st, Now: clock, Log: log, Bearer: bearer{}, Login: func(source, result string) { s.logins[source+" "+result]++ }, Inhibited: func(a *event.Alert) (event.Alert, bool) {
+	roster, _, err := oncall.New(oncall.Config{
+		People: []oncall.Person{{Name: "ann"}, {Name: "bob"}},
+		Schedules: []oncall.Schedule{
+			{Name: "lead", Rotations: []oncall.Rotation{{Name: "weeks", Start: "2026-11-02T09:00", Every: 7 * 24 * time.Hour, People: []string{"ann", "bob"}}}},
+			{Name: "days", Rotations: []oncall.Rotation{{Start: "2026-11-02T09:00", Every: 24 * time.Hour, People: []string{"ann"}, Hours: []oncall.Hours{{From: "09:00", Until: "18:00"}}}}},
+		},
+	}, s.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roster.Overrides(d.Overrides)
+	s.API = New(c, Deps{Desk: d, Look: st, Roster: roster, Now: clock, Log: log, Bearer: bearer{}, Login: func(source, result string) { s.logins[source+" "+result]++ }, Inhibited: func(a *event.Alert) (event.Alert, bool) {
 		return event.Alert{ID: "parent"}, a.RuleID == "child"
 	}})
 	return s
@@ -149,6 +161,12 @@ func TestRoles(t *testing.T) {
 		"DELETE /api/v1/silences/{id}":      {Responder, "", 404},
 		"POST /api/v1/silences/{id}/extend": {Responder, `{"for":"1h"}`, 404},
 		"GET /api/v1/audit":                 {Admin, "", 200},
+
+		"GET /api/v1/oncall":                   {Viewer, "", 200},
+		"GET /api/v1/oncall/shifts":            {Viewer, "", 200},
+		"GET /api/v1/oncall/overrides":         {Viewer, "", 200},
+		"POST /api/v1/oncall/overrides":        {Responder, `{"schedule":"lead","person":"bob","for":"1h"}`, 201},
+		"DELETE /api/v1/oncall/overrides/{id}": {Responder, "", 404},
 	}
 	for _, c := range newSite(t).calls() {
 		want, known := asked[c.pattern]

@@ -15,7 +15,9 @@ const (
 	Updated  Kind = event.StateUpdated
 	Resolved Kind = event.StateResolved
 	Repeat   Kind = "repeat" // it still fires, and is told again
-	Digest   Kind = "digest" // several at once: a group, or what the provider's budget does not allow a message for each
+	// Escalated: it fires, and is passed on to others.
+	Escalated Kind = "escalated"
+	Digest    Kind = "digest" // several at once: a group, or what the provider's budget does not allow a message for each
 )
 
 // Message is a rendered notification. Channels use the parts that they can show.

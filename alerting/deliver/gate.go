@@ -73,8 +73,8 @@ func mark(e *outbox.Entry, marks []string) (changed bool) {
 
 // untold says whether the beginning of an alert that is over was held back until its end.
 func (s *Sender) untold(ctx context.Context, e *outbox.Entry) (bool, error) {
-	began, err := s.look(ctx, e, outbox.ID(e.Alert.ID, channel.Firing, e.Moment, e.Receiver))
-	return err == nil && began != nil && began.State == outbox.Superseded, err
+	first, err := s.look(ctx, e, began(e))
+	return err == nil && first != nil && first.State == outbox.Superseded, err
 }
 
 func (s *Sender) supersede(ctx context.Context, e *outbox.Entry, version, why, words string) error {

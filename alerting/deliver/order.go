@@ -16,7 +16,7 @@ func (s *Sender) behind(ctx context.Context, e *outbox.Entry, with map[string]bo
 	if e.Kind != channel.Updated && e.Kind != channel.Resolved {
 		return false, nil
 	}
-	ids := []string{outbox.ID(e.Alert.ID, channel.Firing, e.Moment, e.Receiver)}
+	ids := []string{began(e)}
 	if e.After != "" && e.After != ids[0] {
 		ids = append(ids, e.After)
 	}
@@ -36,10 +36,10 @@ func (s *Sender) behind(ctx context.Context, e *outbox.Entry, with map[string]bo
 	return false, nil
 }
 
-// overtaken says whether an entry is a repeat of an alert whose end has been decided since: "still firing" after
-// "resolved" would be false. It is written down as superseded.
+// overtaken says whether an entry is a repeat or an escalation of an alert whose end has been decided since: "still
+// firing" after "resolved" would be false. It is written down as superseded.
 func (s *Sender) overtaken(ctx context.Context, e *outbox.Entry, version string) (bool, error) {
-	if e.Kind != channel.Repeat {
+	if e.Kind != channel.Repeat && e.Kind != channel.Escalated {
 		return false, nil
 	}
 	end, err := s.look(ctx, e, outbox.ID(e.Alert.ID, channel.Resolved, e.Moment, e.Receiver))
@@ -49,6 +49,14 @@ func (s *Sender) overtaken(ctx context.Context, e *outbox.Entry, version string)
 	e.State = outbox.Superseded
 	_, err = s.Ledger.Save(ctx, e, version)
 	return err == nil, err
+}
+
+// began gives the id of what the receiver of an entry was told first of its alert.
+func began(e *outbox.Entry) string {
+	if e.Began != "" {
+		return e.Began
+	}
+	return outbox.ID(e.Alert.ID, channel.Firing, e.Moment, e.Receiver)
 }
 
 // look reads another entry of the same alert and receiver; nil: there is none.

@@ -15,8 +15,8 @@ type Entry struct {
 	By     string    `json:"by"`
 	Role   string    `json:"role,omitempty"`
 	From   string    `json:"from,omitempty"` // the caller's address
-	Action string    `json:"action"`         // silence_create, silence_edit, silence_end, ack, ack_take
-	On     string    `json:"on"`             // the silence or alert
+	Action string    `json:"action"`         // silence_create, silence_edit, silence_end, ack, ack_take, override_create, override_end
+	On     string    `json:"on"`             // the silence, alert or override
 	Detail string    `json:"detail,omitempty"`
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"imwatch/alerting/oncall"
 	"imwatch/alerting/silence"
 	"imwatch/event"
 	"imwatch/event/filter"
@@ -33,17 +34,19 @@ type Desk struct {
 	log   logrus.FieldLogger
 	fixed []*silence.Silence // of the configuration
 
-	mu       sync.Mutex // guards the fields below
-	silences map[string]*silence.Silence
-	book     *silence.Book
-	acks     map[string]*Ack // by alert
-	notes    int             // changes made here
-	changed  func()          // set before Run
+	mu        sync.Mutex // guards the fields below
+	silences  map[string]*silence.Silence
+	book      *silence.Book
+	acks      map[string]*Ack // by alert
+	notes     int             // changes made here
+	overrides map[string]*oncall.Override
+	ordered   []*oncall.Override // the same, as they were made
+	changed   func()             // set before Run
 }
 
 // New makes a desk with the silences of a configuration, which must be valid.
 func New(s Store, fixed []*silence.Silence, now func() time.Time, log logrus.FieldLogger) (*Desk, error) {
-	d := &Desk{store: s, now: now, log: log, fixed: fixed, silences: map[string]*silence.Silence{}, acks: map[string]*Ack{}}
+	d := &Desk{store: s, now: now, log: log, fixed: fixed, silences: map[string]*silence.Silence{}, acks: map[string]*Ack{}, overrides: map[string]*oncall.Override{}}
 	book, err := silence.NewBook(fixed)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it names the silence
@@ -72,6 +75,29 @@ func (d *Desk) Acked(a *event.Alert) (Ack, bool) {
 		return Ack{}, false
 	}
 	return *k, true
+}
+
+// LastAck gives the last acknowledgement of an alert, whether it counts still or not. One of more than a week ago is
+// forgotten.
+func (d *Desk) LastAck(alertID string) (Ack, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := d.acks[alertID]
+	if k == nil {
+		return Ack{}, false
+	}
+	return *k, true
+}
+
+// Acks gives the last acknowledgement of each alert, in no order.
+func (d *Desk) Acks() []Ack {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := make([]Ack, 0, len(d.acks))
+	for _, k := range d.acks {
+		list = append(list, *k)
+	}
+	return list
 }
 
 // Silences gives all that are kept, those of the configuration first, then in the order of their beginning.
@@ -139,7 +165,11 @@ func (d *Desk) Load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if ok, err := d.take(silences, acks, notes); ok || err != nil {
+		overrides, err := d.readOverrides(ctx)
+		if err != nil {
+			return err
+		}
+		if ok, err := d.take(silences, acks, overrides, notes); ok || err != nil {
 			return err
 		}
 	}
@@ -178,7 +208,7 @@ func (d *Desk) forgotten(s *silence.Silence) bool {
 }
 
 // take puts what was read in place of what was known, unless something was noted since.
-func (d *Desk) take(silences map[string]*silence.Silence, acks map[string]*Ack, notes int) (ok bool, err error) {
+func (d *Desk) take(silences map[string]*silence.Silence, acks map[string]*Ack, overrides map[string]*oncall.Override, notes int) (ok bool, err error) {
 	d.mu.Lock()
 	if d.notes != notes {
 		d.mu.Unlock()
@@ -186,6 +216,7 @@ func (d *Desk) take(silences map[string]*silence.Silence, acks map[string]*Ack, 
 	}
 	if err = d.open(silences); err == nil {
 		d.acks = acks
+		d.order(overrides)
 	}
 	d.mu.Unlock()
 	d.tell()

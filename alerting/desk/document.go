@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"time"
 
+	"imwatch/alerting/oncall"
 	"imwatch/alerting/silence"
 	"imwatch/event"
 )
 
-// Indices of what is kept. Silences have one of their own, which is never dropped: one that comes back each week has no
-// end. The others are kept as long as the alerts of their month.
+// Indices of what is kept. Silences, and who stands in for whom, have one of their own, which is never dropped: what comes
+// back each week has no end. The others are kept as long as the alerts of their month.
 const (
 	SilenceIndex = "im-silences"
 	Indices      = "im-desk-*"
@@ -21,10 +22,11 @@ func monthIndex(at time.Time) string { return "im-desk-" + at.UTC().Format("2006
 
 // The datasets of the documents.
 const (
-	datasetSilence = "im.silence"
-	datasetAck     = "im.ack"
-	datasetAudit   = "im.audit"
-	datasetWindow  = "im.window"
+	datasetSilence  = "im.silence"
+	datasetAck      = "im.ack"
+	datasetAudit    = "im.audit"
+	datasetWindow   = "im.window"
+	datasetOverride = "im.override"
 )
 
 // document is the stored form. Names that the field table has are taken from it; the rest stands below im.desk.
@@ -62,10 +64,11 @@ type docAlert struct {
 }
 
 type docDesk struct {
-	Silence *silence.Silence `json:"silence,omitempty"`
-	Ack     *Ack             `json:"ack,omitempty"`
-	Audit   *Entry           `json:"audit,omitempty"`
-	Window  *Window          `json:"window,omitempty"`
+	Silence  *silence.Silence `json:"silence,omitempty"`
+	Ack      *Ack             `json:"ack,omitempty"`
+	Audit    *Entry           `json:"audit,omitempty"`
+	Window   *Window          `json:"window,omitempty"`
+	Override *oncall.Override `json:"override,omitempty"`
 }
 
 // newDocument begins a document.

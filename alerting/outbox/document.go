@@ -59,6 +59,8 @@ type docNotify struct {
 	Fields     []channel.Field `json:"fields,omitempty"`
 	Links      []channel.Link  `json:"links,omitempty"`
 	After      string          `json:"after,omitempty"`
+	Began      string          `json:"began,omitempty"`
+	Step       *Step           `json:"step,omitempty"`
 	FallbackOf string          `json:"fallback_of,omitempty"`
 	Attempts   int             `json:"attempts"`
 	FirstTry   time.Time       `json:"first_try,omitzero"`
@@ -110,7 +112,7 @@ func encode(e *Entry) ([]byte, error) {
 	d.IM.Notify = docNotify{
 		State: e.State, Kind: e.Kind, Moment: e.Moment.UTC(), Receiver: e.Receiver, Channel: e.Channel,
 		Title: e.Message.Title, Body: e.Message.Body, HTML: e.Message.HTML, Fields: e.Message.Fields, Links: e.Message.Links,
-		Digest: e.Digest, After: e.After, FallbackOf: e.FallbackOf,
+		Digest: e.Digest, After: e.After, Began: e.Began, Step: e.Step, FallbackOf: e.FallbackOf,
 		Attempts: e.Attempts, FirstTry: utc(e.FirstTry), LastTry: utc(e.LastTry), RetryAt: utc(e.RetryAt),
 		Verdict: e.Verdict, Answer: e.Answer, Took: e.Took, SentAt: utc(e.SentAt),
 		Held: e.Held, Window: e.Windows,
@@ -151,7 +153,7 @@ func Decode(body []byte) (*Entry, error) {
 		At: d.Timestamp, Receiver: n.Receiver, Channel: n.Channel, Kind: n.Kind, Moment: n.Moment,
 		Line: []byte(d.Event.Original), Digest: n.Digest,
 		Message: channel.Message{Title: n.Title, Body: n.Body, HTML: n.HTML, Fields: n.Fields, Links: n.Links},
-		After:   n.After, FallbackOf: n.FallbackOf, State: n.State, Attempts: n.Attempts, FirstTry: n.FirstTry, LastTry: n.LastTry,
+		After:   n.After, Began: n.Began, Step: n.Step, FallbackOf: n.FallbackOf, State: n.State, Attempts: n.Attempts, FirstTry: n.FirstTry, LastTry: n.LastTry,
 		RetryAt: n.RetryAt, Verdict: n.Verdict, Answer: n.Answer, Took: n.Took, SentAt: n.SentAt, Held: n.Held, Windows: n.Window,
 		Group: n.Group, GroupName: n.GroupName, Due: n.Due, Rose: n.Rose, Note: n.Note,
 	}

@@ -35,6 +35,10 @@ type Entry struct {
 	Message  channel.Message
 	// After is the id of what this receiver is told before this, as far as it is told: the state before. "": nothing.
 	After string
+	// Began is the id of what this receiver was told first of the alert, where that was not its beginning; "": it was.
+	Began string
+	// Step says why it was passed on, of an escalation; nil: it was not.
+	Step *Step
 	// Group is the id of the group that it is told with, and GroupName what people read of it; "": it is told by itself.
 	Group     string
 	GroupName string
@@ -58,6 +62,17 @@ type Entry struct {
 	Windows  []string  // marks of the maintenance windows that held it
 	Digest   string    // id of the digest that it was last told in; "": it was told alone
 	Claim    Claim
+}
+
+// Step is what led to an escalation.
+type Step struct {
+	After      string `json:"after"`                // since the alert began to be told
+	Regardless bool   `json:"regardless,omitempty"` // of acknowledgements
+	// AckedBy is who had acknowledged it before, and AckOver when that was over; zero: it got worse meanwhile.
+	AckedBy string    `json:"acked_by,omitempty"`
+	AckOver time.Time `json:"ack_over,omitzero"`
+	OnCall  string    `json:"on_call,omitempty"` // the schedule by which it came to this receiver
+	Person  string    `json:"person,omitempty"`  // who was on call
 }
 
 // Claim says who is sending an entry and until when nobody else may.
@@ -113,11 +128,11 @@ func (e *Entry) Ref() Ref {
 // Rank gives the place of a severity among all of them, 0 the least.
 func Rank(severity string) int { return max(0, slices.Index(event.Severities(), severity)) }
 
-// ID hashes what is told and to whom. Firing and resolved come once in an alert's life; updates and repeats are told
-// apart by their moment.
+// ID hashes what is told and to whom. Firing and resolved come once in an alert's life; updates, repeats and
+// escalations are told apart by their moment.
 func ID(alertID string, kind channel.Kind, moment time.Time, receiver string) string {
 	at := ""
-	if kind == channel.Updated || kind == channel.Repeat {
+	if kind == channel.Updated || kind == channel.Repeat || kind == channel.Escalated {
 		at = event.FormatTime(moment.UTC())
 	}
 	h := sha256.New()

@@ -33,8 +33,9 @@ func entry(t *rapid.T) *Entry {
 	}
 	e := &Entry{
 		At: time.Unix(0, rapid.Int64Range(1e18, 2e18).Draw(t, "at")).UTC(), Receiver: text("receiver"), Channel: "wecom",
-		Kind:   rapid.SampledFrom([]channel.Kind{channel.Firing, channel.Updated, channel.Resolved, channel.Repeat}).Draw(t, "kind"),
+		Kind:   rapid.SampledFrom([]channel.Kind{channel.Firing, channel.Updated, channel.Resolved, channel.Repeat, channel.Escalated}).Draw(t, "kind"),
 		Moment: a.Time, Alert: a, Line: line, Message: channel.Message{Title: text("title"), Body: text("body"), HTML: text("html")},
+		Began: text("began"), Step: rapid.SampledFrom([]*Step{nil, {After: "10m", Regardless: true, OnCall: "lead", Person: "ann"}}).Draw(t, "step"),
 		After: text("after"), FallbackOf: text("fallback"), State: rapid.SampledFrom([]State{Pending, Sent, Failed, Superseded}).Draw(t, "state"),
 		Attempts: rapid.IntRange(0, 99).Draw(t, "attempts"), FirstTry: at("first"), LastTry: at("last"), RetryAt: at("retry"), SentAt: at("sent"),
 		Verdict: text("verdict"), Answer: text("answer"), Took: rapid.SliceOfN(rapid.Just("x@example.org"), 0, 3).Draw(t, "took"),

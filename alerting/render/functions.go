@@ -74,6 +74,9 @@ func rows(v *view, lang string, zone *time.Location) []channel.Field {
 		{ID: "value", Name: word(lang, "value"), Text: number(v.Value) + " (" + v.Limit + ")"},
 		{ID: "since", Name: word(lang, "since"), Text: stamp(v.From, zone)},
 	}
+	if v.Passed != "" {
+		out = append(out, channel.Field{ID: "passed", Name: word(lang, "passed"), Text: v.Passed})
+	}
 	if !v.To.IsZero() {
 		out = append(out, channel.Field{ID: "ended", Name: word(lang, "ended"), Text: stamp(v.To, zone)})
 	}
@@ -150,7 +153,7 @@ func word(lang, key string) string {
 func english() map[string]string {
 	return map[string]string{
 		"repeat": "still firing", "state": "State", "severity": "Severity", "rule": "Rule", "key": "Key", "value": "Value", "since": "Since",
-		"ended": "Ended", "lasted": "Lasted", "console": "Console", "events": "Events", "trace": "Trace", "runbook": "Runbook", "ack": "Acknowledge", "silence": "Silence 1h", "extend": "Extend by 1h",
+		"ended": "Ended", "lasted": "Lasted", "console": "Console", "events": "Events", "trace": "Trace", "runbook": "Runbook", "ack": "Acknowledge", "passed": "Passed on", "silence": "Silence 1h", "extend": "Extend by 1h",
 	}
 }
 
@@ -159,6 +162,6 @@ func chinese() map[string]string {
 		"firing": "触发", "updated": "升级", "resolved": "恢复", "repeat": "持续触发", "digest": "汇总",
 		"info": "信息", "warn": "警告", "high": "严重", "critical": "紧急",
 		"state": "状态", "severity": "级别", "rule": "规则", "key": "对象", "value": "数值", "since": "开始", "ended": "结束", "lasted": "历时",
-		"console": "控制台", "events": "日志", "trace": "链路", "runbook": "处理手册", "ack": "确认", "silence": "静默1小时", "extend": "延长1小时",
+		"console": "控制台", "events": "日志", "trace": "链路", "runbook": "处理手册", "ack": "确认", "escalated": "上报", "passed": "上报原因", "silence": "静默1小时", "extend": "延长1小时",
 	}
 }

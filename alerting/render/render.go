@@ -154,7 +154,11 @@ func (r *Renderer) try() error {
 	for _, lang := range Languages() {
 		for _, s := range Styles() {
 			for _, a := range samples() {
-				if _, err := r.Message(s, lang, channel.Kind(a.State), a); err != nil {
+				_, err := r.Message(s, lang, channel.Kind(a.State), a)
+				if err == nil {
+					_, err = r.PassedOn(s, lang, a, Passed{After: time.Minute})
+				}
+				if err != nil {
 					errs = append(errs, err)
 					break
 				}
@@ -183,11 +187,18 @@ func samples() []*event.Alert {
 
 // Message renders what a receiver is told about an alert in a language.
 func (r *Renderer) Message(style Style, lang string, kind channel.Kind, a *event.Alert, more ...channel.Link) (channel.Message, error) {
+	return r.message(style, lang, kind, a, "", more)
+}
+
+// message renders with the reason why it is passed on, "" for what is not.
+func (r *Renderer) message(style Style, lang string, kind channel.Kind, a *event.Alert, passed string, more []channel.Link) (channel.Message, error) {
 	p, ok := r.packs[lang][style]
 	if !ok {
 		return channel.Message{}, fmt.Errorf("no templates for language %q and style %q", lang, style)
 	}
-	v := newView(kind, a, cleaner(style))
+	clean := cleaner(style)
+	v := newView(kind, a, clean)
+	v.Passed = clean(passed)
 	v.Links = r.links.of(lang, a)
 	for _, l := range more {
 		v.Links = append(v.Links, channel.Link{Name: word(lang, l.Name), URL: l.URL})

@@ -50,8 +50,11 @@ func TestGolden(t *testing.T) {
 	}
 	for _, lang := range render.Languages() {
 		for _, style := range render.Styles() {
-			for _, kind := range []channel.Kind{channel.Firing, channel.Updated, channel.Repeat, channel.Resolved} {
+			for _, kind := range []channel.Kind{channel.Firing, channel.Updated, channel.Repeat, channel.Escalated, channel.Resolved} {
 				m, err := r.Message(style, lang, kind, sample(kind))
+				if kind == channel.Escalated {
+					m, err = r.PassedOn(style, lang, sample(channel.Repeat), render.Passed{After: 10 * time.Minute, OnCall: "lead", Person: "ann"})
+				}
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -35,6 +35,7 @@ type view struct {
 	Flapping string // how often it fired, and that further ones are not told; "": it does not flap
 	Links    []channel.Link
 	Table    [][]string // Top in rows of field, value and count
+	Passed   string     // why it is passed on; "": it is not
 }
 
 type note struct{ Name, Text string }

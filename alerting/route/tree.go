@@ -23,6 +23,7 @@ type Tree struct {
 	repeat    repeats
 	grouping  grouping
 	path      []byte // the conditions from the top to here
+	steps     []Escalation
 	cont      bool
 	children  []*Tree
 }
@@ -69,7 +70,17 @@ func New(c Config) (*Tree, error) {
 
 // compile makes a route below another one, whose settings it has where it says nothing itself.
 func compile(c Config, above *Tree) (*Tree, error) {
-	t := &Tree{cont: c.Continue, receivers: above.receivers, repeat: above.repeat.under(c), grouping: above.grouping, path: slices.Clone(above.path)}
+	t := &Tree{cont: c.Continue, receivers: above.receivers, repeat: above.repeat.under(c), grouping: above.grouping, path: slices.Clone(above.path), steps: above.steps}
+	if c.Escalate != nil {
+		t.steps = nil
+	}
+	for i := range c.Escalate {
+		s, err := c.Escalate[i].compile()
+		if err != nil {
+			return nil, err
+		}
+		t.steps = append(t.steps, s)
+	}
 	for _, text := range c.Match {
 		m, err := ParseMatcher(text)
 		if err != nil {

@@ -87,8 +87,9 @@ var may = map[string][]string{
 	"alerting/silence":            {"event", "alerting/route"},
 	"alerting/inhibit":            {"event", "alerting/route"},
 	"alerting/flap":               {"event"},
-	"alerting/desk":               {"event", "event/filter", "internal/store", "alerting/silence"},
-	"alerting/api":                {"event", "event/filter", "internal/store", "alerting/desk", "alerting/oidc", "alerting/outbox", "alerting/route", "alerting/silence"},
+	"alerting/desk":               {"event", "event/filter", "internal/store", "alerting/oncall", "alerting/silence"},
+	"alerting/oncall":             {"event"},
+	"alerting/api":                {"event", "event/filter", "internal/store", "alerting/desk", "alerting/oidc", "alerting/oncall", "alerting/outbox", "alerting/route", "alerting/silence"},
 	"alerting/oidc":               nil,
 	"alerting/egress":             {"alerting/channel"},
 	"alerting/route":              {"event"},
@@ -178,6 +179,7 @@ var owner = map[string][]string{
 	"github.com/go-jose/go-jose":     {"alerting/oidc"},
 	"github.com/golang-jwt/jwt":      {"im-server", "im-server/token", "sim", "bench/gateway/bare"},
 	"github.com/wneessen/go-mail":    {"alerting/email"},
+	"github.com/teambition/rrule-go": nil,
 	"go.yaml.in/yaml":                {"internal/config", "detector/calendar", "detector/rule", "detector/ruletest", "detector/sigma", "detector/yamlnode"},
 }
 
