@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -90,7 +91,7 @@ func (a *Alerter) follow(ctx context.Context) {
 		if err != nil {
 			return fmt.Errorf("reading the end of %s: %w", bus.TopicAlerts, err)
 		}
-		if err := a.findFiring(ctx); err != nil { // what was before the end
+		if err := errors.Join(a.findFiring(ctx), a.findFlapping(ctx)); err != nil { // what was before the end
 			return err
 		}
 		c, err := a.bus.Read(ctx, bus.TopicAlerts, ends)

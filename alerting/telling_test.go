@@ -139,7 +139,7 @@ type teller struct {
 func tell(t *testing.T, s story, deaths bool) *telling {
 	t.Helper()
 	p := &teller{rig: newRig(t, "ops", "boss", "hook"), states: map[int]*event.Alert{}, count: map[int]int{}}
-	p.cfg.Refresh = 20 * time.Second
+	p.cfg.Refresh, p.cfg.SilenceWarning = 20*time.Second, 0
 	p.phones["ops"].budget, p.phones["boss"].budget = channel.Budget{Fold: 20_000}, channel.Budget{Fold: 20_000}
 	p.cfg.Inhibit = []inhibit.Rule{{Source: []string{"rule = parent"}, Target: []string{"rule = r2"}}}
 	p.cfg.Route = route.Config{

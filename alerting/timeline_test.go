@@ -159,7 +159,7 @@ func newStage(t *testing.T, tl *timeline) *stage {
 	s := &stage{rig: newRig(t, names...), incidents: map[string]*event.Alert{}, fired: map[string]int{}, silences: map[string]string{}}
 	s.withDesk()
 	s.cfg.Refresh = alerting.DefaultConfig().Refresh
-	s.cfg.Inhibit, s.cfg.Flapping = tl.Inhibit, tl.Flapping
+	s.cfg.Inhibit, s.cfg.Flapping, s.cfg.SilenceWarning = tl.Inhibit, tl.Flapping, 0
 	for i, r := range tl.Receivers {
 		s.cfg.Receivers[i].Fallback = r.Fallback
 		if !r.Program {

@@ -16,7 +16,7 @@ type Group struct {
 	Receiver string    `json:"receiver"`
 	ID       string    `json:"id"`
 	Name     string    `json:"name"`
-	Due      time.Time `json:"due"`     // if nothing holds it back or breaks through
+	Due      time.Time `json:"due"`     // if nothing breaks through
 	Waiting  int       `json:"waiting"` // notifications
 }
 
@@ -37,9 +37,9 @@ func (a *API) groups(ctx context.Context, notifications []json.RawMessage) ([]Gr
 	}
 	var list []Group
 	for id, g := range found {
-		if len(g.Waiting) > 0 {
-			e := entries[id]
-			list = append(list, Group{e.Receiver, id, e.GroupName, g.Due(e.Interval).UTC(), len(g.Waiting)})
+		e := entries[id]
+		if due := g.Due(e.Interval); !due.IsZero() {
+			list = append(list, Group{e.Receiver, id, e.GroupName, due.UTC(), len(g.Waiting)})
 		}
 	}
 	slices.SortFunc(list, func(x, y Group) int { return strings.Compare(x.Receiver+"\x00"+x.ID, y.Receiver+"\x00"+y.ID) })

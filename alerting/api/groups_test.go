@@ -27,6 +27,9 @@ func TestGroupsOfAnAlert(t *testing.T) {
 		if group != "" {
 			e.Group, e.GroupName, e.Interval, e.Due = group, "rule=x", 5*time.Minute, s.now.Add(due)
 		}
+		if id == "a-6" {
+			e.Held, e.Verdict = "silenced", "silenced"
+		}
 		if sent != 0 {
 			e.State, e.SentAt = outbox.Sent, s.now.Add(sent)
 		}
@@ -39,6 +42,7 @@ func TestGroupsOfAnAlert(t *testing.T) {
 	entry("a-1", "sms", "g2", 20*time.Second, 0)
 	entry("a-3", "sms", "g2", 0, -time.Minute)   // told a minute ago: the next one is due four minutes from now
 	entry("a-4", "mail", "g1", 0, -10*time.Hour) // long ago
+	entry("a-6", "mail", "g1", -time.Hour, 0)    // silenced: it hurries nobody
 	entry("a-1", "hook", "", 0, 0)
 	entry("a-5", "mail", "g3", 5*time.Second, 0) // another group
 	groups := func(id string) (v struct{ Groups []Group }) {
@@ -48,7 +52,7 @@ func TestGroupsOfAnAlert(t *testing.T) {
 		return v
 	}
 	want := []Group{
-		{"mail", "g1", "rule=x", s.now.Add(10 * time.Second), 2},
+		{"mail", "g1", "rule=x", s.now.Add(10 * time.Second), 3},
 		{"sms", "g2", "rule=x", s.now.Add(4 * time.Minute), 1},
 	}
 	if diff := cmp.Diff(want, groups("a-1").Groups); diff != "" {

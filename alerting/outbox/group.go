@@ -19,11 +19,12 @@ type Group struct {
 	Rank   int // the gravest that was told in that time; -1: nothing that was not over
 }
 
-// Due gives when the group is told, as far as nothing holds what waits or breaks through; zero: nothing waits.
+// Due gives when the group is told, as far as nothing breaks through; zero: nothing waits, or all that does was held back
+// when it was looked at last.
 func (g *Group) Due(interval time.Duration) time.Time {
 	var due time.Time
 	for _, e := range g.Waiting {
-		if due.IsZero() || e.Due.Before(due) {
+		if held := e.Held != "" && e.Attempts == 0; !held && (due.IsZero() || e.Due.Before(due)) {
 			due = e.Due
 		}
 	}
