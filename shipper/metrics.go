@@ -58,7 +58,7 @@ func newMetrics() *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
-	return &metrics{
+	m := &metrics{
 		lines:    counter("im_shipper_lines_total", "Lines that the broker has acknowledged, by result: shipped, dead_letter; and empty ones.", "result"),
 		bytes:    prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_bytes_total", Help: "Bytes of records that the broker has acknowledged."}),
 		behind:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "im_shipper_bytes_behind", Help: "Bytes of a log and its rotated files that are not acknowledged yet."}, []string{"file"}),
@@ -84,6 +84,10 @@ func newMetrics() *metrics {
 		open:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "im_shipper_open_files", Help: "Log files that are open."}),
 		shown:       map[string]bool{},
 	}
+	for _, level := range append(levels(), levelOther, resultDeadLetter) { // from the beginning: the first drop is an increase
+		m.dropped.WithLabelValues(level)
+	}
+	return m
 }
 
 // stageCounts gives what the stages tell.

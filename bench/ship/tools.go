@@ -83,11 +83,10 @@ module(load="mmjsonparse")
 module(load="omkafka")
 main_queue(queue.type="LinkedList" queue.size="100000" queue.dequeueBatchSize="4096" queue.workerThreads="1")
 template(name="line" type="string" string="%%$!%%")
-template(name="key" type="string" string="%%$!connection.id%%")
 input(type="imfile" file=%q tag="app" ruleset="ship" freshStartTail="off")
 ruleset(name="ship") {
   action(type="mmjsonparse" cookie="")
-  action(type="omkafka" broker=[%q] topic=%q template="line" dynakey="off"
+  action(type="omkafka" broker=[%q] topic=%q template="line"
     confParam=["compression.codec=lz4", "acks=all", "linger.ms=20", "batch.num.messages=10000", "queue.buffering.max.messages=500000"])
 }
 `, work, b.log, b.kafka, othersTopic)
