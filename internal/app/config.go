@@ -15,6 +15,7 @@ import (
 	"imwatch/internal/bus/embedded"
 	"imwatch/internal/bus/kafkabus"
 	"imwatch/internal/config"
+	"imwatch/internal/scale"
 	"imwatch/internal/store/elastic"
 	"imwatch/internal/store/sqlite"
 	"imwatch/kibana"
@@ -31,6 +32,7 @@ const EnvPrefix = "IMWATCH_"
 type Config struct {
 	Log           LogConfig         `yaml:"log" doc:"Diagnostics of the program itself, on standard error."`
 	Ops           OpsConfig         `yaml:"ops" doc:"The listener for operations of every role but im-server, which has its own."`
+	Scale         scale.Config      `yaml:"scale" doc:"How many instances of a role are advised: [capacity](capacity.md#advice-from-the-lag)."`
 	Topics        TopicsConfig      `yaml:"topics" doc:"How topics are made by setup and up."`
 	Kafka         kafkabus.Config   `yaml:"kafka" doc:"Kafka, for every role but up and demo."`
 	Elasticsearch elastic.Config    `yaml:"elasticsearch" doc:"Elasticsearch, for every role but up and demo."`
@@ -94,6 +96,7 @@ func DefaultConfig() Config {
 	c := Config{
 		Log:           LogConfig{Level: "info", Format: "text"},
 		Ops:           OpsConfig{Addr: "127.0.0.1:9100"},
+		Scale:         scale.DefaultConfig(),
 		Topics:        TopicsConfig{Partitions: 4, Retention: 24 * time.Hour},
 		Kafka:         kafkabus.DefaultConfig(),
 		Elasticsearch: elastic.DefaultConfig(),
@@ -115,6 +118,7 @@ func DefaultConfig() Config {
 func (c *Config) parts() []part {
 	return []part{
 		{"log", c.Log.Validate},
+		{"scale", c.Scale.Validate},
 		{"topics", c.Topics.validate},
 		{"kafka", c.Kafka.Validate},
 		{"elasticsearch", c.Elasticsearch.Validate},

@@ -15,7 +15,7 @@ import (
 
 // OpsConfig is the listener for those who run the program; it should not be reachable from outside.
 type OpsConfig struct {
-	Addr string `yaml:"addr" doc:"where /metrics, /healthz, /readyz, /debug/pprof and, of the detector, /-/rules are served; empty: nowhere"`
+	Addr string `yaml:"addr" doc:"where /metrics, /healthz, /readyz, /debug/pprof of the detector /-/rules, and of consumers /-/scale are served; empty: nowhere"`
 }
 
 // check says whether something that the process needs is there.

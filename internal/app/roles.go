@@ -35,9 +35,9 @@ func Roles() []Role {
 	return []Role{
 		{"im-server", "the IM server: clients connect to it, it writes one line for each event", []string{"log", "im_server"}, false, false, (*site).imServer},
 		{"ship", "the shipper: from the log files into Kafka", []string{"log", "ops", "kafka", "shipper"}, true, false, (*site).shipper},
-		{"index", "the indexer: from Kafka into Elasticsearch, Parquet files, ClickHouse", []string{"log", "ops", "kafka", "elasticsearch", "indexer", "parquet", "clickhouse"}, true, true, (*site).indexer},
-		{"detect", "the detector: runs the rules", []string{"log", "ops", "kafka", "elasticsearch", "detector"}, true, true, (*site).detector},
-		{"alert", "the alerting: tells people", []string{"log", "ops", "kafka", "elasticsearch", "alerting"}, true, true, (*site).alerting},
+		{"index", "the indexer: from Kafka into Elasticsearch, Parquet files, ClickHouse", []string{"log", "ops", "scale", "kafka", "elasticsearch", "indexer", "parquet", "clickhouse"}, true, true, (*site).indexer},
+		{"detect", "the detector: runs the rules", []string{"log", "ops", "scale", "kafka", "elasticsearch", "detector"}, true, true, (*site).detector},
+		{"alert", "the alerting: tells people", []string{"log", "ops", "scale", "kafka", "elasticsearch", "alerting"}, true, true, (*site).alerting},
 	}
 }
 
@@ -168,7 +168,11 @@ func (s *site) detector() (actor, error) {
 		return actor{}, fmt.Errorf("detector: %w", err)
 	}
 	s.pages = append(s.pages, page{"GET /-/rules", rulesPage(d.Rules)})
-	return actor{"detector", func(ctx context.Context) error {
+	watch, err := s.watchDetectors()
+	if err != nil {
+		return actor{}, fmt.Errorf("detector: %w", err)
+	}
+	return s.advised(watch, actor{"detector", func(ctx context.Context) error {
 		hangup := make(chan os.Signal, 1)
 		signal.Notify(hangup, syscall.SIGHUP)
 		defer signal.Stop(hangup)
@@ -183,7 +187,7 @@ func (s *site) detector() (actor, error) {
 			}
 		}()
 		return d.Run(ctx)
-	}}, nil
+	}}), nil
 }
 
 func (s *site) alerting() (actor, error) {
@@ -194,19 +198,23 @@ func (s *site) alerting() (actor, error) {
 	if err != nil {
 		return actor{}, fmt.Errorf("alerting: %w", err)
 	}
+	watch, err := s.watchAlerters()
+	if err != nil {
+		return actor{}, fmt.Errorf("alerting: %w", err)
+	}
 	api := s.cfg.Alerting.API
 	if !api.On() {
-		return actor{"alerting", a.Run}, nil
+		return s.advised(watch, actor{"alerting", a.Run}), nil
 	}
 	people := a.Handler()
 	s.pages = append(s.pages, page{"/api/v1/", people}, page{alertsapi.LinkPath, people})
 	if api.Addr == "" {
-		return actor{"alerting", a.Run}, nil
+		return s.advised(watch, actor{"alerting", a.Run}), nil
 	}
-	return actor{"alerting", func(ctx context.Context) error {
+	return s.advised(watch, actor{"alerting", func(ctx context.Context) error {
 		var g group
 		g.add("alerting", a.Run)
 		g.add("people", func(ctx context.Context) error { return serveHTTP(ctx, api.Addr, people, s.component("alerting")) })
 		return g.run(ctx)
-	}}, nil
+	}}), nil
 }

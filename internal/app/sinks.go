@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
@@ -22,7 +23,15 @@ func (s *site) indexer() (actor, error) {
 		}
 		g.add("into "+name, x.Run)
 	}
-	return actor{"indexer", g.run}, nil
+	a := actor{"indexer", g.run}
+	if !slices.Contains(s.cfg.Indexer.Sinks, index.SinkElasticsearch) {
+		return a, nil // the others commit by chunks: what they have not committed says little
+	}
+	watch, err := s.watchIndexers()
+	if err != nil {
+		return actor{}, fmt.Errorf("indexer: %w", err)
+	}
+	return s.advised(watch, a), nil
 }
 
 func (s *site) indexInto(name string) (*index.Indexer, error) {

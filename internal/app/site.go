@@ -8,6 +8,7 @@ import (
 	"imwatch/internal/bus"
 	"imwatch/internal/bus/embedded"
 	"imwatch/internal/bus/kafkabus"
+	"imwatch/internal/scale"
 	"imwatch/internal/store"
 	"imwatch/internal/store/elastic"
 	"imwatch/internal/store/sqlite"
@@ -29,6 +30,7 @@ type site struct {
 	store  store.Store // nil until a role needs it
 	opened cleanups
 	pages  []page // of the stages that were built
+	advice []*scale.Watch
 
 	brokerAddr string // of the embedded broker
 }

@@ -21,7 +21,7 @@ import (
 
 // upKeys are the parts of the configuration that up needs.
 func upKeys() []string {
-	return []string{"log", "ops", "topics", "embedded", "im_server", "shipper", "indexer", "parquet", "clickhouse", "detector", "alerting"}
+	return []string{"log", "ops", "scale", "topics", "embedded", "im_server", "shipper", "indexer", "parquet", "clickhouse", "detector", "alerting"}
 }
 
 // LoadUpConfig is LoadConfig for up: what stands in files is put below the folder data where the configuration does

@@ -122,6 +122,7 @@ var may = map[string][]string{
 	"internal/arch":   nil,
 	"internal/disk":   nil,
 	"internal/lag":    nil,
+	"internal/scale":  {"internal/bus"},
 	"internal/app":    {"*"},
 	"cmd/imwatch":     {"internal/app"},
 	"test/compose":    nil,

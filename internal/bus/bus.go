@@ -165,6 +165,8 @@ type Bus interface {
 	Starts(ctx context.Context, topic string) (Position, error)
 	// Committed gives the group's committed offsets; partitions without one are left out.
 	Committed(ctx context.Context, group, topic string) (Position, error)
+	// Members tells how many consumers are in a group now; 0 for one that nobody has joined.
+	Members(ctx context.Context, group string) (int, error)
 	// EnsureTopics makes the topics that are missing and waits until they can be written to. Existing topics are left
 	// as they are.
 	EnsureTopics(ctx context.Context, specs ...TopicSpec) error

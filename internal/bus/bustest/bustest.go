@@ -58,6 +58,7 @@ func Run(t *testing.T, f Factory) {
 		{"ReadFromOffsets", readFrom},
 		{"ReadFromOffsetsThatAreGone", readGone},
 		{"ReadPartitions", readPartitions},
+		{"Members", members},
 		{"ClaimsMove", claimsMove},
 		{"ClaimsEnd", claimsEnd},
 		{"GroupAfterTrim", groupAfterTrim},

@@ -93,3 +93,25 @@ func (b *Bus) Committed(ctx context.Context, group, topic string) (out bus.Posit
 	})
 	return out, err
 }
+
+// Members counts a group's members; see bus.Bus.
+func (b *Bus) Members(ctx context.Context, group string) (n int, err error) {
+	err = b.retry(ctx, fmt.Sprintf("counting the members of group %q", group), func(ctx context.Context) error {
+		res, err := b.client.DescribeGroups(ctx, &kafka.DescribeGroupsRequest{GroupIDs: []string{group}})
+		if err != nil {
+			return err
+		}
+		n = 0
+		for _, g := range res.Groups {
+			switch {
+			case errors.Is(g.Error, kafka.GroupIdNotFound):
+			case g.Error != nil:
+				return g.Error
+			default:
+				n += len(g.Members)
+			}
+		}
+		return nil
+	})
+	return n, err
+}

@@ -259,6 +259,18 @@ func (b *Bus) Committed(ctx context.Context, name, topic string) (bus.Position, 
 	return out, nil
 }
 
+// Members counts a group's members; see bus.Bus.
+func (b *Bus) Members(ctx context.Context, name string) (int, error) {
+	if err := b.enter(ctx, "counting a group's members"); err != nil {
+		return 0, err
+	}
+	defer b.mu.Unlock()
+	if g := b.groups[name]; g != nil {
+		return len(g.members), nil
+	}
+	return 0, nil
+}
+
 // Ping says whether the bus is open.
 func (b *Bus) Ping(ctx context.Context) error {
 	if err := b.enter(ctx, "pinging"); err != nil {
