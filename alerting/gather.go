@@ -8,14 +8,14 @@ import (
 	"imwatch/alerting/route"
 )
 
-// gather puts an entry into its group. Receivers that are programs are told each alert by itself.
+// gather puts an entry into its group, and says whether it got graver: then whatever waits before it does not. Receivers that are programs are told each alert by itself.
 func (a *Alerter) gather(e *outbox.Entry, g route.Group, it *Item) {
+	e.Rose = e.Kind == channel.Updated && it.Before.Kind != "" && outbox.Rank(e.Alert.Severity) > outbox.Rank(it.Before.Severity)
 	if g.ID == "" || !a.receivers[e.Receiver].folds {
 		return
 	}
 	e.Group, e.GroupName, e.Interval = g.ID, g.Name, g.Interval
 	e.Due = a.waits(e, it).Add(g.Wait)
-	e.Rose = e.Kind == channel.Updated && it.Before.Kind != "" && outbox.Rank(e.Alert.Severity) > outbox.Rank(it.Before.Severity)
 }
 
 // waits gives the moment from which an entry waits for others: when its state was kept, which is the same however often
