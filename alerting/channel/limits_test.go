@@ -16,7 +16,8 @@ func TestLimits(t *testing.T) {
 		{channel.Limits{}, ""},
 		{channel.Limits{PerMinute: 3, PerDay: 50, Reserve: 2}, ""},
 		{channel.Limits{PerMinute: -1}, "x.per_minute: found -1"},
-		{channel.Limits{PerDay: 5, Reserve: 5}, "x.reserve: found 5, expected less than per_day (5)"},
+		{channel.Limits{PerMinute: 5, PerDay: 50, Reserve: 10}, ""},
+		{channel.Limits{PerDay: 5, Reserve: 5}, "x.reserve: found 5, expected 0 to less than the greater limit (5)"},
 		{channel.Limits{Reserve: -1}, "x.reserve: found -1"},
 	} {
 		err := c.limits.Validate("x")
@@ -36,6 +37,9 @@ func TestBudgetsOfNumbers(t *testing.T) {
 	}
 	if one[0].Per != time.Minute || one[0].Calls != 2 || one[1].Per != 24*time.Hour || one[1].Calls != 50 || strings.Contains(one[0].Key, "138") && strings.Contains(one[0].Key, "00000001") {
 		t.Errorf("%+v", one)
+	}
+	if b := (channel.Limits{PerMinute: 5, PerDay: 50, Reserve: 10}).Budgets("sms", "a", []string{"1"}, 70); b[0].Reserve != 1 || b[1].Reserve != 10 {
+		t.Errorf("%+v", b)
 	}
 	if other := l.Budgets("sms", "another", []string{"+8613800000001"}, 70); other[0].Key == one[0].Key {
 		t.Error("two accounts share a budget")
