@@ -23,5 +23,6 @@ until grep -q "the interface for people is up" "$work/up.log"; do
   kill -0 $pid 2>/dev/null || { cat "$work/up.log" >&2; exit 1; }
   sleep 0.1
 done
+cd "$work" # it keeps what it found where it runs
 "$(dirname "$python")/schemathesis" run "http://127.0.0.1:$port/api/v1/openapi.json" --header "Authorization: Bearer $(cat "$work/data/alerts.token")" \
   --checks all --exclude-checks positive_data_acceptance,use_after_free --max-examples "${EXAMPLES:-50}" --phases coverage,fuzzing,stateful --workers 1 --no-color
