@@ -29,7 +29,7 @@ lint:
 
 # Golden files and the documents that are made from the source.
 generate:
-	go test ./event ./im-server/protocol ./internal/app ./internal/store/elastic ./kibana ./detector/rule ./detector/sigma ./alerting ./alerting/render ./shipper/parse ./sim -update
+	go test ./event ./im-server/protocol ./internal/app ./internal/store/elastic ./kibana ./detector/rule ./detector/sigma ./alerting ./alerting/render ./shipper/parse ./sim ./bench/capacity -update
 
 fuzz:
 	./test/fuzz.sh

@@ -130,6 +130,7 @@ var may = map[string][]string{
 	"test/shipcrash":  {"*"},
 	"test/rotation":   {"*"},
 	"bench/alerting":  {"*"},
+	"bench/capacity":  {"*"},
 	"bench/detector":  {"*"},
 	"bench/gateway":   {"*"},
 	"bench/latency":   {"*"},
