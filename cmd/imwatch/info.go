@@ -28,9 +28,11 @@ func configCheckCommand(fs *flag.FlagSet, e environment) func(context.Context, [
 		if *role != "" && keys == nil {
 			return app.Usagef("--role %s: unknown role", *role)
 		}
-		if _, err := load(keys...); err != nil {
+		cfg, err := load(keys...)
+		if err != nil {
 			return err
 		}
+		app.PrintWarnings(cfg, e.err)
 		fmt.Fprintln(e.out, "configuration is good")
 		return nil
 	}
