@@ -63,7 +63,7 @@ func (c *Config) policy() route.Config {
 		return r
 	}
 	tree := DefaultRoute(c.Receivers)
-	tree.RepeatInterval, tree.Repeat = r.RepeatInterval, r.Repeat
+	tree.RepeatInterval, tree.Repeat, tree.Escalate = r.RepeatInterval, r.Repeat, r.Escalate
 	tree.GroupBy, tree.GroupWait, tree.GroupInterval = r.GroupBy, r.GroupWait, r.GroupInterval
 	return tree
 }

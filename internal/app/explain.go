@@ -160,6 +160,13 @@ func routes(a *event.Alert, cfg alerting.Config) []string {
 	for _, t := range tree.Targets(a) {
 		lines = append(lines, fmt.Sprintf("%s is told, and again every %s while it fires", t.Receiver, rule.FormatDuration(t.Repeat)))
 	}
+	for _, e := range tree.Escalations(a) {
+		unless := ", unless somebody acknowledged it"
+		if e.Regardless {
+			unless = ""
+		}
+		lines = append(lines, fmt.Sprintf("%s is told after %s%s", strings.Join(e.Receivers, ", "), rule.FormatDuration(e.After), unless))
+	}
 	if len(lines) == 0 {
 		return []string{fmt.Sprintf("nobody is told: no route takes an alert of severity %s with these labels", a.Severity)}
 	}
