@@ -17,7 +17,7 @@ func at(t *testing.T, s string) time.Time {
 	return v
 }
 
-func shanghai(t testing.TB) *time.Location {
+func shanghai(t *testing.T) *time.Location {
 	t.Helper()
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {

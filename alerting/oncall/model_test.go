@@ -12,11 +12,19 @@ import (
 
 // changes are zones with the day on which something happens to their clock.
 var changes = []struct{ zone, day string }{
-	{"Europe/Berlin", "2026-03-29"}, {"Europe/Berlin", "2026-10-25"}, {"America/New_York", "2026-03-08"}, {"America/New_York", "2026-11-01"},
-	{"Australia/Lord_Howe", "2026-04-05"}, {"Australia/Lord_Howe", "2026-10-04"}, // by half an hour
-	{"America/Sao_Paulo", "2018-02-18"}, {"America/Sao_Paulo", "2018-11-04"}, // at midnight
-	{"Pacific/Apia", "2011-12-30"}, // a day that never was
-	{"Asia/Shanghai", "1991-09-15"}, {"Asia/Shanghai", "2026-06-01"}, {"Africa/Casablanca", "2026-02-15"}, {"", "2026-01-01"},
+	{"Europe/Berlin", "2026-03-29"},
+	{"Europe/Berlin", "2026-10-25"},
+	{"America/New_York", "2026-03-08"},
+	{"America/New_York", "2026-11-01"},
+	{"Australia/Lord_Howe", "2026-04-05"},
+	{"Australia/Lord_Howe", "2026-10-04"}, // by half an hour
+	{"America/Sao_Paulo", "2018-02-18"},
+	{"America/Sao_Paulo", "2018-11-04"}, // at midnight
+	{"Pacific/Apia", "2011-12-30"},      // a day that never was
+	{"Asia/Shanghai", "1991-09-15"},
+	{"Asia/Shanghai", "2026-06-01"},
+	{"Africa/Casablanca", "2026-02-15"},
+	{"", "2026-01-01"},
 }
 
 // walk is the naive model: it looks at the clock each minute, counts hand-overs as the clock reaches them, and reads the
