@@ -62,7 +62,8 @@ func (a *Alerter) wordsOf(receiver string, kind channel.Kind, alert *event.Alert
 	r := a.receivers[receiver]
 	alert = a.annotated(alert, a.flapNote(r, kind, alert))
 	actions := a.actions(receiver, kind, alert)
-	m, err := channel.Message{}, error(nil)
+	var m channel.Message
+	var err error
 	if s != nil {
 		m, err = a.renderer.PassedOn(r.cfg.style(), r.language, alert, reason(s), actions...)
 	} else {

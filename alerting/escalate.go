@@ -75,8 +75,7 @@ func (s *steps) wake(now time.Time, holds func(*event.Alert) bool, acks []desk.A
 // step is a step of an alert's escalation as it stands now.
 type step struct {
 	route.Escalation
-	due   time.Time
-	taken *taken // nil: it was not taken, or has to be taken again
+	due time.Time
 }
 
 // escalate passes one alert on by the steps whose time has come, if the store says that it still fires.
