@@ -32,6 +32,7 @@ type Config struct {
 	BatchLines         int           `yaml:"batch_lines" doc:"most lines sent to the broker at once"`
 	BatchBytes         int           `yaml:"batch_bytes" doc:"most bytes sent to the broker at once"`
 	WatermarkInterval  time.Duration `yaml:"watermark_interval" doc:"how often each node's progress is told to the detectors"`
+	LagBound           time.Duration `yaml:"lag_bound" doc:"from what age on of the oldest line that Kafka has not acknowledged the log tells how catching up goes, and imwatch ship status says that the shipper is unhealthy"`
 	CanaryInterval     time.Duration `yaml:"canary_interval" doc:"how often a canary is sent the whole way, so that detectors and alerting notice when it is cut; 0: never, and they stop waiting for one"`
 	CheckpointInterval time.Duration `yaml:"checkpoint_interval" doc:"how often the checkpoint is written at most"`
 	CloseAfter         time.Duration `yaml:"close_after" doc:"how long a rotated file is kept open without a change; then an unfinished last line of it becomes a dead letter"`
@@ -113,6 +114,7 @@ func DefaultConfig() Config {
 		BatchLines:         5000,
 		BatchBytes:         1 << 20,
 		WatermarkInterval:  250 * time.Millisecond,
+		LagBound:           30 * time.Second,
 		CanaryInterval:     time.Minute,
 		CheckpointInterval: time.Second,
 		CloseAfter:         30 * time.Second,
@@ -164,6 +166,7 @@ func (c Config) Validate() error {
 	}{
 		{"poll_interval", c.PollInterval},
 		{"watermark_interval", c.WatermarkInterval},
+		{"lag_bound", c.LagBound},
 		{"checkpoint_interval", c.CheckpointInterval},
 		{"close_after", c.CloseAfter},
 		{"close_idle", c.CloseIdle},

@@ -222,6 +222,7 @@ func (r *reader) takeReceived() bool {
 		r.whole(strings.TrimSuffix(l.Text, "\r"))
 	}
 	r.in.at++
+	r.backlog.read(r.file, 1, len(l.Text))
 	if slip := r.in.slip; slip != nil {
 		if n := len(r.batch.begun); n == 0 || r.batch.begun[n-1] != slip {
 			r.batch.begun = append(r.batch.begun, slip)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"imwatch/event/deadletter"
 	"imwatch/internal/bus"
@@ -25,6 +26,10 @@ type lane struct {
 	mu   sync.Mutex // guards todo
 	todo []work
 	wake chan struct{} // holds a token when something was added
+
+	undelivered atomic.Int32  // entries
+	acked       atomic.Uint64 // at.Acked, for those who look
+	ackedAt     atomic.Int64  // when that moved, Unix ns; 0: not since the start
 }
 
 // work is what an entry has for a lane.
@@ -37,6 +42,7 @@ type work struct {
 const maxSequence = 1 << 30
 
 func (l *lane) add(w work) {
+	l.undelivered.Add(1)
 	l.mu.Lock()
 	l.todo = append(l.todo, w)
 	l.mu.Unlock()
@@ -78,6 +84,9 @@ func (l *lane) deliver(ctx context.Context, w work) error {
 		}
 	}
 	l.at.Acked = w.item.number
+	l.acked.Store(w.item.number)
+	l.ackedAt.Store(l.now().UnixNano())
+	l.undelivered.Add(-1)
 	if err := l.note(l.cfg.Queue.Fsync == FsyncAlways); err != nil {
 		l.metrics.queueErrors.Inc()
 		l.log.WithError(err).Error("how far a partition has come could not be noted; if the shipper is killed now, more than the brokers recognise is sent again")

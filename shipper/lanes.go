@@ -31,6 +31,7 @@ func (s *sender) discover(ctx context.Context) error {
 	for _, l := range s.lanes {
 		s.begin(ctx, l)
 	}
+	s.reached.Store(true)
 	return nil
 }
 
@@ -61,6 +62,7 @@ func (s *sender) lane(ctx context.Context, at place) *lane {
 
 func (s *sender) newLane(at queue.Position) *lane {
 	l := &lane{place: place{at.Topic, at.Partition}, sender: s, at: at, known: at.Acked, wake: make(chan struct{}, 1)}
+	l.acked.Store(at.Acked)
 	s.lanes[l.place] = l
 	return l
 }

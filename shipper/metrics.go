@@ -50,6 +50,10 @@ type metrics struct {
 	recovered   prometheus.Counter
 	dropped     *prometheus.CounterVec
 	open        prometheus.Gauge
+	lagLines    prometheus.Gauge
+	lagBytes    prometheus.Gauge
+	lag         atomic.Pointer[logsLag] // nil before the first look
+	done        struct{ lines, bytes atomic.Int64 }
 	oldest      atomic.Int64    // when the oldest entry was sealed, Unix ns; 0: there is none
 	shown       map[string]bool // the file labels in use; owned by the reader
 }
@@ -82,6 +86,8 @@ func newMetrics() *metrics {
 		recovered:   prometheus.NewCounter(prometheus.CounterOpts{Name: "im_shipper_recovered_entries_total", Help: "Entries found in the queue at the start."}),
 		dropped:     counter("im_shipper_dropped_lines_total", "Lines dropped because the queue was full and queue.full says so, by level; dead_letter: dead letters.", "level"),
 		open:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "im_shipper_open_files", Help: "Log files that are open."}),
+		lagLines:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "im_shipper_lag_lines", Help: "Lines in the logs that the broker has not acknowledged, by the mean length of each log's lines."}),
+		lagBytes:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "im_shipper_lag_bytes", Help: "Bytes of whole lines in the logs that the broker has not acknowledged."}),
 		shown:       map[string]bool{},
 	}
 	for _, level := range append(levels(), levelOther, resultDeadLetter) { // from the beginning: the first drop is an increase
@@ -114,6 +120,7 @@ func (m *metrics) register(r prometheus.Registerer, more ...prometheus.Collector
 	all := []prometheus.Collector{
 		m.lines, m.bytes, m.behind, m.produce, m.failures, m.canaries, m.zeros, m.syslog, m.requests, m.deadLetters, m.checkpoints,
 		m.read, m.redactions, m.lookups, m.queueBytes, m.entries, m.blocked, m.queueErrors, m.identities, m.recovered, m.dropped, m.open,
+		m.lagLines, m.lagBytes,
 	}
 	for _, c := range append(all, more...) {
 		if err := r.Register(c); err != nil {

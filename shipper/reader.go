@@ -34,10 +34,14 @@ type reader struct {
 	free    <-chan *batch
 
 	progress *progress
+	backlog  backlog
+	asked    chan func() // by those who look
 	batch    *batch
 	chunk    tail.Chunk
 	text     string // chunk.Data, the very memory: valid until the next chunk
 	taken    int    // bytes of it that are in batches
+	counted  int    // bytes of it that backlog knows of
+	lines    int    // that it does not know of
 	in       taken  // of inputs that are no files
 	source   int    // of what is being read
 	file     string // the log, or what stands for an input
@@ -135,6 +139,8 @@ func (r *reader) run(ctx context.Context) {
 			r.due = true
 		case <-canary.C:
 			r.canary = true
+		case look := <-r.asked:
+			look()
 		case <-ctx.Done():
 		}
 	}
@@ -227,7 +233,7 @@ func (r *reader) fill() (full bool) {
 }
 
 func (r *reader) begin(c tail.Chunk) {
-	r.chunk, r.taken, r.newest, r.lastNode = c, 0, 0, ""
+	r.chunk, r.taken, r.counted, r.newest, r.lastNode = c, 0, 0, 0, ""
 	r.text = unsafe.String(unsafe.SliceData(c.Data), len(c.Data)) //nolint:gosec // valid as long as the chunk; who keeps some of it copies it
 	r.source, r.file = c.Source, c.ID.File
 	r.origin = parse.Origin{File: c.Path, Generation: fmt.Sprintf("%s-%d", c.ID.Head, c.ID.Run)}
@@ -237,6 +243,10 @@ func (r *reader) begin(c tail.Chunk) {
 func (r *reader) settle() {
 	if r.newest > r.progress.newest[r.file] {
 		r.progress.newest[r.file] = r.newest
+	}
+	if r.lines > 0 {
+		r.backlog.read(r.file, r.lines, r.taken-r.counted)
+		r.lines, r.counted = 0, r.taken
 	}
 	if r.taken > 0 {
 		r.batch.marks[r.chunk.ID] = r.chunk.Mark(r.taken)
@@ -265,6 +275,7 @@ func (r *reader) take() bool {
 	}
 	r.origin.Offset = r.chunk.Offset + int64(r.taken)
 	r.taken += len(raw)
+	r.lines++
 	r.whole(line)
 	return true
 }
@@ -364,6 +375,7 @@ func (r *reader) mark() {
 		}
 	}
 	r.showBehind(files)
+	r.showLag(files, now)
 	r.metrics.open.Set(float64(r.tail.Open()))
 	marks, gone := r.progress.watermarks(append(files, r.inputFiles()...), r.live(), now, r.cfg.ForgetAfter)
 	r.batch.watermarks = marks

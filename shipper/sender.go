@@ -48,7 +48,17 @@ type sender struct {
 	progress chan struct{} // holds a token when something was acknowledged
 	failed   chan error
 	found    chan [2]int // partitions of the topics
+	asked    chan func() // by those who look
 	warned   atomic.Int64
+	reached  atomic.Bool             // the lanes are there
+	failing  atomic.Pointer[failure] // the last attempt that failed
+	acked    time.Time               // when something was acknowledged last; zero: not since the start
+}
+
+// failure is an attempt that failed.
+type failure struct {
+	at   time.Time
+	text string
 }
 
 // sealed is an entry that is not in the queue yet.
@@ -150,6 +160,8 @@ func (s *sender) loop(ctx context.Context) error {
 			err = s.take(b)
 		case <-s.progress:
 		case <-look.C:
+		case look := <-s.asked:
+			look()
 		case err = <-s.failed:
 		case n := <-s.found:
 			for topic := range n {
@@ -386,7 +398,7 @@ func (s *sender) complete() {
 		s.items[0] = nil
 		s.items = s.items[1:]
 		s.window -= cap(it.buffer)
-		s.moved = now
+		s.moved, s.acked = now, now
 		if s.queue != nil {
 			s.queue.Done(it.queued)
 		}
@@ -407,6 +419,7 @@ func (s *sender) complete() {
 
 func (s *sender) count(it *item, now time.Time) {
 	s.metrics.bytes.Add(float64(it.change.bytes))
+	s.metrics.done.bytes.Add(int64(it.change.bytes))
 	s.metrics.lines.WithLabelValues(resultShipped).Add(float64(it.lines))
 	s.metrics.lines.WithLabelValues(resultEmpty).Add(float64(it.change.empty))
 	letters := 0
@@ -415,6 +428,7 @@ func (s *sender) count(it *item, now time.Time) {
 		s.metrics.deadLetters.WithLabelValues(reason).Add(float64(n))
 	}
 	s.metrics.lines.WithLabelValues(resultDeadLetter).Add(float64(letters))
+	s.metrics.done.lines.Add(int64(it.lines + it.change.empty + letters))
 	if it.buffer != nil {
 		s.metrics.produce.Observe(max(0, now.Sub(it.at).Seconds()))
 	}
@@ -451,6 +465,7 @@ func (s *sender) insist(ctx context.Context, doing string, do func() error) erro
 			return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
 		}
 		s.metrics.failures.Inc()
+		s.failing.Store(&failure{s.now(), doing + ": " + err.Error()})
 		s.trouble(err, doing+" failed; it is repeated until it succeeds")
 		select {
 		case <-time.After(wait/2 + rand.N(wait)): // spreads attempts, keeps no secret

@@ -41,8 +41,9 @@ type Shipper struct {
 	node    string
 	metrics *metrics
 
-	mu     sync.Mutex // guards ledger
-	ledger *ledger    // nil before Run
+	mu      sync.Mutex // guards the fields below
+	ledger  *ledger    // nil before Run
+	running *running   // nil before and after Run
 }
 
 // New checks the configuration and makes the metrics known. It touches no log file.
@@ -65,7 +66,9 @@ func New(cfg Config, deps Deps) (*Shipper, error) {
 		s.gauge("im_shipper_checkpoint_age_seconds", "How long acknowledged lines have not been in the checkpoint.", (*ledger).age),
 		s.gauge("im_shipper_watermark_lag_seconds", "How far the progress told for the node that is farthest behind is behind the clock.", (*ledger).lag),
 		s.gauge("im_shipper_queue_age_seconds", "How long the oldest entry that the broker has not acknowledged has been waiting.",
-			func(_ *ledger, now time.Time) time.Duration { return s.metrics.age(now) }))
+			func(_ *ledger, now time.Time) time.Duration { return s.metrics.age(now) }),
+		s.gauge("im_shipper_lag_seconds", "Age of the oldest line that the broker has not acknowledged; it grows whatever stands still.",
+			func(_ *ledger, now time.Time) time.Duration { return s.metrics.lagAge(now) }))
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +128,7 @@ func (s *Shipper) Run(ctx context.Context) (err error) {
 	reading, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	stop := s.receive(reading, inputs, fail)
+	defer s.show(r, snd)()
 	var group sync.WaitGroup
 	group.Go(func() { r.run(reading) })
 	err = snd.run(hard)
@@ -211,7 +215,7 @@ func (s *Shipper) assemble(st *state, k *intake) (*reader, *sender, error) {
 	r := &reader{
 		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, metrics: s.metrics, ledger: l, sources: sources, stages: stages, tail: t, node: s.node,
 		watcher: s.watch(), out: batches, full: full, free: free, progress: newProgress(st.read.Nodes),
-		ends: s.cfg.ExitAtEnd || k.ends(s.cfg.Sources),
+		ends: s.cfg.ExitAtEnd || k.ends(s.cfg.Sources), asked: make(chan func()), backlog: newBacklog(s.cfg, s.deps.Log),
 	}
 	if k != nil {
 		r.in.from = k.out
@@ -219,7 +223,7 @@ func (s *Shipper) assemble(st *state, k *intake) (*reader, *sender, error) {
 	snd := &sender{
 		cfg: s.cfg, log: s.deps.Log, now: s.deps.Now, bus: s.deps.Bus, metrics: s.metrics, ledger: l, in: batches, full: full, free: free,
 		queue: st.queue, positions: st.positions, sealer: sealer{bus: s.deps.Bus, now: s.deps.Now}, lanes: map[place]*lane{},
-		progress: make(chan struct{}, 1), failed: make(chan error, 1), found: make(chan [2]int), taken: s.deps.Now(),
+		progress: make(chan struct{}, 1), failed: make(chan error, 1), found: make(chan [2]int), asked: make(chan func()), taken: s.deps.Now(),
 	}
 	snd.teller = &teller{sender: snd, wake: make(chan struct{}, 1), write: saveCheckpoint}
 	if st.queue != nil {

@@ -119,6 +119,7 @@ func (c *Config) parts() []part {
 	return []part{
 		{"log", c.Log.Validate},
 		{"scale", c.Scale.Validate},
+		{"ops", c.Ops.validate},
 		{"topics", c.Topics.validate},
 		{"kafka", c.Kafka.Validate},
 		{"elasticsearch", c.Elasticsearch.Validate},

@@ -2,11 +2,15 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,7 +19,44 @@ import (
 
 // OpsConfig is the listener for those who run the program; it should not be reachable from outside.
 type OpsConfig struct {
-	Addr string `yaml:"addr" doc:"where /metrics, /healthz, /readyz, /debug/pprof of the detector /-/rules, and of consumers /-/scale are served; empty: nowhere"`
+	Addr  string `yaml:"addr" doc:"where /metrics, /healthz, /readyz, /debug/pprof, of the detector /-/rules, of consumers /-/scale and of the shipper /-/files and /-/ship are served; empty: nowhere"`
+	Token string `yaml:"token" secret:"true" doc:"bearer token of /-/files and /-/ship on addr, at least 16 bytes; empty: these are switched off"`
+}
+
+func (c OpsConfig) validate() error {
+	if c.Token != "" && len(c.Token) < minToken {
+		return fmt.Errorf("token: must have at least %d bytes, not %d", minToken, len(c.Token))
+	}
+	return nil
+}
+
+// minToken is how short a token may be.
+const minToken = 16
+
+// guarded lets requests with the right token through to h.
+func (c OpsConfig) guarded(h http.Handler) http.Handler {
+	want := sha256.Sum256([]byte(c.Token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		got := sha256.Sum256([]byte(strings.TrimSpace(token)))
+		refuse := func(status int, text string) {
+			w.Header().Set("Content-Type", "application/json; charset=utf-8")
+			w.WriteHeader(status)
+			_ = json.NewEncoder(w).Encode(map[string]any{"error": text, "status": status}) // who asked has gone away
+		}
+		switch {
+		case c.Token == "":
+			refuse(http.StatusForbidden, "ops.token is not configured: "+r.URL.Path+" is switched off")
+		case !strings.EqualFold(scheme, "Bearer"):
+			w.Header().Set("WWW-Authenticate", `Bearer realm="imwatch operations"`)
+			refuse(http.StatusUnauthorized, "send the header Authorization: Bearer TOKEN, with ops.token of the configuration")
+		case subtle.ConstantTimeCompare(got[:], want[:]) != 1:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="imwatch operations", error="invalid_token"`)
+			refuse(http.StatusUnauthorized, "the token is not ops.token of the configuration")
+		default:
+			h.ServeHTTP(w, r)
+		}
+	})
 }
 
 // check says whether something that the process needs is there.

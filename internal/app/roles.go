@@ -18,6 +18,7 @@ import (
 	"imwatch/rules"
 	"imwatch/shipper"
 	"imwatch/shipper/index"
+	"imwatch/shipper/status"
 )
 
 // Role is one job of the pipeline that can be a process of its own.
@@ -159,6 +160,9 @@ func (s *site) shipper() (actor, error) {
 	if err != nil {
 		return actor{}, fmt.Errorf("shipper: %w", err)
 	}
+	s.pages = append(s.pages,
+		page{"GET /-/files", s.cfg.Ops.guarded(status.ServeFiles(sh))},
+		page{"GET /-/ship", s.cfg.Ops.guarded(status.ServeStatus(sh))})
 	return actor{"shipper", sh.Run}, nil
 }
 

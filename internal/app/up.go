@@ -50,6 +50,9 @@ func (c *Config) below(data string) error {
 		c.IMServer.OpsToken = token
 		errs = append(errs, err)
 	}
+	if c.Ops.Token == "" { // one token for both listeners of the one process
+		c.Ops.Token = c.IMServer.OpsToken
+	}
 	if len(c.Alerting.API.Tokens) == 0 {
 		token, err := ownSecret(filepath.Join(data, "alerts.token"))
 		c.Alerting.API.Tokens = []alertsapi.Token{{Name: "operator", Role: alertsapi.Admin, Token: token}}

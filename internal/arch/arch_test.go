@@ -59,6 +59,7 @@ var may = map[string][]string{
 	"shipper/parse/geo":     {"event"},
 	"shipper/parse/agent":   {"event"},
 	"shipper/parse/redact":  {"event", "shipper/parse/mapping"},
+	"shipper/status":        {"event"},
 	"shipper/sample":        {"event"},
 	"shipper/shiptest":      {"event", "shipper/"},
 

@@ -48,7 +48,7 @@ type Tail struct {
 	queue     []*group // those in which a read may find something
 	buf       []byte
 	forgotten []ID
-	warned    map[string]time.Time
+	warned    map[string]warning
 	heads     *heads
 	unpacking *file             // the packed file that is read at the moment
 	names     map[string]string // live names, by name
@@ -89,7 +89,7 @@ func New(o Options, saved []State) (*Tail, error) {
 			}
 		}
 	}
-	t := &Tail{opts: o, groups: map[string]*group{}, buf: make([]byte, tailLen+chunkBytes), warned: map[string]time.Time{}, names: map[string]string{}, heads: new(heads)}
+	t := &Tail{opts: o, groups: map[string]*group{}, buf: make([]byte, tailLen+chunkBytes), warned: map[string]warning{}, names: map[string]string{}, heads: new(heads)}
 	now := o.Now()
 	for _, s := range saved {
 		g := t.group(s.File, -1)
@@ -180,8 +180,10 @@ type File struct {
 
 // Size is how much of a generation is there.
 type Size struct {
-	ID   ID
-	Size int64
+	ID       ID
+	Size     int64
+	Whole    int64     // the same without a last line that is unfinished as far as is known
+	Modified time.Time // the file that it is read from
 }
 
 // Files gives the state of all logs, as of the last Scan and Next.
@@ -192,7 +194,12 @@ func (t *Tail) Files() []File {
 		f.Present = slices.ContainsFunc(g.files, func(x *file) bool { return !x.gone })
 		for _, gen := range g.gens {
 			if gen.cur != nil {
-				f.Sizes = append(f.Sizes, Size{ID: gen.id, Size: max(gen.cur.size, gen.offset)})
+				s := Size{ID: gen.id, Size: max(gen.cur.size, gen.offset), Modified: gen.cur.mtime}
+				s.Whole = s.Size
+				if gen.cur.held == gen.cur.size && !gen.cur.pending && !gen.cur.flush {
+					s.Whole = gen.offset
+				}
+				f.Sizes = append(f.Sizes, s)
 			}
 		}
 		out = append(out, f)
@@ -218,12 +225,14 @@ func (t *Tail) Dirs() []string {
 	return dirs
 }
 
-// warn logs a trouble with a file, once a minute at most for each.
+// warn logs a trouble with a file, once a minute at most for each, and remembers the last.
 func (t *Tail) warn(path string, err error) {
 	now := t.opts.Now()
-	if last, ok := t.warned[path]; ok && now.Sub(last) < time.Minute {
-		return
+	w := t.warned[path]
+	w.text, w.at = err.Error(), now
+	if tell := w.told.IsZero() || now.Sub(w.told) >= time.Minute; tell {
+		w.told = now
+		t.opts.Log.WithError(err).WithField("file", path).Warn("a log file could not be read; it will be tried again")
 	}
-	t.warned[path] = now
-	t.opts.Log.WithError(err).WithField("file", path).Warn("a log file could not be read; it will be tried again")
+	t.warned[path] = w
 }
