@@ -15,7 +15,6 @@ type backlog struct {
 	logs        map[string]*logLag // inputs too
 	lines, size int64              // read of all of them
 	catching    lag.Progress
-	looked      time.Time
 }
 
 // logLag is how far one log is behind.

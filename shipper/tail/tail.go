@@ -232,6 +232,9 @@ func (t *Tail) warn(path string, err error) {
 	w.text, w.at = err.Error(), now
 	if tell := w.told.IsZero() || now.Sub(w.told) >= time.Minute; tell {
 		w.told = now
+		if len(t.warned) >= maxNames {
+			clear(t.warned)
+		}
 		t.opts.Log.WithError(err).WithField("file", path).Warn("a log file could not be read; it will be tried again")
 	}
 	t.warned[path] = w
