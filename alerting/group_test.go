@@ -55,7 +55,7 @@ func TestGroupsForReal(t *testing.T) {
 	w.route = route.Config{GroupBy: []string{"labels.notify"}, GroupWait: time.Second, GroupInterval: time.Second}
 	w.robot.Plan(robot.WeCom, robot.Answer{Body: `{"errcode":-1,"errmsg":"system busy"}`})
 	stops := []func(){w.run(nil), w.run(nil)}
-	const many = 40
+	const many = 12
 	for i := range many {
 		a := with(state(fmt.Sprintf("a-%02d", i), "firing", time.Now().UTC(), 0), []string{"high", "critical"}[i%2], "wecom,email,sms,webhook")
 		a.Key, a.RuleID, a.RuleName = []event.KeyPart{{Field: "id", Value: a.ID}}, "rule", "Rule"
@@ -73,8 +73,11 @@ func TestGroupsForReal(t *testing.T) {
 			seen[id] = true
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
+	if _, err := w.robot.Wait(ctx, func(ms []robot.Message) bool { return len(ms) >= many+2 }); err != nil { // most of the work is done by then
+		t.Fatalf("%v\n%s", err, w.logs)
+	}
 	for !w.allSent(ctx, 4*many) {
 		if ctx.Err() != nil {
 			t.Fatalf("not all was told\n%s", w.logs)
