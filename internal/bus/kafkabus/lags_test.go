@@ -115,20 +115,20 @@ func lagGrows(t *testing.T, address string) {
 	}
 	m.until(ctx, t, lagMessages, is(0))
 	m.until(ctx, t, lagSeconds, is(0))
-	lags := c.(bus.Lagger).Lags() //nolint:forcetypeassert,errcheck // it is one
+	lags := c.(bus.Lagger).Lags() //nolint:forcetypeassert // it is one
 	if len(lags) != 2 || lags[0].Next != 550 || lags[0].End != 550 || lags[0].Committed != 0 {
 		t.Errorf("%+v", lags)
 	}
 	if err := c.Commit(ctx, ms...); err != nil {
 		t.Fatal(err)
 	}
-	if lags = c.(bus.Lagger).Lags(); lags[1].Committed != 550 || lags[1].Stored.IsZero() { //nolint:forcetypeassert,errcheck // it is one
+	if lags = c.(bus.Lagger).Lags(); lags[1].Committed != 550 || lags[1].Stored.IsZero() { //nolint:forcetypeassert // it is one
 		t.Errorf("%+v", lags)
 	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if lags = c.(bus.Lagger).Lags(); lags != nil { //nolint:forcetypeassert,errcheck // it is one
+	if lags = c.(bus.Lagger).Lags(); lags != nil { //nolint:forcetypeassert // it is one
 		t.Errorf("closed, and has %+v", lags)
 	}
 }
