@@ -42,13 +42,16 @@ func (x *file) sure(g *generation) bool {
 }
 
 func (x *file) park() {
+	println("park", x.path, x.size)
 	x.close()
 	x.parked = true
 }
 
 // unpark opens a parked file again. It is false when another one is there under its name, which may have its inode: only
-// one that goes on where the generation was left is the same.
+// one that goes on where the generation was left is the same. One that is shorter may have been emptied, or be a copy of
+// whatever log: it is looked at as if it were new, for of an emptied one it would be taken for granted what it is not.
 func (t *Tail) unpark(x *file) bool {
+	println("unpark", x.path, x.size)
 	f, err := os.Open(x.path)
 	if err != nil {
 		return false
@@ -62,7 +65,7 @@ func (t *Tail) unpark(x *file) bool {
 	switch {
 	case x.gen == nil:
 		x.never = nil // it was empty, and what it has now is told by nothing but itself
-	case info.Size() < x.gen.offset || !x.stillHead() || !x.hasTail(x.gen):
+	case info.Size() < x.size || info.Size() < x.gen.offset || !x.stillHead() || !x.hasTail(x.gen):
 		x.close()
 		x.parked = true
 		return false

@@ -98,10 +98,10 @@ func (t *Tail) read(g *group, gen *generation) (Chunk, bool) {
 	x := gen.cur
 	if x.parked && !t.unpark(x) {
 		t.rescan(g) // it has another name, or is gone
-		if !x.parked || !t.unpark(x) {
-			x.more, g.trouble = false, g.trouble || x.parked
-			return Chunk{}, false
+		if x.parked && !t.unpark(x) {
+			x.more, g.trouble = false, true
 		}
+		return Chunk{}, false // an older one may have been found
 	}
 	lo := max(0, gen.offset-tailLen)
 	n, err := x.f.ReadAt(t.buf, lo)

@@ -192,7 +192,7 @@ func (t *Tail) update(g *group, l listing, now time.Time) (moved bool) {
 			g.trouble = true
 		}
 	}
-	for _, x := range g.files {
+	for _, x := range g.knownFirst() {
 		if x.gone && x.parked {
 			x.close()
 			if x.gen != nil && x.unread(x.gen) {
@@ -220,6 +220,19 @@ func (t *Tail) update(g *group, l listing, now time.Time) (moved bool) {
 		t.enqueue(g)
 	}
 	return moved
+}
+
+// knownFirst gives the live file, if it is known what it holds, and then the others. That it was emptied and written again
+// must be noticed before what is found now is looked at: that may be its copy, and the generations that there are when it is
+// noticed are ruled out for it.
+func (g *group) knownFirst() []*file {
+	files := slices.Clone(g.files)
+	if i := slices.IndexFunc(files, func(x *file) bool { return x.path == g.live && !x.gone && x.gen != nil }); i > 0 {
+		live := files[i]
+		copy(files[1:i+1], files[:i])
+		files[0] = live
+	}
+	return files
 }
 
 // see takes note of a name: of a file that is known, or of a new one. moved says that the name has changed hands since
