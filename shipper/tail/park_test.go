@@ -191,8 +191,9 @@ func TestParkedFileThatWasRenamedKeepsItsTurn(t *testing.T) {
 	defer x.Close()
 	write("one\n")
 	rotate("", ".1")
-	write("two\n")
+	write("two")
 	x.Scan()
+	write("two\n") // it grows, so that the look for its new name opens it
 	rotate(".1", ".2")
 	rotate("", ".1")
 	write("three\n")
