@@ -42,7 +42,6 @@ func (x *file) sure(g *generation) bool {
 }
 
 func (x *file) park() {
-	println("park", x.path, x.size)
 	x.close()
 	x.parked = true
 }
@@ -51,7 +50,6 @@ func (x *file) park() {
 // one that goes on where the generation was left is the same. One that is shorter may have been emptied, or be a copy of
 // whatever log: it is looked at as if it were new, for of an emptied one it would be taken for granted what it is not.
 func (t *Tail) unpark(x *file) bool {
-	println("unpark", x.path, x.size)
 	f, err := os.Open(x.path)
 	if err != nil {
 		return false

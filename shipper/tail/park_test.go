@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"testing"
 	"time"
 )
@@ -165,44 +164,4 @@ func TestParkedFileMoves(t *testing.T) {
 	write(live, "new\n")
 	x.Scan()
 	expect("made anew", "new\n")
-}
-
-// TestParkedFileThatWasRenamedKeepsItsTurn: with more unread files than may be open, one that has another name by the time of its
-// turn is found under it, and is still read before those that are newer.
-func TestParkedFileThatWasRenamedKeepsItsTurn(t *testing.T) {
-	dir := t.TempDir()
-	live := filepath.Join(dir, "app.log")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(live, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rotate := func(from, to string) {
-		t.Helper()
-		if err := os.Rename(live+from, live+to); err != nil {
-			t.Fatal(err)
-		}
-	}
-	x, err := New(Options{Sources: []Source{{Paths: []string{live}}}, Log: quiet(), Now: time.Now, CloseIdle: time.Hour, OpenFiles: 1}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer x.Close()
-	write("one\n")
-	rotate("", ".1")
-	write("two")
-	x.Scan()
-	write("two\n") // it grows, so that the look for its new name opens it
-	rotate(".1", ".2")
-	rotate("", ".1")
-	write("three\n")
-	x.Touch(live)
-	var got []string
-	for c, ok := x.Next(); ok; c, ok = x.Next() {
-		got = append(got, string(c.Data))
-	}
-	if want := []string{"one\n", "two\n", "three\n"}; !slices.Equal(got, want) {
-		t.Fatalf("got %q, want %q", got, want)
-	}
 }
