@@ -53,24 +53,5 @@ func (a *Alerter) watchSteps(it *Item) {
 
 // runSteps passes alerts on until ctx ends.
 func (a *Alerter) runSteps(ctx context.Context) {
-	for ctx.Err() == nil {
-		ids, wait := a.steps.due(a.now())
-		for id, index := range ids {
-			if err := a.escalate(ctx, id, index); err != nil && ctx.Err() == nil {
-				a.log.WithError(err).Warn("passing an alert on failed, trying again")
-				wait = min(wait, time.Second)
-			}
-		}
-		if len(ids) > 0 {
-			_, next := a.steps.due(a.now())
-			wait = max(time.Millisecond, min(wait, next))
-		}
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-a.steps.changed:
-		case <-t.C:
-		}
-		t.Stop()
-	}
+	a.tend(ctx, a.steps.repeats, "passing an alert on", func() {}, a.escalate)
 }

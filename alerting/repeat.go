@@ -117,33 +117,39 @@ func nth(from time.Time, every time.Duration, n int64) time.Time {
 // runRepeats tells alerts again until ctx ends.
 func (a *Alerter) runRepeats(ctx context.Context) {
 	scanned := a.now()
-	for {
-		if a.now().Sub(scanned) >= rescan {
-			if err := a.findFiring(ctx); err != nil && ctx.Err() == nil {
-				a.log.WithError(err).Warn("looking for firing alerts failed, trying again")
-			}
-			scanned = a.now()
+	a.tend(ctx, a.repeats, "telling an alert again", func() {
+		if a.now().Sub(scanned) < rescan {
+			return
 		}
-		ids, wait := a.repeats.due(a.now())
+		if err := a.findFiring(ctx); err != nil && ctx.Err() == nil {
+			a.log.WithError(err).Warn("looking for firing alerts failed, trying again")
+		}
+		scanned = a.now()
+	}, a.repeat)
+}
+
+// tend calls do for each alert of r that is due, until ctx ends, and look before each round. What fails is tried again.
+func (a *Alerter) tend(ctx context.Context, r *repeats, doing string, look func(), do func(ctx context.Context, id, index string) error) {
+	for ctx.Err() == nil {
+		look()
+		ids, wait := r.due(a.now())
 		for id, index := range ids {
-			if err := a.repeat(ctx, id, index); err != nil && ctx.Err() == nil {
-				a.log.WithError(err).Warn("telling an alert again failed, trying again")
+			if err := do(ctx, id, index); err != nil && ctx.Err() == nil {
+				a.log.WithError(err).Warn(doing + " failed, trying again")
 				wait = min(wait, time.Second)
 			}
 		}
 		if len(ids) > 0 {
-			_, next := a.repeats.due(a.now())
+			_, next := r.due(a.now())
 			wait = min(wait, next)
 		}
 		t := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
-			t.Stop()
-			return
-		case <-a.repeats.changed:
-			t.Stop()
+		case <-r.changed:
 		case <-t.C:
 		}
+		t.Stop()
 	}
 }
 

@@ -38,15 +38,24 @@ func (o *ServerOps) call(ctx context.Context, method, path string, query url.Val
 	})
 }
 
-// List prints the connections that the filters, NAME=VALUE each, ask for: all pages of them.
-func (o *ServerOps) List(ctx context.Context, filters []string) error {
+// filterQuery makes a query of filters, NAME=VALUE each; such shows what they look like to who wrote one wrong.
+func filterQuery(filters []string, such string) (url.Values, error) {
 	query := url.Values{}
 	for _, f := range filters {
 		name, value, ok := strings.Cut(f, "=")
 		if !ok {
-			return Usagef("found %q, expected FILTER=VALUE such as user=u-1 or min_age=5m", f)
+			return nil, Usagef("found %q, expected FILTER=VALUE such as %s", f, such)
 		}
 		query.Add(name, value)
+	}
+	return query, nil
+}
+
+// List prints the connections that the filters, NAME=VALUE each, ask for: all pages of them.
+func (o *ServerOps) List(ctx context.Context, filters []string) error {
+	query, err := filterQuery(filters, "user=u-1 or min_age=5m")
+	if err != nil {
+		return err
 	}
 	onePage := query.Has("limit") || query.Has("after")
 	if !onePage {

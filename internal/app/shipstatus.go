@@ -67,19 +67,15 @@ func (o *ShipOps) Status(ctx context.Context) error {
 
 // Files prints the files that the filters, NAME=VALUE each, ask for: all pages of them.
 func (o *ShipOps) Files(ctx context.Context, filters []string) error {
-	query := url.Values{}
-	for _, f := range filters {
-		name, value, ok := strings.Cut(f, "=")
-		if !ok {
-			return Usagef("found %q, expected FILTER=VALUE such as state=rotated or min_lag=30s", f)
-		}
-		query.Add(name, value)
+	query, err := filterQuery(filters, "state=rotated or min_lag=30s")
+	if err != nil {
+		return err
 	}
 	table := tabwriter.NewWriter(o.Out, 0, 8, 2, ' ', 0)
 	if !o.JSON {
 		fileHead(table)
 	}
-	err := o.eachFile(ctx, query, func(f status.File) error {
+	err = o.eachFile(ctx, query, func(f status.File) error {
 		if o.JSON {
 			return json.NewEncoder(o.Out).Encode(&f)
 		}
