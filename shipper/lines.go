@@ -126,13 +126,19 @@ func (s *source) firstLine(text string) (raw, line string) {
 const byteOrderMark = "\ufeff"
 
 // bare gives a line that begins oddly without what is none of it: the mark at a file's beginning, and bytes 0 that a
-// truncation has left.
+// truncation has left. In a file the line stands behind those, as it does when they are read by themselves.
 func (r *reader) bare(line string) string {
-	if n := len(line); line[0] == 0 {
-		line = strings.TrimLeft(line, "\x00")
-		r.metrics.zeros.Add(float64(n - len(line)))
+	begins := r.origin.Offset == 0
+	if line[0] == 0 {
+		rest := strings.TrimLeft(line, "\x00")
+		zeros := len(line) - len(rest)
+		r.metrics.zeros.Add(float64(zeros))
+		if r.in.now == nil {
+			r.origin.Offset += int64(zeros)
+		}
+		line = rest
 	}
-	if r.origin.Offset == 0 {
+	if begins {
 		line = strings.TrimPrefix(line, byteOrderMark)
 	}
 	return line

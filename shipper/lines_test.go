@@ -48,7 +48,7 @@ func TestOddEndsAndBeginnings(t *testing.T) {
 	cfg := config(dir, live)
 	cfg.Sources = []Source{text(live)}
 	once(t, cfg, b)
-	want := []string{"000000 one ", "000031 two ", "000057 three "}
+	want := []string{"000000 one ", "000031 two ", "000060 three "}
 	if got := events(t, b); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

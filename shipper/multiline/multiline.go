@@ -21,9 +21,10 @@ type Rule struct {
 	MaxLines, MaxBytes int
 }
 
-// begins says whether a line begins a group. A carriage return at its end is none of it.
+// begins says whether a line begins a group. A carriage return at its end is none of it, nor are bytes 0 in front of it,
+// which a truncation leaves.
 func (r *Rule) begins(line string) bool {
-	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	line = strings.TrimLeft(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), "\x00")
 	if r.Start != nil && r.Start.MatchString(line) {
 		return true
 	}
