@@ -87,25 +87,6 @@ func cutText(text string) string {
 // flagCut marks a record as one whose line was cut.
 func flagCut(rec []byte) []byte { return append(rec[:len(rec)-1], `,"labels.truncated":"true"}`...) }
 
-// Lines tells how a source cuts text into what becomes an event each. Safe for concurrent use.
-type Lines struct{ source }
-
-// Lines gives how the source cuts text. The error names each faulty key.
-func (s Source) Lines() (Lines, error) {
-	rule, err := s.Multiline.rule()
-	return Lines{source{rule: rule}}, err
-}
-
-// First gives the line, or the lines that belong together, that text begins with: as it is there, and as it is read. Both
-// are empty where more may belong to it, unless last says that nothing follows text, which is whole lines; at the end the
-// last may lack its newline.
-func (l Lines) First(text string, last bool) (raw, line string) {
-	if l.rule != nil && l.rule.Next(text, last) == 0 {
-		return "", ""
-	}
-	return l.firstLine(text)
-}
-
 // firstLine gives the line, or the lines that belong together, that text begins with: as it is there, and as it is
 // read, without its end.
 func (s *source) firstLine(text string) (raw, line string) {

@@ -1,6 +1,7 @@
 package shipper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,34 @@ type source struct {
 	rule   *multiline.Rule // which lines belong together; nil: each is by itself
 	cut    bool            // text that is too long is cut
 	read   readCounts
+}
+
+// open makes ready what reads the source's lines. node is where the shipper runs.
+func (s Source) open(node string, stages parse.Stages, now func() time.Time, m *metrics) (source, error) {
+	node = cmp.Or(s.Node, node)
+	p, err := s.Parser(node, stages, now)
+	if err != nil {
+		return source{}, err
+	}
+	rule, err := s.Multiline.rule()
+	if err != nil {
+		return source{}, err
+	}
+	out := source{parser: p, rule: rule, cut: s.TooLong == TooLongCut, read: m.readOf(s.Label())}
+	if s.Format != FormatContract {
+		out.node = node
+	}
+	return out, nil
+}
+
+// followed says how the source's files are followed.
+func (s Source) followed(rule *multiline.Rule) tail.Source {
+	out := tail.Source{Paths: s.Paths}
+	if rule != nil {
+		out.Patience = s.Multiline.Timeout
+		out.Cut = func(lines []byte, last bool) int { return rule.Cut(string(lines), last) }
+	}
+	return out
 }
 
 // pollFactor is how much rarer files are looked at while the system notifies us: then it is a safety net only.
@@ -357,6 +386,9 @@ func (r *reader) tooLong(part int, where, data string) {
 
 func (r *reader) letter(reason, detail, original string) {
 	id := parse.MakeID(original, r.origin, time.Unix(0, 0))
+	if r.origin.Offset == 0 && (strings.HasPrefix(original, "\xff\xfe") || strings.HasPrefix(original, "\xfe\xff")) {
+		detail += "; it begins as UTF-16 does, and only UTF-8 is read"
+	}
 	original, detail = r.stages.Original(original), r.stages.Original(detail)
 	r.batch.letters = append(r.batch.letters, deadletter.Letter{
 		At: r.now(), ID: id, Stage: "shipper", Reason: reason, Detail: strings.Clone(detail), // it may quote the chunk

@@ -184,28 +184,10 @@ func (s *Shipper) assemble(st *state, k *intake) (*reader, *sender, error) {
 	}
 	sources := make([]source, len(s.cfg.Sources))
 	for i, c := range s.cfg.Sources {
-		node := c.Node
-		if node == "" {
-			node = s.node
-		}
-		p, err := c.Parser(node, stages.Stages, s.deps.Now)
-		if err != nil {
+		if sources[i], err = c.open(s.node, stages.Stages, s.deps.Now, s.metrics); err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("reading sources[%d]: %w", i, err), stages.Close())
 		}
-		rule, err := c.Multiline.rule()
-		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("reading sources[%d]: %w", i, err), stages.Close())
-		}
-		sources[i] = source{parser: p, rule: rule, cut: c.TooLong == TooLongCut, read: s.metrics.readOf(c.Label())}
-		if c.Format != FormatContract {
-			sources[i].node = node
-		}
-		files := tail.Source{Paths: c.Paths}
-		if rule != nil {
-			files.Patience = c.Multiline.Timeout
-			files.Cut = func(lines []byte, last bool) int { return rule.Cut(string(lines), last) }
-		}
-		opts.Sources = append(opts.Sources, files)
+		opts.Sources = append(opts.Sources, c.followed(sources[i].rule))
 	}
 	t, err := tail.New(opts, st.read.Files)
 	if err != nil {

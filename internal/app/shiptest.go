@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ func ShipTest(cfg Config, o ShipTestOptions, streams Streams) (err error) {
 	if err != nil {
 		return fmt.Errorf("asking for the host's name: %w", err)
 	}
-	t, err := shiptest.New(cfg.Shipper, host, time.Now)
+	t, err := shiptest.New(cfg.Shipper, host, newLogger(cfg.Log, streams.Err), time.Now)
 	if err != nil {
 		return Usagef("shipper.%w", err)
 	}
@@ -39,7 +40,9 @@ func ShipTest(cfg Config, o ShipTestOptions, streams Streams) (err error) {
 			return err
 		}
 	}
-	ran, failed, err := t.Tests(out)
+	ran, failed, err := t.Tests(out, func(source, test int) string {
+		return cfg.places.Of(fmt.Sprintf("shipper.sources[%d].tests[%d]", source, test))
+	})
 	if err != nil {
 		return fmt.Errorf("running the tests: %w", err)
 	}
@@ -57,19 +60,40 @@ func shipSample(sources []shipper.Source, t *shiptest.Tester, o ShipTestOptions,
 	if err != nil {
 		return Usagef("--source: %w", err)
 	}
-	in, name := streams.In, "standard input"
-	if o.In != "-" {
-		f, err := os.Open(o.In)
-		if err != nil {
-			return Usagef("reading the sample: %w", err)
-		}
-		defer f.Close()
-		in, name = io.Reader(f), o.In
-	}
-	sum, err := t.Sample(in, name, src, out)
+	sum, err := readSample(src, t, o.In, out, streams)
 	if err != nil {
-		return fmt.Errorf("reading the sample: %w", err)
+		return err
 	}
 	fmt.Fprintln(streams.Err, sum)
 	return nil
+}
+
+// readSample reads a file of a source of files as one, and what is none, or is for a source of another kind, as a stream.
+func readSample(src shipper.Source, t *shiptest.Tester, path string, out shiptest.Output, streams Streams) (sum shiptest.Summary, err error) {
+	in, name := streams.In, "standard input"
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return sum, Usagef("reading the sample: %w", err)
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			return sum, Usagef("reading the sample: %w", err)
+		}
+		if info.IsDir() {
+			return sum, Usagef("reading the sample: %s is a directory, expected a file", path)
+		}
+		if info.Mode().IsRegular() && len(src.Paths) > 0 {
+			if sum, err = t.File(path, src, out); err != nil {
+				return sum, fmt.Errorf("reading the sample: %w", err)
+			}
+			return sum, nil
+		}
+		in, name = io.Reader(f), path
+	}
+	if sum, err = t.Stream(context.Background(), in, name, src, out); err != nil {
+		return sum, fmt.Errorf("reading the sample: %w", err)
+	}
+	return sum, nil
 }

@@ -43,6 +43,15 @@ func (p Places) walk(n *yaml.Node, path string) {
 	}
 }
 
+// Of gives file, line and column of a key by its path; "" where the file does not have it.
+func (p Places) Of(path string) string {
+	at, ok := p.at[path]
+	if !ok {
+		return ""
+	}
+	return p.name + ":" + at
+}
+
 // Locate puts file, line and column in front of a fault that begins with the path of a key; in a list, where all comes
 // from the file, those of the nearest key around it that is there. A fault whose key comes from elsewhere stays as it is.
 func (p Places) Locate(fault string) string {

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"imwatch/event"
+	"imwatch/shipper"
 )
 
 // Output writes results.
@@ -39,27 +42,42 @@ func usual(id event.FieldID) bool {
 
 func (o textOutput) line(r result) error {
 	p := printer{w: o.w}
-	at := fmt.Sprintf("%s:%d", r.name, r.number)
-	if r.lines > 1 {
-		at = fmt.Sprintf("%s-%d", at, r.number+r.lines-1)
+	at := fmt.Sprintf("%s:%d", r.name, r.Line)
+	if r.Lines > 1 {
+		at = fmt.Sprintf("%s-%d", at, r.Line+r.Lines-1)
 	}
-	switch r.result {
-	case resultEvent:
-		p.printf("%s: event\n", at)
+	switch r.Result {
+	case shipper.TriedEvent:
+		cut := ""
+		if r.Cut {
+			cut = ", cut"
+		}
+		p.printf("%s: event%s\n", at, cut)
 		for _, f := range event.Fields() {
 			if v, ok := r.event.Get(f.ID); ok && !usual(f.ID) {
-				p.printf("    %-28s %s\n", f.Name, text(v))
+				p.printf("    %-28s %s\n", f.Name, clip(text(v)))
 			}
 		}
 		for _, x := range r.event.Extras() {
-			p.printf("    %-28s %s\n", x.Name, x.Raw)
+			p.printf("    %-28s %s\n", x.Name, clip(x.Raw))
 		}
-	case resultDeadLetter:
-		p.printf("%s: dead letter, %s: %s\n    %q\n", at, r.fault.Reason, r.fault.Detail, r.original)
+	case shipper.TriedDeadLetter:
+		p.printf("%s: dead letter, %s: %s\n    %s\n", at, r.Reason, r.Detail, clip(strconv.Quote(r.Original)))
 	default:
-		p.printf("%s: %s\n", at, r.result)
+		p.printf("%s: %s\n", at, r.Result)
 	}
 	return p.err
+}
+
+// shown is how many bytes of a value are shown to people.
+const shown = 4 << 10
+
+// clip shortens what nobody reads to its end.
+func clip(text string) string {
+	if len(text) <= shown {
+		return text
+	}
+	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:shown], ""), len(text))
 }
 
 func (o textOutput) test(t outcome) error {
@@ -68,7 +86,11 @@ func (o textOutput) test(t outcome) error {
 		p.printf("ok    %s: %s\n", t.source, t.test)
 		return p.err
 	}
-	p.printf("FAIL  %s: %s\n    line: %s\n", t.source, t.test, t.line)
+	place := ""
+	if t.place != "" {
+		place = t.place + ": "
+	}
+	p.printf("FAIL  %s%s: %s\n    line: %s\n", place, t.source, t.test, t.line)
 	for _, f := range t.failures {
 		p.printf("    %s\n", f)
 	}
@@ -98,17 +120,20 @@ func (o jsonOutput) line(r result) error {
 		Lines    int             `json:"lines,omitempty"` // where several belong together
 		Offset   int64           `json:"offset"`
 		Result   string          `json:"result"`
+		Cut      bool            `json:"cut,omitempty"`
 		Event    json.RawMessage `json:"event,omitempty"`
+		ID       string          `json:"id,omitempty"` // of the dead letter
 		Reason   string          `json:"reason,omitempty"`
 		Detail   string          `json:"detail,omitempty"`
+		Part     int             `json:"part,omitempty"`
 		Original string          `json:"original,omitempty"`
 		Encoding string          `json:"encoding,omitempty"`
-	}{r.number, 0, r.offset, r.result, r.record, r.fault.Reason, r.fault.Detail, r.original, ""}
-	if r.lines > 1 {
-		out.Lines = r.lines
+	}{r.Line, 0, r.Offset, r.Result, r.Cut, r.Record, r.ID, r.Reason, r.Detail, r.Part, r.Original, ""}
+	if r.Lines > 1 {
+		out.Lines = r.Lines
 	}
-	if !utf8.ValidString(r.original) {
-		out.Original, out.Encoding = base64.StdEncoding.EncodeToString([]byte(r.original)), "base64"
+	if !utf8.ValidString(r.Original) {
+		out.Original, out.Encoding = base64.StdEncoding.EncodeToString([]byte(r.Original)), "base64"
 	}
 	return o.enc.Encode(out) //nolint:wrapcheck // the caller says what was done
 }
@@ -118,11 +143,12 @@ func (o jsonOutput) test(t outcome) error {
 		t.line, t.got = "", ""
 	}
 	return o.enc.Encode(struct { //nolint:wrapcheck // the caller says what was done
+		Place    string   `json:"place,omitempty"` // file:line:column
 		Source   string   `json:"source"`
 		Test     string   `json:"test"`
 		OK       bool     `json:"ok"`
 		Failures []string `json:"failures,omitempty"`
 		Line     string   `json:"line,omitempty"`
 		Got      string   `json:"got,omitempty"`
-	}{t.source, t.test, len(t.failures) == 0, t.failures, t.line, t.got})
+	}{t.place, t.source, t.test, len(t.failures) == 0, t.failures, t.line, t.got})
 }

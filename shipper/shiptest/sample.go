@@ -1,8 +1,7 @@
 package shiptest
 
 import (
-	"bufio"
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -10,33 +9,28 @@ import (
 
 	"imwatch/event"
 	"imwatch/shipper"
-	"imwatch/shipper/parse"
-)
-
-// Results of a line.
-const (
-	resultEvent      = "event"
-	resultDeadLetter = "dead_letter"
-	resultSampled    = "sampled"
-	resultIgnored    = "ignored"
-	resultEmpty      = "empty"
 )
 
 // result is what became of a line.
 type result struct {
-	name     string
-	number   int // of its first line
-	lines    int // that belong together
-	offset   int64
-	result   string
-	record   []byte       // of an event
-	event    *event.Event // of an event
-	fault    parse.LineError
-	original string // of a dead letter, as it would be kept
+	shipper.Outcome
+	name  string
+	event *event.Event // of an event, as it is sent
 }
 
-// Summary counts results.
-type Summary struct{ Lines, Events, DeadLetters, Sampled, Ignored, Empty int }
+func newResult(o shipper.Outcome, name string) (result, error) {
+	r := result{Outcome: o, name: name, event: &event.Event{}}
+	if o.Result != shipper.TriedEvent {
+		return r, nil
+	}
+	if err := event.DecodeString(string(o.Record), r.event); err != nil {
+		return r, fmt.Errorf("reading the event that line %d becomes: %w", o.Line, err)
+	}
+	return r, nil
+}
+
+// Summary counts results. Cut lines are among the events, or were sampled.
+type Summary struct{ Lines, Events, Cut, DeadLetters, Sampled, Ignored, Empty int }
 
 // String gives the counts that are not 0.
 func (s Summary) String() string {
@@ -44,7 +38,7 @@ func (s Summary) String() string {
 	for _, x := range []struct {
 		n    int
 		what string
-	}{{s.Sampled, resultSampled}, {s.Ignored, resultIgnored}, {s.Empty, resultEmpty}} {
+	}{{s.Cut, "cut"}, {s.Sampled, shipper.TriedSampled}, {s.Ignored, shipper.TriedIgnored}, {s.Empty, shipper.TriedEmpty}} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
 		}
@@ -94,81 +88,51 @@ func Pick(sources []shipper.Source, name, file string) (shipper.Source, error) {
 	return shipper.Source{}, fmt.Errorf("no source has a path that fits %s; name one of %s", filepath.Base(file), all)
 }
 
-// Sample reads lines as the shipper would, those that belong together as one, and writes the result of each.
-func (t *Tester) Sample(in io.Reader, name string, src shipper.Source, out Output) (Summary, error) {
-	var sum Summary
-	p, err := src.Parser(t.node(src), t.stages.Stages, t.now)
-	if err != nil {
-		return sum, err //nolint:wrapcheck // each fault names its key
-	}
-	cut, err := src.Lines()
-	if err != nil {
-		return sum, err //nolint:wrapcheck // each fault names its key
-	}
-	lines, offset, text, last := bufio.NewReaderSize(in, 1<<20), int64(0), "", false
-	for !last || text != "" {
-		raw, line := cut.First(text, last)
-		if raw == "" {
-			more, err := lines.ReadString('\n')
-			if last = errors.Is(err, io.EOF); err != nil && !last {
-				return sum, fmt.Errorf("reading %s: %w", name, err)
-			}
-			text += more
-			continue
-		}
-		r := t.read(p, line, parse.Origin{File: name, Offset: offset, Generation: "sample"})
-		r.name, r.number, r.lines, r.offset = name, sum.Lines+1, countLines(raw), offset
-		sum.Lines += r.lines
-		sum.add(r.result)
-		if err := out.line(r); err != nil {
-			return sum, fmt.Errorf("writing the results: %w", err)
-		}
-		offset += int64(len(raw))
-		text = text[len(raw):]
-	}
-	return sum, nil
+// File reads a file as the shipper reads those of the source, and writes what becomes of each line.
+func (t *Tester) File(path string, src shipper.Source, out Output) (sum Summary, err error) {
+	err = t.trial.File(path, src, sum.write(path, out))
+	return sum, err //nolint:wrapcheck // it says what was done
 }
 
-// countLines counts lines, the last of which may lack its newline.
-func countLines(text string) int {
-	return strings.Count(strings.TrimSuffix(text, "\n"), "\n") + 1
+// Stream reads a stream as the shipper reads what comes otherwise than in files, and writes what becomes of each line.
+func (t *Tester) Stream(ctx context.Context, in io.Reader, name string, src shipper.Source, out Output) (sum Summary, err error) {
+	err = t.trial.Stream(ctx, in, src, sum.write(name, out))
+	return sum, err //nolint:wrapcheck // it says what was done
 }
 
-func (s *Summary) add(result string) {
-	switch result {
-	case resultEvent:
+// write counts and writes what becomes of the lines of a sample.
+func (s *Summary) write(name string, out Output) func(shipper.Outcome) error {
+	return func(o shipper.Outcome) error {
+		s.add(o)
+		r, err := newResult(o, name)
+		if err == nil {
+			err = out.line(r)
+		}
+		if err != nil {
+			return fmt.Errorf("writing the results: %w", err)
+		}
+		return nil
+	}
+}
+
+func (s *Summary) add(o shipper.Outcome) {
+	s.Lines += o.Lines
+	if o.Lines == 0 {
+		return // a further piece
+	}
+	if o.Cut {
+		s.Cut++
+	}
+	switch o.Result {
+	case shipper.TriedEvent:
 		s.Events++
-	case resultDeadLetter:
+	case shipper.TriedDeadLetter:
 		s.DeadLetters++
-	case resultSampled:
+	case shipper.TriedSampled:
 		s.Sampled++
-	case resultIgnored:
+	case shipper.TriedIgnored:
 		s.Ignored++
 	default:
 		s.Empty++
 	}
-}
-
-// read gives what becomes of a line.
-func (t *Tester) read(p parse.Parser, line string, at parse.Origin) result {
-	r := result{result: resultEmpty, event: &event.Event{}}
-	if strings.TrimSpace(line) == "" {
-		return r
-	}
-	rec, err := p.Parse(nil, r.event, line, at)
-	switch {
-	case err == nil:
-		r.result, r.record = resultEvent, rec
-	case errors.Is(err, parse.ErrSampled):
-		r.result = resultSampled
-	case errors.Is(err, parse.ErrIgnored):
-		r.result = resultIgnored
-	default:
-		var ok bool
-		if r.fault, ok = parse.FaultOf(err); !ok {
-			r.fault = parse.LineError{Reason: "unknown", Detail: err.Error()}
-		}
-		r.result, r.original, r.fault.Detail = resultDeadLetter, t.stages.Original(line), t.stages.Original(r.fault.Detail)
-	}
-	return r
 }

@@ -2,11 +2,16 @@ package shiptest
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
 
 	"imwatch/event"
 	"imwatch/shipper"
@@ -19,7 +24,7 @@ func tester(tb testing.TB, change func(*shipper.Config)) *Tester {
 	if change != nil {
 		change(&cfg)
 	}
-	t, err := New(cfg, "host-1", func() time.Time { return time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC) })
+	t, err := New(cfg, "host-1", quiet(), func() time.Time { return time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC) })
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -29,6 +34,22 @@ func tester(tb testing.TB, change func(*shipper.Config)) *Tester {
 		}
 	})
 	return t
+}
+
+func quiet() *logrus.Logger {
+	l := logrus.New()
+	l.SetOutput(io.Discard)
+	return l
+}
+
+// write makes a file of a sample.
+func write(tb testing.TB, name, text string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
 }
 
 func TestPick(t *testing.T) {
@@ -63,7 +84,7 @@ func TestSampleShowsWhatTheShipperWouldDo(t *testing.T) {
 	var out strings.Builder
 	line := `192.0.2.1 - - [21/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 612 "-" "curl/8"` + "\n"
 	in := line + "\n" + strings.Repeat("x", event.MaxLine+1) + "\n\xff\r\n" + strings.Replace(line, " 200 ", " 500 ", 1)
-	sum, err := x.Sample(strings.NewReader(strings.TrimSuffix(in, "\n")), "s.log", x.cfg.Sources[0], JSON(&out))
+	sum, err := x.File(write(t, "s.log", strings.TrimSuffix(in, "\n")), x.cfg.Sources[0], JSON(&out))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +98,8 @@ func TestSampleShowsWhatTheShipperWouldDo(t *testing.T) {
 	}
 }
 
+func at(source, test int) string { return fmt.Sprintf("c.yaml:%d:%d", source, test) }
+
 func TestTestsAreNotSampled(t *testing.T) {
 	t.Parallel()
 	x := tester(t, func(c *shipper.Config) {
@@ -87,8 +110,8 @@ func TestTestsAreNotSampled(t *testing.T) {
 		}
 	})
 	var out strings.Builder
-	ran, failed, err := x.Tests(Text(&out))
-	if err != nil || ran != 2 || failed != 1 || !strings.Contains(out.String(), "it became: empty, expected: dead letter for pattern") {
+	ran, failed, err := x.Tests(Text(&out), at)
+	if err != nil || ran != 2 || failed != 1 || !strings.Contains(out.String(), "it became: empty, expected: dead letter for pattern") || !strings.Contains(out.String(), "FAIL  c.yaml:1:1: /log/gin.log: tests[1]\n") {
 		t.Errorf("%d, %d, %v\n%s", ran, failed, err, out.String())
 	}
 }
@@ -103,10 +126,13 @@ func TestErrorsOfWriting(t *testing.T) {
 	t.Parallel()
 	x := tester(t, func(c *shipper.Config) { c.Sources[0].Tests = []shipper.Test{{Line: "x", DeadLetter: "pattern"}} })
 	for _, out := range []Output{Text(full{}), JSON(full{})} {
-		if _, err := x.Sample(strings.NewReader("x\n"), "s", x.cfg.Sources[0], out); !errors.Is(err, errFull) {
+		if _, err := x.File(write(t, "s.log", "x\n"), x.cfg.Sources[0], out); !errors.Is(err, errFull) {
 			t.Errorf("got %v", err)
 		}
-		if _, _, err := x.Tests(out); !errors.Is(err, errFull) {
+		if _, err := x.Stream(t.Context(), strings.NewReader("x\n"), "-", x.cfg.Sources[0], out); !errors.Is(err, errFull) {
+			t.Errorf("got %v", err)
+		}
+		if _, _, err := x.Tests(out, at); !errors.Is(err, errFull) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -125,7 +151,7 @@ func TestSampleOfLinesThatBelongTogether(t *testing.T) {
 	src := traces(x)
 	const in = "2026-11-21T10:00:00Z ERROR one\r\n\tat a\r\n2026-11-21T10:00:01Z ERROR two\n\n2026-11-21T10:00:02Z ERROR three\n at b\n at c\n at d"
 	var out, text strings.Builder
-	sum, err := x.Sample(strings.NewReader(in), "s.log", src, JSON(&out))
+	sum, err := x.File(write(t, "s.log", in), src, JSON(&out))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +166,7 @@ func TestSampleOfLinesThatBelongTogether(t *testing.T) {
 			t.Errorf("%s is not in %s", want, out.String())
 		}
 	}
-	if _, err := x.Sample(strings.NewReader(in), "s.log", src, Text(&text)); err != nil || !strings.Contains(text.String(), "s.log:5-7: event\n") {
+	if _, err := x.File(write(t, "s.log", in), src, Text(&text)); err != nil || !strings.Contains(text.String(), "s.log:5-7: event\n") {
 		t.Errorf("%v\n%s", err, text.String())
 	}
 }
@@ -155,7 +181,7 @@ func TestTestsOfLinesThatBelongTogether(t *testing.T) {
 	}
 	x.cfg.Sources = []shipper.Source{src}
 	var out strings.Builder
-	ran, failed, err := x.Tests(Text(&out))
+	ran, failed, err := x.Tests(Text(&out), at)
 	if err != nil || ran != 2 || failed != 1 || !strings.Contains(out.String(), `it is not one event: the next begins with line 3, "2026-11-21T10:00:00Z ERROR two"`) {
 		t.Errorf("%d, %d, %v\n%s", ran, failed, err, out.String())
 	}

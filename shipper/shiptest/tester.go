@@ -7,64 +7,54 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"imwatch/event"
 	"imwatch/shipper"
-	"imwatch/shipper/parse"
 )
 
 // Tester reads lines by a configuration. Make one with New, close it.
 type Tester struct {
-	cfg    shipper.Config
-	host   string
-	stages *shipper.Stages
-	now    func() time.Time
+	cfg   shipper.Config
+	trial *shipper.Trial
 }
 
-// New makes ready what the configuration names, databases included. host is the node of sources that name none.
-func New(cfg shipper.Config, host string, now func() time.Time) (*Tester, error) {
-	stages, err := cfg.OpenStages(now())
+// New makes ready what the configuration names, databases included. host is the node of sources that name none; log is
+// told of what cannot be read.
+func New(cfg shipper.Config, host string, log logrus.FieldLogger, now func() time.Time) (*Tester, error) {
+	trial, err := cfg.OpenTrial(host, log, now)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it names the key
 	}
-	return &Tester{cfg: cfg, host: host, stages: stages, now: now}, nil
+	return &Tester{cfg: cfg, trial: trial}, nil
 }
 
 // Close lets go of the databases.
 func (t *Tester) Close() error {
-	return t.stages.Close() //nolint:wrapcheck // it names the database
-}
-
-func (t *Tester) node(src shipper.Source) string {
-	if src.Node == "" {
-		return t.host
-	}
-	return src.Node
+	return t.trial.Close() //nolint:wrapcheck // it names the database
 }
 
 // outcome is how a test ended.
 type outcome struct {
+	place              string // where it stands
 	source, test, line string
 	failures           []string // none: it holds
 	got                string   // what the line became
 }
 
+// Place says where a test of a source stands, by their numbers; "": nobody knows.
+type Place func(source, test int) string
+
 // Tests runs the tests of all sources, without sampling, writes each one's outcome, and gives how many there are and
 // how many failed.
-func (t *Tester) Tests(out Output) (ran, failed int, err error) {
-	for _, src := range t.cfg.Sources {
-		stages := t.stages.Stages
-		stages.Sample = nil
-		p, err := src.Parser(t.node(src), stages, t.now)
-		if err != nil {
-			return ran, failed, err //nolint:wrapcheck // each fault names its key
-		}
-		cut, err := src.Lines()
-		if err != nil {
-			return ran, failed, err //nolint:wrapcheck // each fault names its key
-		}
+func (t *Tester) Tests(out Output, place Place) (ran, failed int, err error) {
+	for n, src := range t.cfg.Sources {
 		for i, test := range src.Tests {
-			o := t.test(p, cut, test)
-			o.source, o.line = src.Label(), test.Line
+			o, err := t.test(src, test)
+			if err != nil {
+				return ran, failed, err
+			}
+			o.place, o.source, o.line = place(n, i), src.Label(), test.Line
 			if o.test = test.Name; o.test == "" {
 				o.test = fmt.Sprintf("tests[%d]", i)
 			}
@@ -80,31 +70,43 @@ func (t *Tester) Tests(out Output) (ran, failed int, err error) {
 	return ran, failed, nil
 }
 
-func (t *Tester) test(p parse.Parser, cut shipper.Lines, test shipper.Test) outcome {
-	raw, line := cut.First(test.Line, true)
-	if second := strings.TrimRight(test.Line[len(raw):], "\r\n"); second != "" {
-		second, _, _ = strings.Cut(second, "\n")
-		return outcome{failures: []string{fmt.Sprintf("it is not one event: the next begins with line %d, %q", countLines(raw)+1, second)}}
+func (t *Tester) test(src shipper.Source, test shipper.Test) (outcome, error) {
+	r := result{Outcome: shipper.Outcome{Result: shipper.TriedEmpty}, event: &event.Event{}}
+	n, second := 0, ""
+	err := t.trial.Text(test.Line, src, func(o shipper.Outcome) (err error) {
+		if n++; n == 1 {
+			o.Record = slices.Clone(o.Record)
+			r, err = newResult(o, "test")
+		} else if o.Result != shipper.TriedEmpty && second == "" {
+			second, _, _ = strings.Cut(o.Raw, "\n")
+			second = fmt.Sprintf("line %d, %q", o.Line, strings.TrimRight(second, "\r"))
+		}
+		return err
+	})
+	if err != nil {
+		return outcome{}, fmt.Errorf("%s: %w", src.Label(), err)
 	}
-	r := t.read(p, line, parse.Origin{File: "test", Generation: "test"})
-	want := resultEvent
+	if second != "" {
+		return outcome{failures: []string{"it is not one event: the next begins with " + second}}, nil
+	}
+	want := shipper.TriedEvent
 	switch {
 	case test.DeadLetter != "":
 		want = "dead letter for " + test.DeadLetter
 	case test.Ignored:
-		want = resultIgnored
+		want = shipper.TriedIgnored
 	}
-	got := r.result
-	o := outcome{got: string(r.record)}
-	if r.result == resultDeadLetter {
-		got, o.got = "dead letter for "+r.fault.Reason, r.fault.Detail
+	got := r.Result
+	o := outcome{got: string(r.Record)}
+	if got == shipper.TriedDeadLetter {
+		got, o.got = "dead letter for "+r.Reason, r.Detail
 	}
 	if got != want {
 		o.failures = append(o.failures, fmt.Sprintf("it became: %s, expected: %s", got, want))
-	} else if got == resultEvent {
+	} else if got == shipper.TriedEvent {
 		o.failures = compare(r.event, test.Expect)
 	}
-	return o
+	return o, nil
 }
 
 // compare says in which fields an event differs from what is expected.

@@ -49,6 +49,9 @@ func (t *Tail) Scan() {
 // rescan is Scan for one log.
 func (t *Tail) rescan(g *group) {
 	list := func() listing {
+		if t.opts.Only != "" {
+			return t.list()
+		}
 		l := listing{files: map[*group][]named{}, closed: map[string]bool{}}
 		for _, pattern := range t.opts.Sources[g.source].Paths {
 			if ok, _ := filepath.Match(filepath.Dir(pattern), g.dir()); ok {
@@ -114,6 +117,10 @@ func same(a, b listing) bool {
 
 func (t *Tail) list() listing {
 	l := listing{files: map[*group][]named{}, closed: map[string]bool{}}
+	if t.opts.Only != "" {
+		t.listOnly(filepath.Clean(t.opts.Only), &l)
+		return l
+	}
 	for i, s := range t.opts.Sources {
 		for _, pattern := range s.Paths {
 			dirs, _ := filepath.Glob(filepath.Dir(pattern)) // the pattern was checked by New
@@ -123,6 +130,21 @@ func (t *Tail) list() listing {
 		}
 	}
 	return l
+}
+
+// listOnly adds the one file that is asked for.
+func (t *Tail) listOnly(path string, l *listing) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return // gone, or nothing to be tailed
+	}
+	live := t.live(plainName(filepath.Base(path)))
+	g := t.group(filepath.Join(filepath.Dir(path), live), 0)
+	for _, pattern := range t.opts.Sources[0].Paths {
+		isNamed, _ := filepath.Match(filepath.Base(pattern), live)
+		g.named = g.named || isNamed
+	}
+	l.files[g] = append(l.files[g], named{path, info})
 }
 
 // listDir adds the files in dir that match pattern, or whose live name does. A directory that is not there has none.

@@ -36,8 +36,11 @@ type Options struct {
 	OpenFiles int
 	// Whole says that nobody writes any more: a last line without a newline is a line.
 	Whole bool
-	Log   logrus.FieldLogger
-	Now   func() time.Time // nil: time.Now
+	// Only, if set, is the one file that is read, as one of the only source. What lies beside it is not looked at, and it
+	// needs not have a name that the source asks for.
+	Only string
+	Log  logrus.FieldLogger
+	Now  func() time.Time // nil: time.Now
 }
 
 // Tail follows the files of some sources. Not safe for concurrent use. Close it.
@@ -190,21 +193,26 @@ type Size struct {
 func (t *Tail) Files() []File {
 	out := make([]File, 0, len(t.order))
 	for _, g := range t.order {
-		f := File{Live: g.live, Source: g.source, EndAt: g.endAt}
-		f.Present = slices.ContainsFunc(g.files, func(x *file) bool { return !x.gone })
-		for _, gen := range g.gens {
-			if gen.cur != nil {
-				s := Size{ID: gen.id, Size: max(gen.cur.size, gen.offset), Modified: gen.cur.mtime}
-				s.Whole = s.Size
-				if gen.cur.held == gen.cur.size && !gen.cur.pending && !gen.cur.flush {
-					s.Whole = gen.offset
-				}
-				f.Sizes = append(f.Sizes, s)
-			}
-		}
-		out = append(out, f)
+		out = append(out, g.file())
 	}
 	return out
+}
+
+func (g *group) file() File {
+	f := File{Live: g.live, Source: g.source, EndAt: g.endAt}
+	f.Present = slices.ContainsFunc(g.files, func(x *file) bool { return !x.gone })
+	for _, gen := range g.gens {
+		if gen.cur == nil {
+			continue
+		}
+		s := Size{ID: gen.id, Size: max(gen.cur.size, gen.offset), Modified: gen.cur.mtime}
+		s.Whole = s.Size
+		if gen.cur.held == gen.cur.size && !gen.cur.pending && !gen.cur.flush {
+			s.Whole = gen.offset
+		}
+		f.Sizes = append(f.Sizes, s)
+	}
+	return f
 }
 
 // Dirs gives the directories that are looked at.

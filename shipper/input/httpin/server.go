@@ -207,11 +207,20 @@ func (s *Server) check(r *http.Request) error {
 	return nil
 }
 
+// Chunk gives the lines of a body as they come from who is called from, without a key of the sender's.
+func Chunk(body []byte, from string) input.Chunk {
+	return input.Chunk{From: from, Origin: keyOf(body), Lines: split(string(body))}
+}
+
 // key is what a request is recognised by when it comes again: what its sender calls it, else what it says.
 func key(r *http.Request, body []byte) string {
 	if k := r.Header.Get(headerKey); k != "" {
 		return "http-key-" + k
 	}
+	return keyOf(body)
+}
+
+func keyOf(body []byte) string {
 	sum := sha256.Sum256(body)
 	return "http-" + hex.EncodeToString(sum[:16])
 }

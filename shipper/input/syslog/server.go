@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc64"
+	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -194,28 +195,45 @@ func (s *Server) Run(ctx context.Context, give input.Give) error {
 func (s *Server) serve(ctx context.Context, c net.Conn, give input.Give) {
 	defer func() { _ = c.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
-	from := origin("syslog", c.RemoteAddr())
+	if err := s.stream(ctx, c, origin("syslog", c.RemoteAddr()), give); errors.Is(err, errFrame) {
+		s.opts.Count(Unframed)
+		s.opts.Log.WithError(err).WithField("peer", c.RemoteAddr().String()).Warn("a syslog connection is closed")
+	}
+}
+
+// Read receives the messages of a stream, as if it were a connection of who is called from, until its end. An error is
+// that of give, or says that the bytes are no syslog.
+func Read(ctx context.Context, r io.Reader, from string, o Options, give input.Give) error {
+	if o.Count == nil {
+		o.Count = func(string) {}
+	}
+	s := &Server{opts: o}
+	return s.stream(ctx, r, from, give)
+}
+
+// stream receives until r ends. That it cannot be read any further is no error: connections end in many ways.
+func (s *Server) stream(ctx context.Context, r io.Reader, from string, give input.Give) error {
 	f := framer{most: s.opts.Config.MaxMessage}
 	again := newRepeats()
 	buf, have := make([]byte, firstBuffer), 0
 	for {
-		n, err := c.Read(buf[have:])
+		n, err := r.Read(buf[have:])
 		have += n
 		lines, used, bad := s.messages(&f, again, buf[:have])
 		if err != nil && bad == nil && used < have && f.skip == 0 && !f.line {
 			lines = s.line(lines, again, buf[used:have]) // the last one, without its newline
 			used = have
 		}
-		if len(lines) > 0 && give(ctx, input.Chunk{From: from, Origin: "syslog", Lines: lines}) != nil {
-			return
+		if len(lines) > 0 {
+			if err := give(ctx, input.Chunk{From: from, Origin: "syslog", Lines: lines}); err != nil {
+				return err
+			}
 		}
 		if bad != nil {
-			s.opts.Count(Unframed)
-			s.opts.Log.WithError(bad).WithField("peer", c.RemoteAddr().String()).Warn("a syslog connection is closed")
-			return
+			return bad
 		}
 		if err != nil {
-			return
+			return nil //nolint:nilerr // see above
 		}
 		have = copy(buf, buf[used:have])
 		if have == len(buf) {
