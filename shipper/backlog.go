@@ -134,17 +134,23 @@ func (l *logLag) look(f *tail.File, acked func(tail.ID) int64, scanned, reached 
 	}
 }
 
+// lookAt takes in one log.
+func (b *backlog) lookAt(r *reader, f *tail.File) *logLag {
+	l := b.log(f.Live)
+	var reached time.Time
+	if ns := r.progress.newest[f.Live]; ns != 0 {
+		reached = time.Unix(0, ns)
+	}
+	l.look(f, r.ledger.offset, r.scanned, reached)
+	return l
+}
+
 // look takes in all logs and sums up.
 func (b *backlog) look(r *reader, files []tail.File, now time.Time) *logsLag {
 	sum := &logsLag{at: now}
 	for i := range files {
 		f := &files[i]
-		l := b.log(f.Live)
-		var reached time.Time
-		if ns := r.progress.newest[f.Live]; ns != 0 {
-			reached = time.Unix(0, ns)
-		}
-		l.look(f, r.ledger.offset, r.scanned, reached)
+		l := b.lookAt(r, f)
 		sum.bytes += l.behind
 		sum.lines += b.estimate(l, l.behind)
 		for _, at := range l.oldest {
@@ -179,6 +185,17 @@ func (r *reader) showLag(files []tail.File, now time.Time) {
 	sum.rate, sum.written = c.Rate(now), c.Written(now)
 	sum.eta, sum.ends = c.ETA(now)
 	m.lag.Store(sum)
+}
+
+// lagKept is how long what showLag has shown is as good as new: it is shown with each watermark, mostly.
+const lagKept = time.Second
+
+// freshenLag is showLag, if it was not shown lately.
+func (r *reader) freshenLag() {
+	now := r.now()
+	if l := r.metrics.lag.Load(); l == nil || now.Sub(l.at) > lagKept {
+		r.showLag(r.tail.Files(), now)
+	}
 }
 
 // age is that of the oldest line.

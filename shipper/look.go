@@ -55,25 +55,59 @@ func ask[T any](ctx context.Context, x *running, asked chan<- func(), do func() 
 	return <-answer, nil
 }
 
-// Files tells of each file and input. Safe for concurrent use.
+// Files tells of each file and input. Safe for concurrent use. Reading goes on meanwhile: the files of one log are told as
+// they are at one moment, those of different logs are not.
 func (s *Shipper) Files(ctx context.Context) (string, []status.File, error) {
 	x := s.work()
 	if x == nil {
 		return s.node, nil, status.ErrNotRunning
 	}
-	files, err := ask(ctx, x, x.reader.asked, x.reader.files)
+	files, err := x.files(ctx)
 	return s.node, files, err
 }
 
-// files gives the state of each file and input.
-func (r *reader) files() []status.File {
-	now := r.now()
-	r.showLag(r.tail.Files(), now)
-	all := r.tail.Now()
-	out := make([]status.File, 0, len(all)+len(r.cfg.Sources))
-	for i := range all {
-		out = append(out, r.fileOf(&all[i], now))
+// filesAtOnce is of how many files the reader tells before it reads on: it takes a millisecond.
+const filesAtOnce = 512
+
+// files asks the reader for all files and inputs, some at a time.
+func (x *running) files(ctx context.Context) (all []status.File, err error) {
+	walk, err := ask(ctx, x, x.reader.asked, x.reader.tail.Walk)
+	if err != nil {
+		return nil, err
 	}
+	type some struct {
+		files []status.File
+		more  bool
+	}
+	for more := true; more; {
+		got, err := ask(ctx, x, x.reader.asked, func() (s some) {
+			s.files, s.more = x.reader.files(walk, filesAtOnce)
+			return s
+		})
+		if err != nil {
+			return nil, err
+		}
+		all, more = append(all, got.files...), got.more
+	}
+	inputs, err := ask(ctx, x, x.reader.asked, x.reader.inputs)
+	return append(all, inputs...), err
+}
+
+// files gives the state of the next files; more is false with the last.
+func (r *reader) files(walk *tail.Walk, n int) (out []status.File, more bool) {
+	now := r.now()
+	logs, more := walk.Next(n)
+	for i := range logs {
+		l := r.backlog.lookAt(r, &logs[i].File)
+		for j := range logs[i].Files {
+			out = append(out, r.fileOf(&logs[i].Files[j], l, now))
+		}
+	}
+	return out, more
+}
+
+// inputs gives the state of each input.
+func (r *reader) inputs() (out []status.File) {
 	for i, s := range r.cfg.Sources {
 		if len(s.Paths) > 0 {
 			continue
@@ -102,8 +136,7 @@ func (s Source) input() string {
 	return "file"
 }
 
-func (r *reader) fileOf(n *tail.Now, now time.Time) status.File {
-	l := r.backlog.log(n.Live)
+func (r *reader) fileOf(n *tail.Now, l *logLag, now time.Time) status.File {
 	f := status.File{
 		Path: n.Path, Log: n.Live, Source: r.cfg.Sources[n.Source].Label(), Input: "file", Device: n.Dev, Inode: n.Ino,
 		Fingerprint: n.ID.Head, Run: n.ID.Run, Open: n.Open, Copy: n.ID.Head != "" && !n.Current, Size: n.Size, Read: n.Offset,
@@ -182,20 +215,26 @@ func (s *Shipper) lookAtFiles(ctx context.Context, x *running, st *status.Status
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	type found struct {
-		files   []status.File
 		open    int
 		failing []string
 	}
 	r := x.reader
-	f, err := ask(ctx, x, r.asked, func() found { return found{r.files(), r.tail.Open(), r.tail.Troubles(r.now().Add(-freshError))} })
+	f, err := ask(ctx, x, r.asked, func() found {
+		r.freshenLag()
+		return found{r.tail.Open(), r.tail.Troubles(r.now().Add(-freshError))}
+	})
+	var files []status.File
+	if err == nil {
+		files, err = x.files(ctx)
+	}
 	if err != nil {
 		st.Trouble = append(st.Trouble, "the reading side does not answer: "+err.Error())
 		return
 	}
-	st.Files.Known, st.Files.Open, st.Files.Failing = len(f.files), f.open, len(f.failing)
-	for i := range f.files {
-		st.Files.States[f.files[i].State]++
-		if f.files[i].LagBytes > 0 {
+	st.Files.Known, st.Files.Open, st.Files.Failing = len(files), f.open, len(f.failing)
+	for i := range files {
+		st.Files.States[files[i].State]++
+		if files[i].LagBytes > 0 {
 			st.Files.Behind++
 		}
 	}

@@ -1,6 +1,9 @@
 package tail
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Now is how a file is at the moment.
 type Now struct {
@@ -21,24 +24,48 @@ type Now struct {
 	ErrAt    time.Time
 }
 
-// Now gives the files that are known, as of the last Scan and Next.
-func (t *Tail) Now() []Now {
-	var out []Now
-	for _, g := range t.order {
-		for _, x := range g.files {
-			n := Now{
-				Live: g.live, Path: x.path, Source: g.source, Dev: x.key.dev, Ino: x.key.ino, Writable: g.isLive(x), Packed: x.packed,
-				Gone: x.gone, Open: x.f != nil, Size: x.size, Modified: x.mtime,
-			}
-			if x.gen != nil {
-				n.ID, n.Current, n.Offset = x.gen.id, x.gen.cur == x, x.gen.offset
-				n.Size = max(n.Size, n.Offset)
-			}
-			if w, ok := t.warned[x.path]; ok {
-				n.Err, n.ErrAt = w.text, w.at
-			}
-			out = append(out, n)
+// Log is a log with its files.
+type Log struct {
+	File
+	Files []Now
+}
+
+// Walk goes through the logs a few at a time, so that reading can go on between. To be used where its Tail is.
+type Walk struct {
+	tail *Tail
+	left []*group
+}
+
+// Walk begins to go through the logs that there are now.
+func (t *Tail) Walk() *Walk { return &Walk{t, slices.Clone(t.order)} }
+
+// Next gives the next logs, as they are now, until they have so many files together; more is false with the last. Each log
+// comes once, so a file that is rotated meanwhile is neither missed nor doubled; one that comes into being later is not
+// among them.
+func (w *Walk) Next(files int) (logs []Log, more bool) {
+	for n := 0; len(w.left) > 0 && n < files; w.left = w.left[1:] {
+		g := w.left[0]
+		logs = append(logs, Log{g.file(), w.tail.now(g)})
+		n += max(1, len(g.files))
+	}
+	return logs, len(w.left) > 0
+}
+
+func (t *Tail) now(g *group) []Now {
+	out := make([]Now, 0, len(g.files))
+	for _, x := range g.files {
+		n := Now{
+			Live: g.live, Path: x.path, Source: g.source, Dev: x.key.dev, Ino: x.key.ino, Writable: g.isLive(x), Packed: x.packed,
+			Gone: x.gone, Open: x.f != nil, Size: x.size, Modified: x.mtime,
 		}
+		if x.gen != nil {
+			n.ID, n.Current, n.Offset = x.gen.id, x.gen.cur == x, x.gen.offset
+			n.Size = max(n.Size, n.Offset)
+		}
+		if w, ok := t.warned[x.path]; ok {
+			n.Err, n.ErrAt = w.text, w.at
+		}
+		out = append(out, n)
 	}
 	return out
 }
