@@ -160,6 +160,7 @@ func TestLineSettingsAreChecked(t *testing.T) {
 	cfg := config(t.TempDir(), "x.log")
 	cfg.Sources[0].TooLong = TooLongCut
 	cfg.Sources[0].Multiline = new(Multiline)
+	src.Timezone, src.Pattern = "Asia/Shangai", mapping.Names{"%{NOTHING:timestamp}"}
 	cfg.Sources = append(cfg.Sources, src)
 	err := cfg.Validate()
 	if err == nil {
@@ -169,6 +170,7 @@ func TestLineSettingsAreChecked(t *testing.T) {
 		"sources[0].too_long: format contract is JSON", "sources[0].multiline.start: one of start and continue is needed",
 		"sources[1].multiline.start: error parsing regexp", "sources[1].multiline.max_lines: found 1", "sources[1].multiline.max_bytes: found 1",
 		"sources[1].multiline.timeout: found 1ns", `sources[1].too_long: found "shorten"`,
+		"sources[1].timezone: unknown time zone Asia/Shangai", `sources[1].pattern: "NOTHING" is no known definition`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in %v", want, err)

@@ -155,17 +155,17 @@ func (t Test) validate() error {
 // Parser makes what reads the source's lines. node is service.node.name of lines that do not say it. The error joins
 // all faults; each begins with its key.
 func (s Source) Parser(node string, stages parse.Stages, now func() time.Time) (parse.Parser, error) {
-	zone, err := time.LoadLocation(s.Timezone)
-	if err != nil {
-		return nil, fmt.Errorf("timezone: %w", err)
+	zone, bad := time.LoadLocation(s.Timezone)
+	if bad != nil {
+		bad, zone = fmt.Errorf("timezone: %w", bad), time.UTC
 	}
 	p, err := parse.New(parse.Options{
 		Format: s.Format, Patterns: s.Pattern, Definitions: s.Definitions, Layouts: s.TimeLayouts, Location: zone,
 		Fields: s.Fields, Rest: s.Rest, Ignore: s.Ignore, WithoutAction: s.WithoutAction,
 		Defaults: parse.Defaults{Service: s.Service, Environment: s.Environment, Node: node}, Stages: stages, Now: now,
 	})
-	if err != nil {
-		return nil, err //nolint:wrapcheck // each fault names its key already
+	if bad != nil || err != nil {
+		return nil, errors.Join(bad, err)
 	}
 	return p, nil
 }

@@ -28,6 +28,9 @@ func newForeign(o Options, kind string) (*foreign, error) {
 	dates, err := date.New(date.Options{Layouts: o.Layouts, Location: o.Location, Now: o.Now})
 	if err != nil {
 		errs = append(errs, fmt.Errorf("time_layouts: %w", err))
+		if dates, err = date.New(date.Options{Location: o.Location, Now: o.Now}); err != nil { // further faults are told too
+			return nil, errors.Join(append(errs, err)...)
+		}
 	}
 	p := &foreign{
 		defaults: o.Defaults, stages: o.Stages, ignore: o.WithoutAction == Ignore, colour: regexp.MustCompile("\x1b\\[[0-9;]*m"),
@@ -39,16 +42,13 @@ func newForeign(o Options, kind string) (*foreign, error) {
 		}
 		implied, known, err := p.implied(o.Fields)
 		if err != nil {
-			errs = append(errs, err)
+			return nil, errors.Join(append(errs, err)...)
 		}
 		fields, names = implied, known
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
 	p.mapping, err = mapping.New(mapping.Options{Fields: fields, Dates: dates, Names: names, Rest: o.Rest, Ignore: o.Ignore})
-	if err != nil {
-		return nil, fmt.Errorf("%w", err)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, err
 	}
 	p.place()
 	p.visit = p.mapping.JSON

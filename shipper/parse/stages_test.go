@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imwatch/event"
+	"imwatch/shipper/parse/mapping"
 	"imwatch/shipper/parse/redact"
 )
 
@@ -99,6 +100,22 @@ func TestForeignLinesThroughTheStages(t *testing.T) {
 	}
 	if _, err := p.Parse(nil, &e, `{"time":"2026-11-21T10:00:00Z","msg":"cache warmed"}`, Origin{}); !errors.Is(err, ErrIgnored) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Faults of times and of fields are told at once.
+func TestAllFaultsAreTold(t *testing.T) {
+	t.Parallel()
+	_, err := New(Options{Format: FormatJSON, Layouts: []string{"rfc339"}, Fields: []mapping.Field{
+		{To: "timestamp", From: mapping.Names{"ts"}},
+		{To: "event.action", From: mapping.Names{"ev"}},
+		{To: "user.idd", From: mapping.Names{"uid"}},
+		{To: "event.duration", From: mapping.Names{"cost"}, Unit: "msec"},
+	}})
+	for _, want := range []string{"time_layouts: ", "user.idd", "msec"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is not told: %v", want, err)
+		}
 	}
 }
 

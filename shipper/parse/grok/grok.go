@@ -2,13 +2,13 @@
 package grok
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 
 	"github.com/elastic/go-grok"
+	"github.com/elastic/go-grok/patterns"
 
 	"imwatch/event"
 )
@@ -19,43 +19,70 @@ type Pattern struct {
 	names []string
 }
 
-// New compiles a pattern; definitions are the user's own, by name, in front of the known ones. An error says which name
-// or definition is wrong.
+// New compiles a pattern; definitions are the user's own, by name, in front of the known ones. Their fields are the
+// pattern's, too. An error says which name or definition is wrong.
 func New(pattern string, definitions map[string]string) (*Pattern, error) {
-	p := &Pattern{grok: grok.New()}
-	for _, m := range regexp.MustCompile(`%{\w+:([\w.]+)(?::\w+)?}`).FindAllStringSubmatch(pattern, -1) {
-		if slices.Contains(p.names, m[1]) {
-			return nil, fmt.Errorf("%q is taken twice", m[1])
-		}
-		p.names = append(p.names, m[1])
-	}
 	own := tight()
 	maps.Copy(own, definitions)
+	c := checker{all: maps.Clone(patterns.Default), user: definitions, done: map[string]bool{}}
+	maps.Copy(c.all, own)
+	if err := c.look(pattern, "", true); err != nil {
+		return nil, err
+	}
+	p := &Pattern{grok: grok.New(), names: c.names}
 	if err := p.grok.AddPatterns(own); err != nil {
 		return nil, fmt.Errorf("taking the definitions: %w; a name is made of letters, digits and _", err)
 	}
 	if err := p.grok.Compile(pattern, true); err != nil {
-		return nil, explain(err, pattern, own)
+		return nil, fmt.Errorf("compiling %q: %w", pattern, err)
 	}
 	return p, nil
 }
 
-// explain names the definition that a pattern uses and nobody has made.
-func explain(err error, pattern string, own map[string]string) error {
-	if !errors.Is(err, grok.ErrParseFailure) {
-		return fmt.Errorf("compiling %q: %w", pattern, err)
-	}
-	known := slices.Sorted(maps.Keys(own))
-	for _, m := range regexp.MustCompile(`%{(\w+)`).FindAllStringSubmatch(pattern, -1) {
-		if g := grok.New(); slices.Contains(known, m[1]) || g.Compile("%{"+m[1]+"}", true) == nil {
+// checker looks for what a pattern uses.
+type checker struct {
+	all, user map[string]string
+	done      map[string]bool // definitions that were looked at; false: that are being
+	names     []string        // of fields
+}
+
+// look goes through a text, and through the definitions that it uses. in is where it stands; ours says that its fields count.
+func (c *checker) look(text, in string, ours bool) error {
+	for _, m := range regexp.MustCompile(`%{(\w+)(?::([\w.]+))?(?::\w+)?}`).FindAllStringSubmatch(text, -1) {
+		name, field := m[1], m[2]
+		if ours && field != "" {
+			if slices.Contains(c.names, field) {
+				return fmt.Errorf("%s%q is taken twice", in, field)
+			}
+			c.names = append(c.names, field)
+		}
+		definition, known := c.all[name]
+		if !known {
+			hint := "add it to definitions"
+			if near := event.Nearest(name, slices.Sorted(maps.Keys(c.all))); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			return fmt.Errorf("%s%q is no known definition; %s", in, name, hint)
+		}
+		whole, seen := c.done[name]
+		if seen && !whole {
+			return fmt.Errorf("%sthe definition %q uses itself", in, name)
+		}
+		if seen {
 			continue
 		}
-		if near := event.Nearest(m[1], known); near != "" {
-			return fmt.Errorf("%q is no known definition; did you mean %q?", m[1], near)
+		c.done[name] = false
+		within := in
+		_, theirs := c.user[name]
+		if theirs {
+			within = fmt.Sprintf("definitions.%s: ", name)
 		}
-		return fmt.Errorf("%q is no known definition; add it to definitions", m[1])
+		if err := c.look(definition, within, theirs); err != nil {
+			return err
+		}
+		c.done[name] = true
 	}
-	return fmt.Errorf("compiling %q: %w", pattern, err)
+	return nil
 }
 
 // Names gives the names of the fields, in the order of Match's values.
