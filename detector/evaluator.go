@@ -68,6 +68,7 @@ type status struct {
 	overflow  map[string]int
 	bytes     int // of the state last written
 	unread    int64
+	position  int64 // in the topic of shards; 0: nothing was read
 	foreign   bool
 }
 
@@ -301,7 +302,7 @@ func (e *evaluator) tick() {
 	o := e.s.outlook.Load()
 	e.engine.Tick(now.UnixNano(), o.behind(now, e.number, e.position))
 	e.watchHealth(now, o)
-	st := status{watermark: e.engine.Watermark(), unread: o.unread(e.number, e.position), foreign: e.foreign}
+	st := status{watermark: e.engine.Watermark(), unread: o.unread(e.number, e.position), position: e.position, foreign: e.foreign}
 	if now.Sub(e.usedAt) >= publishEvery {
 		e.usedAt, st.usage = now, e.engine.Usage()
 	}

@@ -31,10 +31,12 @@ func (o *outlook) unread(number int, position int64) int64 {
 	return max(0, o.ends[number]-position)
 }
 
-// watch asks the broker every second. While it does not answer nothing is told, and what was told grows old.
-func (s *sharing) watch(ctx context.Context) {
+// watch asks the broker every second, and tells it how far our shards have come. While it does not answer nothing is told,
+// and what was told grows old.
+func (s *sharing) watch(ctx context.Context, claims bus.Claims) {
 	var before bus.Position // where the source ended
 	for ctx.Err() == nil {
+		s.commit(ctx, claims)
 		o, ends, err := s.look(ctx, before)
 		if err == nil {
 			before = ends
@@ -70,4 +72,31 @@ func (s *sharing) look(ctx context.Context, before bus.Position) (o *outlook, en
 		s.d.metrics.behind.WithLabelValues(strconv.Itoa(p)).Set(float64(max(0, end-at)))
 	}
 	return o, ends, nil
+}
+
+// note takes down how far our shards have come.
+func (s *sharing) note() {
+	at := bus.Position{}
+	for n, e := range s.shards {
+		e.mu.Lock()
+		if e.status.position > 0 && !e.want.paused {
+			at[n] = e.status.position
+		}
+		e.mu.Unlock()
+	}
+	s.read.Store(&at)
+}
+
+// commit tells the group how far our shards have come, for who asks whether evaluation is behind. Where a shard goes on
+// its state says, so what cannot be told is told the next time.
+func (s *sharing) commit(ctx context.Context, claims bus.Claims) {
+	at := s.read.Load()
+	if at == nil || len(*at) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, endsEvery)
+	defer cancel()
+	if err := claims.Commit(ctx, *at); err != nil && ctx.Err() == nil {
+		s.d.log.WithError(err).Debug("how far shards have come could not be told")
+	}
 }

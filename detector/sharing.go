@@ -23,7 +23,8 @@ type sharing struct {
 	d       *Detector
 	n       int // shards
 	metrics *shardMetrics
-	outlook atomic.Pointer[outlook] // what the broker said last; any goroutine
+	outlook atomic.Pointer[outlook]      // what the broker said last; any goroutine
+	read    atomic.Pointer[bus.Position] // how far our shards have come; any goroutine
 	rules   *ruleset
 	routed  chan *ruleset // to the router, the newest only
 	shards  map[int]*evaluator
@@ -84,7 +85,7 @@ func (d *Detector) runShared(ctx context.Context) error {
 	defer claims.Close()
 	claimed := make(chan bus.Claim)
 	helpers.Go(func() { s.claim(ctx, claims, claimed) })
-	helpers.Go(func() { s.watch(ctx) })
+	helpers.Go(func() { s.watch(ctx, claims) })
 	helpers.Go(func() { s.fail(ctx, s.route(ctx)) })
 	d.log.WithField("shards", s.n).Info("detector is running, sharing the work with others")
 	err = s.loop(ctx, claimed)
@@ -251,6 +252,7 @@ func (s *sharing) tick(look *looks) {
 		s.tell()
 	}
 	s.lag()
+	s.note()
 	s.publish(now)
 	if !look.due(now) {
 		return

@@ -198,6 +198,54 @@ func TestSharedWorkIsTheWorkOfOne(t *testing.T) {
 	}
 }
 
+// TestShardsTellHowFarTheyAre asks the group: whoever evaluates commits what it has read, and what nobody evaluates stays.
+func TestShardsTellHowFarTheyAre(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		defer f.bus.Close()
+		f.join()
+		f.join()
+		draw := rand.New(rand.NewPCG(1, 7)) //nolint:gosec // the same each time
+		for range 50 {
+			f.produce(f.happens(draw))
+			f.pass(time.Second, "n1", "n2", "n3")
+		}
+		f.pass(3*time.Second, "n1", "n2", "n3")
+		lag := func() (sum, all int64) {
+			ends, err := f.bus.Ends(t.Context(), shard.Topic(f.shards))
+			if err != nil {
+				t.Fatal(err)
+			}
+			read, err := f.bus.Committed(t.Context(), shard.Group(f.shards), shard.Topic(f.shards))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for p, end := range ends {
+				if read[p] == 0 || read[p] > end {
+					t.Errorf("shard %d is said to be read up to %d of %d", p, read[p], end)
+				}
+				sum, all = sum+end-read[p], all+end
+			}
+			return sum, all
+		}
+		if n, all := lag(); n > all/5 { // what came since the last second
+			t.Errorf("%d of %d messages wait for shards that are evaluated", n, all)
+		}
+		f.leave(0, false)
+		f.leave(0, false)
+		before, _ := lag()
+		for p := range f.shards {
+			if err := f.bus.ProduceInto(t.Context(), shard.Topic(f.shards), bus.Message{Partition: p, Value: []byte("v")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, _ := lag(); n != before+int64(f.shards) {
+			t.Errorf("%d messages wait that nobody reads, not %d", n, before+int64(f.shards))
+		}
+	})
+}
+
 func (f *fleet) play(draw *rand.Rand, most int) {
 	for range 70 {
 		for range draw.IntN(6) {

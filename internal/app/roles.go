@@ -172,11 +172,11 @@ func (s *site) detector() (actor, error) {
 		return actor{}, fmt.Errorf("detector: %w", err)
 	}
 	s.pages = append(s.pages, page{"GET /-/rules", rulesPage(d.Rules)})
-	watch, err := s.watchDetectors()
+	watches, err := s.watchDetectors()
 	if err != nil {
 		return actor{}, fmt.Errorf("detector: %w", err)
 	}
-	return s.advised(watch, actor{"detector", func(ctx context.Context) error {
+	return s.advised(actor{"detector", func(ctx context.Context) error {
 		hangup := make(chan os.Signal, 1)
 		signal.Notify(hangup, syscall.SIGHUP)
 		defer signal.Stop(hangup)
@@ -191,7 +191,7 @@ func (s *site) detector() (actor, error) {
 			}
 		}()
 		return d.Run(ctx)
-	}}), nil
+	}}, watches...), nil
 }
 
 func (s *site) alerting() (actor, error) {
@@ -208,17 +208,17 @@ func (s *site) alerting() (actor, error) {
 	}
 	api := s.cfg.Alerting.API
 	if !api.On() {
-		return s.advised(watch, actor{"alerting", a.Run}), nil
+		return s.advised(actor{"alerting", a.Run}, watch), nil
 	}
 	people := a.Handler()
 	s.pages = append(s.pages, page{"/api/v1/", people}, page{alertsapi.LinkPath, people})
 	if api.Addr == "" {
-		return s.advised(watch, actor{"alerting", a.Run}), nil
+		return s.advised(actor{"alerting", a.Run}, watch), nil
 	}
-	return s.advised(watch, actor{"alerting", func(ctx context.Context) error {
+	return s.advised(actor{"alerting", func(ctx context.Context) error {
 		var g group
 		g.add("alerting", a.Run)
 		g.add("people", func(ctx context.Context) error { return serveHTTP(ctx, api.Addr, people, s.component("alerting")) })
 		return g.run(ctx)
-	}}), nil
+	}}, watch), nil
 }

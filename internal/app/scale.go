@@ -18,6 +18,7 @@ import (
 const (
 	indexerEach  = 10_000
 	detectorEach = 20_000
+	shardEach    = 20_000 // messages of several events: rather too many, what waits tells then
 	alerterEach  = 100
 )
 
@@ -28,16 +29,28 @@ func (s *site) watchIndexers() (*scale.Watch, error) {
 	}))
 }
 
-func (s *site) watchDetectors() (*scale.Watch, error) {
+// watchDetectors watches both that each detector does: bring events to the shards, and evaluate them. As many are wanted as
+// the one or the other asks for.
+func (s *site) watchDetectors() ([]*scale.Watch, error) {
 	n := s.cfg.Detector.Shards
+	part := func(name string) prometheus.Registerer {
+		return prometheus.WrapRegistererWith(prometheus.Labels{"part": name}, s.reg)
+	}
 	deps := s.scaleDeps(scale.Deps{
-		Group: shard.RouterGroup(n), Topic: bus.TopicLifecycle, Each: detectorEach, Most: n, Metric: "im_detector_wanted_instances", Registerer: s.reg,
+		Group: shard.RouterGroup(n), Topic: bus.TopicLifecycle, Each: detectorEach, Most: n, Metric: "im_detector_wanted_instances", Registerer: part("router"),
 	})
 	if n == 0 {
 		deps.Group = ""
-		return scale.Fixed(s.cfg.Scale, deps, 1, "detector.shards is 0: one detector has all partitions, and others would tell the same alerts")
+		w, err := scale.Fixed(s.cfg.Scale, deps, 1, "detector.shards is 0: one detector has all partitions, and others would tell the same alerts")
+		return []*scale.Watch{w}, err
 	}
-	return scale.New(s.cfg.Scale, deps)
+	routers, err := scale.New(s.cfg.Scale, deps)
+	if err != nil {
+		return nil, err
+	}
+	deps.Group, deps.Topic, deps.Each, deps.Registerer = shard.Group(n), shard.Topic(n), shardEach, part("evaluator")
+	evaluators, err := scale.New(s.cfg.Scale, deps)
+	return []*scale.Watch{routers, evaluators}, err
 }
 
 func (s *site) watchAlerters() (*scale.Watch, error) {
@@ -51,17 +64,20 @@ func (s *site) scaleDeps(d scale.Deps) scale.Deps {
 	return d
 }
 
-// advised has a watch run beside a stage, and shows what it says.
-func (s *site) advised(w *scale.Watch, a actor) actor {
-	if s.advice = append(s.advice, w); len(s.advice) == 1 {
+// advised has watches run beside a stage, and shows what they say.
+func (s *site) advised(a actor, watches ...*scale.Watch) actor {
+	if len(s.advice) == 0 {
 		s.pages = append(s.pages, page{"GET /-/scale", http.HandlerFunc(s.scalePage)})
 	}
+	s.advice = append(s.advice, watches...)
 	return actor{a.name, func(ctx context.Context) error {
 		watching, end := context.WithCancel(ctx)
 		var done sync.WaitGroup
 		defer done.Wait()
 		defer end()
-		done.Go(func() { _ = w.Run(watching) }) // it returns no error
+		for _, w := range watches {
+			done.Go(func() { _ = w.Run(watching) }) // it returns no error
+		}
 		return a.run(ctx)
 	}}
 }
@@ -70,6 +86,7 @@ func (s *site) advised(w *scale.Watch, a actor) actor {
 type scaleReport struct {
 	Wanted int            `json:"wanted"`
 	Why    string         `json:"why"`
+	Group  string         `json:"group"` // that wants so many
 	Groups []scale.Report `json:"groups"`
 }
 
@@ -78,7 +95,7 @@ func (s *site) scalePage(w http.ResponseWriter, _ *http.Request) {
 	for _, watch := range s.advice {
 		r := watch.Advice()
 		if r.Wanted > out.Wanted {
-			out.Wanted, out.Why = r.Wanted, r.Why
+			out.Wanted, out.Why, out.Group = r.Wanted, r.Why, r.Group
 		}
 		out.Groups = append(out.Groups, r)
 	}

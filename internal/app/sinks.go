@@ -31,7 +31,7 @@ func (s *site) indexer() (actor, error) {
 	if err != nil {
 		return actor{}, fmt.Errorf("indexer: %w", err)
 	}
-	return s.advised(watch, a), nil
+	return s.advised(a, watch), nil
 }
 
 func (s *site) indexInto(name string) (*index.Indexer, error) {

@@ -116,6 +116,11 @@ type Claims interface {
 	// Next waits until the group has given us a share that Next has not returned yet. It returns ctx's error when that
 	// ends and ErrClosed after Close. A broker that is away is no error.
 	Next(ctx context.Context) (Claim, error)
+	// Commit tells how far partitions were read, everything before each position, for those who ask with Committed: who
+	// reads by itself goes on where it knows. Partitions that are not ours, and positions before what is committed, are
+	// passed over. While the broker is away or the group rebalances it waits, until ctx ends. It may be called beside
+	// Next.
+	Commit(ctx context.Context, at Position) error
 	// Close leaves the group: our partitions go to others at once.
 	Close() error
 }

@@ -60,6 +60,7 @@ func Run(t *testing.T, f Factory) {
 		{"ReadPartitions", readPartitions},
 		{"Members", members},
 		{"ClaimsMove", claimsMove},
+		{"ClaimsCommit", claimsCommit},
 		{"ClaimsEnd", claimsEnd},
 		{"GroupAfterTrim", groupAfterTrim},
 		{"Cancel", cancel},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -144,6 +145,36 @@ func claimsMove(s *suite) {
 	s.ok(first.Close())
 	if _, err := first.Next(s.ctx); !errors.Is(err, bus.ErrClosed) {
 		s.Errorf("Next after Close: %v", err)
+	}
+}
+
+// claimsCommit tells how far partitions were read: only forward, and only of those that are ours.
+func claimsCommit(s *suite) {
+	first := s.claims()
+	s.next(first)
+	s.ok(first.Commit(s.ctx, bus.Position{0: 5, 1: 7}))
+	s.ok(first.Commit(s.ctx, bus.Position{0: 3, 1: 8, 2: 0, partitions + 3: 9}))
+	s.committed(bus.Position{0: 5, 1: 8})
+	second := s.claims()
+	x, y := s.shared(first, second)
+	theirs, ours := y.Partitions[0], x.Partitions[0]
+	s.ok(first.Commit(s.ctx, bus.Position{theirs: 20, ours: 30}))
+	want := bus.Position{0: 5, 1: 8}
+	want[ours] = 30
+	s.committed(want)
+	s.ok(second.Close())
+	s.ok(first.Close())
+	if err := first.Commit(s.ctx, bus.Position{0: 40}); !errors.Is(err, bus.ErrClosed) {
+		s.Errorf("Commit after Close: %v", err)
+	}
+}
+
+func (s *suite) committed(want bus.Position) {
+	s.Helper()
+	got, err := s.b.Committed(s.ctx, s.group, s.topic)
+	s.ok(err)
+	if !maps.Equal(got, want) {
+		s.Errorf("committed is %v, not %v", got, want)
 	}
 }
 

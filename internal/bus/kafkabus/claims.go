@@ -10,6 +10,7 @@ import (
 // claims is a membership that reads nothing.
 type claims struct {
 	member *member
+	topic  string
 	told   *session // the one that Next has returned last
 }
 
@@ -19,7 +20,7 @@ func (b *Bus) Claims(ctx context.Context, group, topic string) (bus.Claims, erro
 	if err != nil {
 		return nil, err
 	}
-	return &claims{member: m}, nil
+	return &claims{member: m, topic: topic}, nil
 }
 
 // Next waits for a generation that was not told yet; see bus.Claims.
@@ -48,6 +49,15 @@ func (c *claims) Next(ctx context.Context) (bus.Claim, error) {
 			return bus.Claim{}, c.member.consumer.err
 		}
 	}
+}
+
+// Commit stores positions for the group; see bus.Claims.
+func (c *claims) Commit(ctx context.Context, at bus.Position) error {
+	offsets := make(map[place]int64, len(at))
+	for p, offset := range at {
+		offsets[place{c.topic, p}] = offset
+	}
+	return c.member.commit(ctx, offsets)
 }
 
 // Close leaves the group; see bus.Claims. It may be called more than once.

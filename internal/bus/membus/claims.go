@@ -37,6 +37,15 @@ func (c claims) Next(ctx context.Context) (bus.Claim, error) {
 	}
 }
 
+// Commit stores positions for the group; see bus.Claims.
+func (c claims) Commit(ctx context.Context, at bus.Position) error {
+	ms := make([]bus.Message, 0, len(at))
+	for p, offset := range at {
+		ms = append(ms, bus.Message{Topic: c.topics[0], Partition: p, Offset: offset - 1})
+	}
+	return c.consumer.Commit(ctx, ms...)
+}
+
 // look gives the share, if it was not told yet, and says what to wait for if it was.
 func (c claims) look() (claim bus.Claim, changed <-chan struct{}, err error) {
 	c.bus.mu.Lock()
