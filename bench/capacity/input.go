@@ -24,6 +24,7 @@ type Input struct {
 	DiskFull    float64 // of the disks that may be used
 	Search      float64 // what searching takes beside indexing, of the same cores
 	ShardGB     float64 // of a shard at most
+	Alike       bool    // as many shards for each class of events
 	Docs        string  // as, merged, best
 	Connections float64
 	Connects    float64 // share of lines that are connects
@@ -66,6 +67,7 @@ func parse(args []string, errs io.Writer) (Input, error) {
 	fs.Float64Var(&in.DiskFull, "disk-full", 0.75, "share of disks that may be used: Elasticsearch moves shards away from 85 %, or 90 %")
 	fs.Float64Var(&in.Search, "search", 0.25, "what searching takes of Elasticsearch beside indexing")
 	fs.Float64Var(&in.ShardGB, "shard-gb", 40, "a shard's size at most")
+	fs.BoolVar(&in.Alike, "shards-alike", false, "as many shards for each class of events: without elasticsearch.shards_by_class")
 	fs.StringVar(&in.Docs, "docs", "as", "size of documents: as (they lie there after indexing), merged (forced to one segment), best (best_compression besides)")
 	fs.Float64Var(&in.Connections, "connections", 5e6, "connections of clients")
 	fs.Float64Var(&in.Connects, "connects", 0.4, "share of lines that are connects")

@@ -21,15 +21,13 @@ type Role struct {
 
 // Shards are those of a class of indices.
 type Shards struct {
-	Class    string
-	Days     int
-	GB       float64 // of a day, primaries
-	Size     float64 // GB of one shard
-	ADay     int     // primaries
-	Open     int     // with replicas, of all days
-	Kept     float64 // TB with replicas
-	Fitting  int     // primaries a day that would do
-	FitsOpen int
+	Class string
+	Days  int
+	GB    float64 // of a day, primaries
+	Size  float64 // GB of one shard
+	ADay  int     // primaries
+	Open  int     // with replicas, of all days
+	Kept  float64 // TB with replicas
 }
 
 // Plan is what an input comes to.
@@ -110,16 +108,17 @@ func (p *Plan) shard(f Figures) {
 	}{{event.ClassInfo, 1 - in.Error - in.Warn}, {event.ClassWarn, in.Warn}, {event.ClassError, in.Error}}
 	for _, c := range classes {
 		s := Shards{Class: c.c.Name, Days: c.c.Days, GB: in.Events * c.share * p.docBytes(f) / 1e9}
-		s.Fitting = int(max(1, math.Ceil(s.GB/in.ShardGB)))
-		p.OneSetting = max(p.OneSetting, s.Fitting)
+		s.ADay = int(max(1, math.Ceil(s.GB/in.ShardGB)))
+		p.OneSetting = max(p.OneSetting, s.ADay)
 		s.Kept = s.GB * float64(s.Days*copies) / 1000
 		p.Shards = append(p.Shards, s)
 	}
 	for i := range p.Shards {
 		s := &p.Shards[i]
-		s.ADay = p.OneSetting
-		s.Size = s.GB / float64(s.ADay)
-		s.Open, s.FitsOpen = s.ADay*s.Days*copies, s.Fitting*s.Days*copies
+		if in.Alike {
+			s.ADay = p.OneSetting
+		}
+		s.Size, s.Open = s.GB/float64(s.ADay), s.ADay*s.Days*copies
 	}
 }
 

@@ -73,20 +73,39 @@ func input(t *testing.T, args ...string) Input {
 	return in
 }
 
+// Each class gets as many shards as it needs, unless all are to have as many as the largest.
+func TestShardsByClass(t *testing.T) {
+	args := []string{"--bytes-per-day", "1.2TB", "--line", "600"}
+	by, alike := plan(input(t, args...), figures(t)), plan(input(t, append(args, "--shards-alike")...), figures(t))
+	var keys []string
+	for _, p := range []Plan{by, alike} {
+		keys = append(keys, p.shardKeys())
+		for _, s := range p.Shards {
+			if s.Size > p.In.ShardGB || s.ADay > 1 && !p.In.Alike && s.GB/float64(s.ADay-1) <= p.In.ShardGB {
+				t.Errorf("%+v", s)
+			}
+		}
+	}
+	want := []string{"`elasticsearch.shards: 1`, `elasticsearch.shards_by_class: {info: 18, warn: 2}`", "`elasticsearch.shards: 18`"}
+	if diff := cmp.Diff(want, keys); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A plan by hand: what is printed is what the figures say.
 func TestPlan(t *testing.T) {
 	f := figures(t)
 	for i := range f { // round figures, so that the sums are easy
 		f[i].Value = map[string]float64{figLine: 1000, figKafkaLine: 250, figDoc: 800, figElastic: 5000, figIndex: 100_000, figDetect: 100_000, figShared: 40_000, figShip: 5, figKafkaCPU: 5}[f[i].Name]
 	}
-	p := plan(input(t, "--bytes-per-day", "864GB", "--errors", "0", "--warnings", "0.1", "--peak", "2", "--full", "0.5", "--disk-full", "0.8", "--search", "0.2"), f)
+	p := plan(input(t, "--shards-alike", "--bytes-per-day", "864GB", "--errors", "0", "--warnings", "0.1", "--peak", "2", "--full", "0.5", "--disk-full", "0.8", "--search", "0.2"), f)
 	if p.Average != 10_000 || p.Peak != 20_000 {
 		t.Errorf("%v and %v lines a second", p.Average, p.Peak)
 	}
 	want := []Shards{
-		{Class: "info", Days: 30, GB: 622.08, Size: 38.88, ADay: 16, Open: 960, Kept: 37.3248, Fitting: 16, FitsOpen: 960},
-		{Class: "warn", Days: 90, GB: 69.12, Size: 4.32, ADay: 16, Open: 2880, Kept: 12.4416, Fitting: 2, FitsOpen: 360},
-		{Class: "error", Days: 180, ADay: 16, Open: 5760, Fitting: 1, FitsOpen: 360},
+		{Class: "info", Days: 30, GB: 622.08, Size: 38.88, ADay: 16, Open: 960, Kept: 37.3248},
+		{Class: "warn", Days: 90, GB: 69.12, Size: 4.32, ADay: 16, Open: 2880, Kept: 12.4416},
+		{Class: "error", Days: 180, ADay: 16, Open: 5760},
 	}
 	near := cmp.Comparer(func(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 })
 	if diff := cmp.Diff(want, p.Shards, near); diff != "" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 )
 
 // write prints a plan as Markdown.
@@ -19,14 +20,28 @@ func (p *Plan) write(w io.Writer) {
 		sum.Cores, sum.Memory, sum.Disk = sum.Cores+r.Cores, sum.Memory+r.Memory, sum.Disk+r.Disk
 	}
 	line("| all | | %.1f | %.1f | %s | | | |\n", sum.Cores, sum.Memory, disk(sum.Disk))
-	line("`topics.partitions: %d` (%.1f MB/s into one at the peak), `elasticsearch.shards: %d`.\n", p.Partitions, p.PartitionMBs, p.OneSetting)
-	line("| class | days | GB a day | shards a day | GB each | kept, TB | shards open | a day would do | then open |")
-	line("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+	line("`topics.partitions: %d` (%.1f MB/s into one at the peak), %s.\n", p.Partitions, p.PartitionMBs, p.shardKeys())
+	line("| class | days | GB a day | shards a day | GB each | kept, TB | shards open |")
+	line("| --- | --- | --- | --- | --- | --- | --- |")
 	for _, s := range p.Shards {
-		line("| %s | %d | %.1f | %d | %.2f | %.2f | %s | %d | %s |", s.Class, s.Days, s.GB, s.ADay, s.Size, s.Kept, count(float64(s.Open)), s.Fitting, count(float64(s.FitsOpen)))
+		line("| %s | %d | %.1f | %d | %.2f | %.2f | %s |", s.Class, s.Days, s.GB, s.ADay, s.Size, s.Kept, count(float64(s.Open)))
 	}
 	line("\nGB a day and shards a day are primaries, kept and open are with replicas.\n")
 	p.cost(line, sum)
+}
+
+// shardKeys are the keys of the configuration that make such shards: few for all indices, more for classes that need them.
+func (p *Plan) shardKeys() string {
+	if p.In.Alike || p.OneSetting == 1 {
+		return fmt.Sprintf("`elasticsearch.shards: %d`", p.OneSetting)
+	}
+	var more []string
+	for _, s := range p.Shards {
+		if s.ADay > 1 {
+			more = append(more, fmt.Sprintf("%s: %d", s.Class, s.ADay))
+		}
+	}
+	return fmt.Sprintf("`elasticsearch.shards: 1`, `elasticsearch.shards_by_class: {%s}`", strings.Join(more, ", "))
 }
 
 func (p *Plan) cost(line func(string, ...any), sum Role) {

@@ -144,3 +144,48 @@ func TestLifecycleAsked(t *testing.T) {
 		t.Errorf("Lifecycle says %v, and a template with a policy: %v", has, err)
 	}
 }
+
+// TestSettingsArrive makes indices of a cluster that was set up with everything that can be set, and puts the defaults back.
+func TestSettingsArrive(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Shards, cfg.ShardsByClass, cfg.Codec, cfg.RefreshInterval = 2, map[string]int{"info": 4, "error": 1}, CodecBest, 1500*time.Millisecond
+	set := onCluster(t, cfg)
+	back := onCluster(t, DefaultConfig())
+	t.Cleanup(func() {
+		if err := back.Setup(context.Background()); err != nil { // the test's own context has ended
+			t.Error(err)
+		}
+	})
+	for _, tt := range []struct {
+		s      *Store
+		shards map[string]string
+		codec  string
+		every  string
+	}{
+		{set, map[string]string{"info": "4", "warn": "2", "error": "1"}, CodecBest, "1500ms"},
+		{back, map[string]string{"info": "1", "warn": "1", "error": "1"}, "", ""},
+	} {
+		if err := tt.s.Setup(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for class, shards := range tt.shards {
+			index := fmt.Sprintf("im-connection-%s-t%d-x", class, time.Now().UnixNano())
+			stored(t, tt.s, store.Doc{Index: index, ID: "1", Body: []byte(`{"@timestamp":"2026-11-21T08:30:00Z"}`)})
+			var got map[string]struct {
+				Settings map[string]string
+			}
+			flat := true
+			err := tt.s.client.do(t.Context(), esapi.IndicesGetSettingsRequest{Index: []string{index}, FlatSettings: &flat}, &got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			has := got[index].Settings
+			if has["index.number_of_shards"] != shards || has["index.codec"] != tt.codec || has["index.refresh_interval"] != tt.every {
+				t.Errorf("%s: %v", class, has)
+			}
+			if err := tt.s.Drop(t.Context(), index); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

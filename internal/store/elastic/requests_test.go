@@ -70,14 +70,24 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestSetupRequests pins what set-up installs, with and without lifecycle management.
+// TestSetupRequests pins what set-up installs, with and without lifecycle management, and with all that can be set.
 func TestSetupRequests(t *testing.T) {
-	for name, code := range map[string]int{"setup-ilm": http.StatusOK, "setup-none": http.StatusMethodNotAllowed} {
-		t.Run(name, func(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		code int
+		set  func(*Config)
+	}{
+		{"setup-ilm", http.StatusOK, nil},
+		{"setup-none", http.StatusMethodNotAllowed, nil},
+		{"setup-set", http.StatusMethodNotAllowed, func(c *Config) {
+			c.Codec, c.RefreshInterval, c.ShardsByClass = CodecBest, 5*time.Second, map[string]int{"info": 9, "error": 1}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			mappings := ""
 			srv := serve(t, func(method, path, body string) (int, string) {
 				if method == http.MethodGet && path == "/_ilm/policy" {
-					return code, `{}`
+					return tt.code, `{}`
 				}
 				if path == "/_component_template/imwatch-mappings" {
 					mappings = body
@@ -86,6 +96,12 @@ func TestSetupRequests(t *testing.T) {
 			})
 			cfg := srv.config()
 			cfg.Shards, cfg.Replicas = 3, 2
+			if tt.set != nil {
+				tt.set(&cfg)
+			}
+			if err := cfg.Validate(); err != nil {
+				t.Fatal(err)
+			}
 			if err := open(t, cfg).Setup(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -94,7 +110,7 @@ func TestSetupRequests(t *testing.T) {
 				t.Errorf("the mappings are not the field table's (%v): %s", err, mappings)
 			}
 			srv.requests = slices.DeleteFunc(srv.requests, func(r string) bool { return strings.HasPrefix(r, "PUT /_component_template/imwatch-mappings") })
-			srv.golden(t, name)
+			srv.golden(t, tt.name)
 		})
 	}
 }
