@@ -157,7 +157,7 @@ func (a *Alerter) addReceivers(deps Deps) error {
 			Fold: a.folder(r, budgetsOf(ch)[0].Fold), Gate: a.gate,
 		}
 		a.receivers[cfg.Name] = r
-		a.metrics.waiting(cfg.Name, r.queue.Look, a.now)
+		a.metrics.receiver(cfg.Name, r.kind, r.queue.Look, a.now)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ func (a *Alerter) callOut() error {
 		a.log.Warn("alerting." + w)
 	}
 	for _, name := range roster.Schedules() {
+		a.metrics.gaps.WithLabelValues(name) // from 0 on: of a series that begins at 1, Prometheus sees no increase
 		a.metrics.all = append(a.metrics.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "im_alerting_oncall_gap", ConstLabels: prometheus.Labels{"schedule": name},
 			Help: "1 while nobody is on call in a schedule, by its name.",

@@ -20,6 +20,7 @@ import (
 	"imwatch/event"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 )
 
@@ -436,7 +437,7 @@ func TestOnCall(t *testing.T) {
 	})
 }
 
-// TestNobodyOnCall: the default is told, and a metric and a line of the log say so.
+// TestNobodyOnCall: the default is told, and a metric, which was 0 before, says so.
 func TestNobodyOnCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, "ann-phone", "bob-phone", "ops")
@@ -444,10 +445,20 @@ func TestNobodyOnCall(t *testing.T) {
 		r.cfg.OnCall.Schedules[0].Rotations[0].Hours = []oncall.Hours{{From: "09:00", Until: "10:00"}}
 		r.cfg.OnCall.Schedules[0].Default = []string{"ops"}
 		r.cfg.Route = route.Config{Receivers: []string{"oncall:lead"}}
+		reg := prometheus.NewRegistry()
+		r.reg = reg
 		_, stop := r.start(newFuse(-1, false), false)
 		defer stop()
+		counted := func(want float64) {
+			t.Helper()
+			if n, there := gathered(t, reg)["im_alerting_oncall_nobody_total lead"]; !there || n != want {
+				t.Errorf("nobody was on call %v times (there: %v), want %v", n, there, want)
+			}
+		}
+		counted(0)
 		r.produce(state("a", "firing", time.Now().UTC(), 0))
 		pass(time.Minute)
+		counted(1)
 		r.wantAll("at night", map[string][]string{"ops": {"a firing"}})
 	})
 }

@@ -6,10 +6,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"imwatch/alerting/channel"
 	"imwatch/alerting/deliver"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
+
+// expired is the result of a notification that was given up at its deadline.
+const expired = "expired"
 
 type metrics struct {
 	alerts        *prometheus.CounterVec
@@ -142,8 +146,12 @@ func latencies() []float64 {
 	return []float64{0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 900, 3600}
 }
 
-// waiting adds the gauges of one receiver's waiting notifications.
-func (m *metrics) waiting(receiver string, look func() deliver.Waiting, now func() time.Time) {
+// receiver adds the gauges of one receiver's waiting notifications, and has what fails by its kind of channel counted from
+// 0 on: of a series that begins at 1, Prometheus sees no increase.
+func (m *metrics) receiver(receiver, kind string, look func() deliver.Waiting, now func() time.Time) {
+	for _, result := range []string{channel.Permanent.String(), expired} {
+		m.notifications.WithLabelValues(kind, result)
+	}
 	gauge := func(name, help string, value func(deliver.Waiting) float64) {
 		m.all = append(m.all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: name, Help: help, ConstLabels: prometheus.Labels{"receiver": receiver},

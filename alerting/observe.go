@@ -34,7 +34,7 @@ func (o observer) Attempted(e *outbox.Entry, r channel.Result) {
 		log.Debug("notified")
 	case outbox.Failed:
 		if !r.Verdict.Final() {
-			m.notifications.WithLabelValues(e.Channel, "expired").Inc()
+			m.notifications.WithLabelValues(e.Channel, expired).Inc()
 		}
 		log.WithField("answer", e.Answer).Error("a notification has failed for good")
 	case outbox.Pending, outbox.Superseded:

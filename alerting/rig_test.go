@@ -17,6 +17,7 @@ import (
 	"imwatch/internal/bus"
 	"imwatch/internal/bus/membus"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 )
 
@@ -28,6 +29,7 @@ type rig struct {
 	phones map[string]*phone
 	budget channel.Budget
 	cfg    alerting.Config
+	reg    prometheus.Registerer // nil: nobody looks at metrics
 }
 
 func newRig(t *testing.T, receivers ...string) *rig {
@@ -52,7 +54,7 @@ func (r *rig) start(f *fuse, forget bool) (a *alerting.Alerter, stop func()) {
 	r.t.Helper()
 	log := quiet()
 	a, err := alerting.New(r.cfg, alerting.Deps{
-		Bus: deadBus{r.bus, f, forget}, Store: deadStore{r.store, f}, Log: log,
+		Bus: deadBus{r.bus, f, forget}, Store: deadStore{r.store, f}, Log: log, Registerer: r.reg,
 		Channel: func(rec alerting.Receiver) (alerting.Channel, error) {
 			budget := r.budget
 			if p := r.phones[rec.Name]; p.budget.Fold > 0 {

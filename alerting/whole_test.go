@@ -243,7 +243,8 @@ func (w *world) checkSecrets() {
 	}
 }
 
-func checkMetrics(t *testing.T, reg *prometheus.Registry) {
+// gathered gives what a registry has, by name and values of labels; of histograms the count.
+func gathered(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	families, err := reg.Gather()
 	if err != nil {
@@ -266,10 +267,17 @@ func checkMetrics(t *testing.T, reg *prometheus.Registry) {
 			}
 		}
 	}
+	return got
+}
+
+func checkMetrics(t *testing.T, reg *prometheus.Registry) {
+	t.Helper()
+	got := gathered(t, reg)
 	want := map[string]float64{
 		"im_alerting_alerts_total firing": 4, "im_alerting_notifications_total wecom accepted": 2, "im_alerting_notifications_total wecom retry": 1,
 		"im_alerting_notifications_total webhook retry": 2, "im_alerting_retries_total webhook": 2, "im_alerting_notifications_total email accepted": 2,
 		"im_alerting_latency_seconds sms": 1, "im_alerting_first_line_seconds sms": 1, "im_alerting_pending team": 0, "im_alerting_pending_age_seconds team": 0, "im_alerting_dropped_total unrouted": 0,
+		"im_alerting_notifications_total sms permanent": 0, "im_alerting_notifications_total webhook expired": 0,
 	}
 	for name := range maps.Keys(want) {
 		if v, ok := got[name]; !ok || v != want[name] {

@@ -35,6 +35,8 @@ func catalog(t *testing.T) map[string]map[string]bool {
 		t.Fatal(err)
 	}
 	cfg.Indexer.Sinks = []string{index.SinkElasticsearch, index.SinkParquet}
+	cfg.Alerting.API.OIDC.Issuer, cfg.Alerting.API.OIDC.Audience = "https://127.0.0.1:1", "imwatch" // nobody is there
+	cfg.Alerting.API.OIDC.Roles = map[string][]string{"viewer": {"*"}}
 	s := newSite(cfg, Streams{Out: io.Discard, Err: t.Output()})
 	defer func() {
 		if err := s.close(); err != nil {
