@@ -15,11 +15,7 @@ func (a *Alerter) folder(r *receiver, limit int) func([]*outbox.Entry) channel.M
 		return nil
 	}
 	return func(entries []*outbox.Entry) channel.Message {
-		told := make([]render.Told, len(entries))
-		for i, e := range entries {
-			told[i] = render.Told{Kind: e.Kind, Alert: &e.Alert, Note: e.Note}
-		}
-		m, err := a.several(r, entries, told, limit)
+		m, err := a.several(r, entries, limit)
 		if err != nil {
 			a.log.WithError(err).Error("rendering a digest failed, it only says how many there are")
 			title := fmt.Sprintf("[digest] %d notifications", len(entries))
@@ -30,9 +26,18 @@ func (a *Alerter) folder(r *receiver, limit int) func([]*outbox.Entry) channel.M
 }
 
 // several puts entries into words: those of one group as such, others as a digest.
-func (a *Alerter) several(r *receiver, entries []*outbox.Entry, told []render.Told, limit int) (channel.Message, error) {
+func (a *Alerter) several(r *receiver, entries []*outbox.Entry, limit int) (channel.Message, error) {
+	told := tellings(entries)
 	if _, ok := outbox.OneGroup(entries); ok {
 		return a.renderer.Group(r.cfg.style(), r.language, entries[0].GroupName, told, limit)
 	}
 	return a.renderer.Digest(r.cfg.style(), r.language, told, limit)
+}
+
+func tellings(entries []*outbox.Entry) []render.Told {
+	told := make([]render.Told, len(entries))
+	for i, e := range entries {
+		told[i] = render.Told{Kind: e.Kind, Alert: &e.Alert, Note: e.Note}
+	}
+	return told
 }

@@ -2,7 +2,6 @@ package alerting
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,7 +18,6 @@ import (
 	"imwatch/alerting/dingtalk"
 	"imwatch/alerting/email"
 	"imwatch/alerting/feishu"
-	"imwatch/alerting/outbox"
 	"imwatch/alerting/pagerduty"
 	"imwatch/alerting/slack"
 	"imwatch/alerting/sms"
@@ -40,11 +38,12 @@ type PreviewOptions struct {
 	Receiver string
 	Language string // "": the receiver's, or that of the configuration
 	Kind     channel.Kind
-	Alert    *event.Alert
+	Alerts   []*event.Alert // at least one; several are told as a group
 }
 
-// Preview writes what a receiver would be sent about an alert, to the letter, with placeholders for secrets. Nothing is
-// sent. Links, language, time zone and templates are those of c. Of a receiver of c its secrets are hidden, too.
+// Preview writes what a receiver would be sent about an alert, or about several of a group, to the letter, with
+// placeholders for secrets. Nothing is sent. Links, language, time zone and templates are those of c. Of a receiver of c
+// its secrets are hidden, too.
 func Preview(ctx context.Context, c Config, o PreviewOptions, w io.Writer) error {
 	rec, err := o.receiver(c)
 	if err != nil {
@@ -54,30 +53,19 @@ func Preview(ctx context.Context, c Config, o PreviewOptions, w io.Writer) error
 	if err != nil {
 		return err
 	}
-	m, err := r.Message(rec.style(), cmp.Or(o.Language, rec.Language, c.Language), o.Kind, o.Alert)
-	if err != nil {
-		return err
-	}
-	line, err := o.Alert.MarshalJSON()
-	if err != nil {
-		return err
-	}
-	n := channel.Notification{
-		ID: outbox.ID(o.Alert.ID, o.Kind, o.Alert.Time, rec.Name), Receiver: rec.Name, Kind: o.Kind, Alert: *o.Alert, Line: line, Message: m,
-	}
-	now := func() time.Time { return o.Alert.Time }
-	if rec.Email != nil {
-		mailer, err := email.New(*rec.Email, now, nil)
-		if err != nil {
-			return err
-		}
-		return mailer.Write(ctx, n, w)
-	}
+	now := func() time.Time { return o.Alerts[0].Time }
 	ch, err := rec.kind().build(&rec, makings{client: &http.Client{Transport: show{w}}, now: now, out: w})
 	if err != nil {
 		return err
 	}
 	defer ch.Close()
+	n, err := o.notification(c, r, &rec, budgetsOf(ch)[0].Fold)
+	if err != nil {
+		return err
+	}
+	if mailer, ok := ch.(*email.Mailer); ok {
+		return mailer.Write(ctx, n, w)
+	}
 	ch.Send(ctx, n) // what comes of it is made up
 	return nil
 }

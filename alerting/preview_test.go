@@ -3,8 +3,10 @@ package alerting_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"imwatch/alerting/channel"
 	"imwatch/alerting/email"
 	"imwatch/alerting/render"
+	"imwatch/alerting/stdout"
 	"imwatch/alerting/wecom"
 	"imwatch/event"
 
@@ -44,7 +47,7 @@ func TestPreviewOfEveryChannel(t *testing.T) {
 			}
 			for _, format := range all {
 				var b bytes.Buffer
-				if err := alerting.Preview(t.Context(), cfg, alerting.PreviewOptions{Channel: name, Format: format, Kind: channel.Firing, Alert: a}, &b); err != nil {
+				if err := alerting.Preview(t.Context(), cfg, alerting.PreviewOptions{Channel: name, Format: format, Kind: channel.Firing, Alerts: []*event.Alert{a}}, &b); err != nil {
 					t.Fatal(err)
 				}
 				file := strings.TrimSuffix(strings.Join([]string{lang, name, format}, "-"), "-") + ".txt"
@@ -74,7 +77,7 @@ func TestPreviewRefuses(t *testing.T) {
 	for _, o := range []struct{ name, format, want string }{
 		{"wecon", "", "did you mean wecom?"}, {"wecom", "markdwon", "did you mean markdown?"}, {"email", "html", "email has only one"},
 	} {
-		err := alerting.Preview(t.Context(), alerting.DefaultConfig(), alerting.PreviewOptions{Channel: o.name, Format: o.format, Kind: channel.Firing, Alert: state("a", "firing", time.Now(), 0)}, &bytes.Buffer{})
+		err := alerting.Preview(t.Context(), alerting.DefaultConfig(), alerting.PreviewOptions{Channel: o.name, Format: o.format, Kind: channel.Firing, Alerts: []*event.Alert{state("a", "firing", time.Now(), 0)}}, &bytes.Buffer{})
 		if err == nil || !strings.Contains(err.Error(), o.want) {
 			t.Errorf("%s %s: %v", o.name, o.format, err)
 		}
@@ -97,7 +100,7 @@ func TestPreviewOfAReceiver(t *testing.T) {
 	show := func(name, language string) (string, error) {
 		var b bytes.Buffer
 		err := alerting.Preview(t.Context(), cfg, alerting.PreviewOptions{
-			Receiver: name, Language: language, Kind: channel.Firing, Alert: state("a", event.StateFiring, time.Date(2026, 11, 21, 6, 30, 0, 0, time.UTC), 0),
+			Receiver: name, Language: language, Kind: channel.Firing, Alerts: []*event.Alert{state("a", event.StateFiring, time.Date(2026, 11, 21, 6, 30, 0, 0, time.UTC), 0)},
 		}, &b)
 		return b.String(), err
 	}
@@ -123,5 +126,47 @@ func TestPreviewOfAReceiver(t *testing.T) {
 	cfg.Receivers[0].WeCom.Format = "texd"
 	if _, err = show("team", ""); err == nil || !strings.Contains(err.Error(), "did you mean text?") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestPreviewOfAGroup: the channels that are told several alerts at once show all of them in one message, with what the
+// configuration has them grouped by; programs refuse.
+func TestPreviewOfAGroup(t *testing.T) {
+	var alerts []*event.Alert
+	for i := range 3 {
+		a := state(fmt.Sprint("a-", i), event.StateFiring, time.Date(2026, 11, 21, 6, 30, 0, 0, time.UTC), 0)
+		a.RuleID, a.RuleName, a.Key[0].Value = "flood", "Flood", fmt.Sprint("192.0.2.", i+1)
+		alerts = append(alerts, a)
+	}
+	cfg := alerting.DefaultConfig()
+	team := alerting.NewReceiver("team")
+	team.Stdout = &stdout.Config{Format: "text"}
+	cfg.Receivers = []alerting.Receiver{team}
+	show := func(o alerting.PreviewOptions) (string, error) {
+		var b bytes.Buffer
+		o.Kind, o.Alerts = channel.Firing, alerts
+		err := alerting.Preview(t.Context(), cfg, o, &b)
+		return b.String(), err
+	}
+	programs := []string{alerting.ChannelWebhook, alerting.ChannelPagerDuty, alerting.ChannelAlertmanager}
+	for _, name := range alerting.Channels() {
+		got, err := show(alerting.PreviewOptions{Channel: name})
+		if slices.Contains(programs, name) {
+			if err == nil || !strings.Contains(err.Error(), name+" is told each alert by itself") {
+				t.Errorf("%s: %v: %s", name, err, got)
+			}
+		} else if err != nil || !strings.Contains(got, "3 alerts") && !strings.Contains(got, "Flood ×3") {
+			t.Errorf("%s: %v: %s", name, err, got)
+		}
+	}
+	for by, want := range map[string]string{"rule": "— rule=flood", "severity": "— severity=high"} {
+		cfg.Route.GroupBy = []string{by}
+		if got, err := show(alerting.PreviewOptions{Receiver: "team"}); err != nil || !strings.Contains(got, want) || !strings.Contains(got, "client.ip=192.0.2.3") {
+			t.Errorf("by %s: %v: %s", by, err, got)
+		}
+	}
+	cfg.Route.GroupBy = []string{"key.client.ip"}
+	if _, err := show(alerting.PreviewOptions{Receiver: "team"}); err == nil || !strings.Contains(err.Error(), `tells "key.client.ip=192.0.2.1" and "key.client.ip=192.0.2.2" apart`) {
+		t.Errorf("what is never told together is shown so: %v", err)
 	}
 }

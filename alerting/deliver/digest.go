@@ -53,7 +53,7 @@ func (s *Sender) tell(ctx context.Context, refs []outbox.Ref, taken []claimed) (
 	}
 	n, id := entries[0].Notification(), ""
 	if len(entries) > 1 {
-		n = s.notification(entries)
+		n = Together(entries, s.Fold)
 		id = n.ID
 	}
 	result := s.send(ctx, n)
@@ -71,11 +71,11 @@ func (s *Sender) tell(ctx context.Context, refs []outbox.Ref, taken []claimed) (
 	return true
 }
 
-// notification makes one of several entries. Its alert is the gravest that is not over.
-func (s *Sender) notification(entries []*outbox.Entry) channel.Notification {
+// Together makes the one notification of several entries, with the words of fold. Its alert is the gravest that is not over.
+func Together(entries []*outbox.Entry, fold func([]*outbox.Entry) channel.Message) channel.Notification {
 	grave := slices.MaxFunc(entries, func(a, b *outbox.Entry) int { return weight(a) - weight(b) })
 	n := channel.Notification{
-		ID: outbox.DigestID(entries), Receiver: grave.Receiver, Kind: channel.Digest, Alert: grave.Alert, Message: s.Fold(entries),
+		ID: outbox.DigestID(entries), Receiver: grave.Receiver, Kind: channel.Digest, Alert: grave.Alert, Message: fold(entries),
 		Done: entries[0].Took,
 	}
 	if id, ok := outbox.OneGroup(entries); ok {

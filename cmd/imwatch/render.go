@@ -15,6 +15,7 @@ func renderCommand(fs *flag.FlagSet, e environment) func(context.Context, []stri
 	fs.StringVar(&o.Format, "format", "", "one of the channel's `formats`; without it the channel's default")
 	fs.StringVar(&o.Language, "language", "", "`en` or zh; without it that of the configuration")
 	fs.StringVar(&o.State, "state", "firing", "`firing`, updated, resolved or repeat")
+	fs.IntVar(&o.Group, "group", 0, "shows `N` alerts of the rule in the one message of their group")
 	fs.StringVar(&o.Rules, "rules", "", "a rule file or folder, the `path`; without it the shipped rules")
 	fs.Func("key", "a `field=value` of the key; what is not given is made up", func(s string) error {
 		o.Key = append(o.Key, s)

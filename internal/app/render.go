@@ -28,10 +28,14 @@ type RenderOptions struct {
 	Language string   // "": that of the configuration
 	State    string   // firing, updated, resolved or repeat
 	Key      []string // "field=value"; what is not given is made up
+	Group    int      // so many alerts in the one message of their group; 0: one alert by itself
 }
 
-// RenderAlert shows what would be sent about an alert of a rule, with an alert made up for it. Nothing is sent and no
-// secret is needed: cfg says links, zone, language, templates and, with o.Receiver, how that one is told.
+// maxGroup is how many alerts of a group one message tells.
+const maxGroup = 500
+
+// RenderAlert shows what would be sent about an alert of a rule, or about a group of them, made up for it. Nothing is
+// sent and no secret is needed: cfg says links, zone, language, templates and, with o.Receiver, how that one is told.
 func RenderAlert(ctx context.Context, cfg Config, o RenderOptions, streams Streams) error {
 	r, err := findRule(ExplainOptions{Rules: o.Rules, Rule: o.Rule}, streams)
 	if err != nil {
@@ -45,6 +49,9 @@ func RenderAlert(ctx context.Context, cfg Config, o RenderOptions, streams Strea
 	if o.Receiver != "" && (o.Channel != "" || o.Format != "") {
 		return Usagef("--receiver has a channel and a format of its own: leave out --channel and --format")
 	}
+	if o.Group != 0 && (o.Group < 2 || o.Group > maxGroup) {
+		return Usagef("--group: found %d, expected 2 to %d alerts", o.Group, maxGroup)
+	}
 	if o.Channel == "" {
 		o.Channel = alerting.ChannelWeCom
 	}
@@ -56,29 +63,32 @@ func RenderAlert(ctx context.Context, cfg Config, o RenderOptions, streams Strea
 			return &UsageError{check}
 		}
 	}
-	a := madeUp(r, channel.Kind(o.State), given)
-	if err := r.Render(a); err != nil {
-		fmt.Fprintf(streams.Err, "%v\n", err) // it is told as written in the rule, then
+	alerts := make([]*event.Alert, max(o.Group, 1))
+	for i := range alerts {
+		alerts[i] = madeUp(r, channel.Kind(o.State), given, i+1)
+		if err := r.Render(alerts[i]); err != nil && i == 0 {
+			fmt.Fprintf(streams.Err, "%v\n", err) // it is told as written in the rule, then
+		}
 	}
 	if err := alerting.Preview(ctx, cfg.Alerting, alerting.PreviewOptions{
-		Channel: o.Channel, Format: o.Format, Receiver: o.Receiver, Language: o.Language, Kind: channel.Kind(o.State), Alert: a,
+		Channel: o.Channel, Format: o.Format, Receiver: o.Receiver, Language: o.Language, Kind: channel.Kind(o.State), Alerts: alerts,
 	}, streams.Out); err != nil {
 		return &UsageError{err}
 	}
 	return nil
 }
 
-// madeUp gives an alert of a rule as it could be: keys of the documentation's addresses and names, and a value just past
-// the limit.
-func madeUp(r *rule.Rule, kind channel.Kind, given []event.KeyPart) *event.Alert {
-	from := time.Date(2026, 11, 21, 6, 30, 0, 0, time.UTC)
+// madeUp gives the n-th alert of a rule as it could be: keys of the documentation's addresses and names, and a value just
+// past the limit.
+func madeUp(r *rule.Rule, kind channel.Kind, given []event.KeyPart, n int) *event.Alert {
+	from := time.Date(2026, 11, 21, 6, 30, n-1, 0, time.UTC)
 	a := &event.Alert{
 		Time: from.Add(95 * time.Second), From: from, State: string(kind), RuleID: r.ID, RuleName: r.Title, Status: r.Status, Severity: r.Severity,
 		Limit: r.Detect.Limit(), Window: r.Detect.WindowText(), Labels: r.Labels, Top: map[string][]event.TopValue{},
 	}
 	a.Value = past(a.Limit)
 	for _, f := range r.KeyFields() {
-		value := stand(f.Name, 1)
+		value := stand(f.Name, n)
 		if i := slices.IndexFunc(given, func(p event.KeyPart) bool { return p.Field == f.Name }); i >= 0 {
 			value = given[i].Value
 		}
@@ -107,11 +117,14 @@ func stand(field string, n int) string {
 	f, ok := event.FieldByName(field)
 	switch {
 	case ok && f.Type == event.IP:
+		if n > 254 {
+			return "198.51.100." + strconv.Itoa(n-254)
+		}
 		return "192.0.2." + strconv.Itoa(n)
 	case ok && (f.Type == event.Long || f.Type == event.Float):
 		return strconv.Itoa(n)
 	case strings.HasSuffix(field, "trace.id"):
-		return "0af7651916cd43dd8448eb211c80319" + strconv.FormatInt(int64(n%16), 16)
+		return fmt.Sprintf("0af7651916cd43dd8448eb211c80%04x", 0x3190+n)
 	}
 	name := field[strings.LastIndexByte(field, '.')+1:]
 	return name + "-" + strconv.Itoa(n)
