@@ -3,6 +3,7 @@ package alerting
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"imwatch/alerting/api"
 	"imwatch/alerting/channel"
@@ -89,6 +90,34 @@ func (a *Alerter) actions(receiver string, kind channel.Kind, alert *event.Alert
 	for _, action := range offered {
 		if to := links.Make(action, alert, receiver, a.now()); to != "" {
 			list = append(list, channel.Link{Name: action, URL: to})
+		}
+	}
+	return list
+}
+
+// groupActions gives the links by which somebody who is told of a group can act on all of it; none where nothing of it
+// fires. A message about one alert alone has that alert's.
+func (a *Alerter) groupActions(entries []*outbox.Entry) (list []channel.Link) {
+	first, links := entries[0], a.cfg.API.Links()
+	over := map[string]bool{}
+	for _, e := range entries {
+		over[e.Alert.ID] = over[e.Alert.ID] || e.Kind == channel.Resolved
+	}
+	i := slices.IndexFunc(entries, func(e *outbox.Entry) bool { return !over[e.Alert.ID] && e.Alert.RuleID != silence.EndsRule })
+	matchers, err := route.ParseMatchers(first.GroupMatch)
+	switch {
+	case i < 0 || err != nil:
+		return nil
+	case len(over) == 1 || len(matchers) == 0:
+		return a.actions(first.Receiver, entries[i].Kind, &entries[i].Alert)
+	}
+	offered := []string{api.LinkAck}
+	if !silence.Wide(matchers) { // one that holds any alert is to be made on purpose
+		offered = append(offered, api.LinkSilence)
+	}
+	for _, action := range offered {
+		if to := links.MakeGroup(action, first.Group, first.Receiver, a.now()); to != "" {
+			list = append(list, channel.Link{Name: action + " all", URL: to})
 		}
 	}
 	return list

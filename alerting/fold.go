@@ -29,7 +29,7 @@ func (a *Alerter) folder(r *receiver, limit int) func([]*outbox.Entry) channel.M
 func (a *Alerter) several(r *receiver, entries []*outbox.Entry, limit int) (channel.Message, error) {
 	told := tellings(entries)
 	if _, ok := outbox.OneGroup(entries); ok {
-		return a.renderer.Group(r.cfg.style(), r.language, entries[0].GroupName, told, limit)
+		return a.renderer.Group(r.cfg.style(), r.language, entries[0].GroupName, told, limit, a.groupActions(entries)...)
 	}
 	return a.renderer.Digest(r.cfg.style(), r.language, told, limit)
 }

@@ -14,7 +14,7 @@ func (a *Alerter) gather(e *outbox.Entry, g route.Group, it *Item) {
 	if g.ID == "" || !a.receivers[e.Receiver].folds {
 		return
 	}
-	e.Group, e.GroupName, e.Interval = g.ID, g.Name, g.Interval
+	e.Group, e.GroupName, e.GroupMatch, e.Interval = g.ID, g.Name, g.Match, g.Interval
 	e.Due = a.waits(e, it).Add(g.Wait)
 }
 
@@ -39,6 +39,6 @@ func (a *Alerter) regather(f, failed *outbox.Entry) {
 		return
 	}
 	g := route.Group{ID: failed.Group}.For(f.Receiver)
-	f.Group, f.GroupName, f.Interval, f.Rose = g.ID, failed.GroupName, failed.Interval, failed.Rose
+	f.Group, f.GroupName, f.GroupMatch, f.Interval, f.Rose = g.ID, failed.GroupName, failed.GroupMatch, failed.Interval, failed.Rose
 	f.Due = f.At.Add(fallbackWait)
 }

@@ -12,6 +12,7 @@ import (
 
 	"imwatch/alerting"
 	"imwatch/alerting/api"
+	"imwatch/alerting/channel"
 	"imwatch/alerting/inhibit"
 	"imwatch/alerting/silence"
 	"imwatch/event"
@@ -244,6 +245,68 @@ func TestAcknowledged(t *testing.T) {
 		pass(time.Minute)
 		if got := told(r.phones["ops"]); got[len(got)-1] != "a resolved" {
 			t.Errorf("the end is put off: %v", got)
+		}
+	})
+}
+
+// TestLinksOfAGroup: the message about a group has links that act on all of it. What was told is not told again; what comes
+// later is, until the group is silenced.
+func TestLinksOfAGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "ops")
+		r.withDesk()
+		r.budget = channel.Budget{Fold: 3000}
+		r.cfg.Route.GroupBy, r.cfg.Route.RepeatInterval = []string{"severity"}, time.Hour
+		a, stop := r.start(newFuse(-1, false), false)
+		defer stop()
+		fire := func(ids ...string) {
+			for _, id := range ids {
+				alert := state(id, "firing", time.Now().UTC(), 0)
+				alert.Key = []event.KeyPart{{Field: "id", Value: id}}
+				r.produce(alert)
+			}
+			pass(time.Minute)
+		}
+		click := func(name, want string) {
+			t.Helper()
+			m := r.phones["ops"].all()[0].Message
+			i := slices.IndexFunc(m.Links, func(l channel.Link) bool { return l.Name == name })
+			if i < 0 || !strings.Contains(m.Body, m.Links[i].URL) {
+				t.Fatalf("no link %q in %+v", name, m)
+			}
+			w := httptest.NewRecorder()
+			link := strings.TrimPrefix(m.Links[i].URL, "https://watch.example.org")
+			a.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", link, nil))
+			if w.Code != 200 || !strings.Contains(w.Body.String(), want) {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+		}
+		all := func() (list []string) {
+			for _, n := range r.phones["ops"].all() {
+				list = append(list, strings.Join(whatIsTold(n), ", "))
+			}
+			return list
+		}
+		fire("a", "b")
+		click("Acknowledge all", "2 acknowledged")
+		pass(3 * time.Hour)
+		want := []string{"a firing, b firing"}
+		if diff := cmp.Diff(want, all()); diff != "" {
+			t.Fatalf("acknowledged: -want +got\n%s", diff)
+		}
+		fire("c", "d")
+		if want = append(want, "c firing, d firing"); !slices.Equal(want, all()) {
+			t.Fatalf("what nobody looks after: %v", all())
+		}
+		click("Silence all for 1h", "Silenced until")
+		fire("e", "f")
+		pass(50 * time.Minute)
+		if !slices.Equal(want, all()) {
+			t.Fatalf("silenced: %v", all())
+		}
+		pass(20 * time.Minute)
+		if got := all(); len(got) != 3 || !strings.Contains(got[2], "e firing, f firing") {
+			t.Errorf("after the silence: %v", got)
 		}
 	})
 }

@@ -31,7 +31,8 @@ const silenceFor = time.Hour
 // link is what a link stands for.
 type link struct {
 	Action   string `json:"a"`
-	Alert    string `json:"i"`           // id
+	Alert    string `json:"i,omitempty"` // id
+	Group    string `json:"g,omitempty"` // id, instead of an alert's
 	Receiver string `json:"r"`           // who got it: who acts, for the audit
 	Expires  int64  `json:"e"`           // seconds since 1970
 	Silence  string `json:"s,omitempty"` // id, to be extended
@@ -54,13 +55,23 @@ func (c Config) Links() Links {
 
 // Make gives the link for an action on an alert in a message to a receiver; "" if there are none.
 func (l Links) Make(action string, a *event.Alert, receiver string, now time.Time) string {
-	if l.Secret == "" {
-		return ""
-	}
-	v := link{Action: action, Alert: a.ID, Receiver: receiver, Expires: now.Add(l.TTL).Unix()}
+	v := link{Action: action, Alert: a.ID, Receiver: receiver}
 	if action == LinkExtend {
 		v.Silence = a.Labels[silence.IDLabel]
 	}
+	return l.make(v, now)
+}
+
+// MakeGroup gives the link for an action on all that a receiver was told of in a group, likewise.
+func (l Links) MakeGroup(action, group, receiver string, now time.Time) string {
+	return l.make(link{Action: action, Group: group, Receiver: receiver}, now)
+}
+
+func (l Links) make(v link, now time.Time) string {
+	if l.Secret == "" {
+		return ""
+	}
+	v.Expires = now.Add(l.TTL).Unix()
 	payload, err := json.Marshal(v)
 	if err != nil {
 		return ""

@@ -76,6 +76,7 @@ type docNotify struct {
 	Digest     string          `json:"digest,omitempty"`
 	Group      string          `json:"group,omitempty"`
 	GroupName  string          `json:"group_name,omitempty"`
+	GroupMatch []string        `json:"group_match,omitempty"`
 	Due        time.Time       `json:"due,omitzero"`
 	Interval   string          `json:"group_interval,omitempty"`
 	Rose       bool            `json:"rose,omitempty"`
@@ -116,7 +117,7 @@ func encode(e *Entry) ([]byte, error) {
 		Attempts: e.Attempts, FirstTry: utc(e.FirstTry), LastTry: utc(e.LastTry), RetryAt: utc(e.RetryAt),
 		Verdict: e.Verdict, Answer: e.Answer, Took: e.Took, SentAt: utc(e.SentAt),
 		Held: e.Held, Window: e.Windows,
-		Group: e.Group, GroupName: e.GroupName, Due: utc(e.Due), Rose: e.Rose, Note: e.Note,
+		Group: e.Group, GroupName: e.GroupName, GroupMatch: e.GroupMatch, Due: utc(e.Due), Rose: e.Rose, Note: e.Note,
 	}
 	if after, ok := e.ToldAfter(); ok {
 		ms := after.Milliseconds()
@@ -155,7 +156,7 @@ func Decode(body []byte) (*Entry, error) {
 		Message: channel.Message{Title: n.Title, Body: n.Body, HTML: n.HTML, Fields: n.Fields, Links: n.Links},
 		After:   n.After, Began: n.Began, Step: n.Step, FallbackOf: n.FallbackOf, State: n.State, Attempts: n.Attempts, FirstTry: n.FirstTry, LastTry: n.LastTry,
 		RetryAt: n.RetryAt, Verdict: n.Verdict, Answer: n.Answer, Took: n.Took, SentAt: n.SentAt, Held: n.Held, Windows: n.Window,
-		Group: n.Group, GroupName: n.GroupName, Due: n.Due, Rose: n.Rose, Note: n.Note,
+		Group: n.Group, GroupName: n.GroupName, GroupMatch: n.GroupMatch, Due: n.Due, Rose: n.Rose, Note: n.Note,
 	}
 	if n.Interval != "" {
 		var err error

@@ -40,12 +40,13 @@ type Entry struct {
 	// Step says why it was passed on, of an escalation; nil: it was not.
 	Step *Step
 	// Group is the id of the group that it is told with, and GroupName what people read of it; "": it is told by itself.
-	Group     string
-	GroupName string
-	Due       time.Time     // of a group: when the group is to be told at the latest because of this one
-	Interval  time.Duration // of a group: from one message to the next
-	Rose      bool          // it is graver than the state before: it breaks through
-	Note      string        // what is to be said of it beside the alert: that it flaps
+	Group      string
+	GroupName  string
+	GroupMatch []string      // conditions that all alerts of the group satisfy; none: it is of one alert
+	Due        time.Time     // of a group: when the group is to be told at the latest because of this one
+	Interval   time.Duration // of a group: from one message to the next
+	Rose       bool          // it is graver than the state before: it breaks through
+	Note       string        // what is to be said of it beside the alert: that it flaps
 	// FallbackOf is the id of the failed entry that this one stands in for; "": none.
 	FallbackOf string
 

@@ -84,6 +84,27 @@ func (g *Group) told(e *Entry, since time.Time) {
 	g.Rank = max(g.Rank, e.Ref().Rank)
 }
 
+// GroupMatch gives the conditions that all alerts of a group satisfy; none: there is no such group, or it is of one alert.
+func (l *Ledger) GroupMatch(ctx context.Context, id string) ([]string, error) {
+	for hit, err := range l.store.Search(ctx, store.Query{Indices: Indices, Where: equal(event.FieldNotifyGroup, id)}) {
+		if err != nil {
+			return nil, fmt.Errorf("looking for a group: %w", err)
+		}
+		if e, err := Decode(hit.Body); err == nil && len(e.GroupMatch) > 0 {
+			return e.GroupMatch, nil
+		}
+	}
+	return nil, nil
+}
+
+// GroupTold gives the ids of the alerts that were told in a group, as far as that was decided from a moment on.
+func (l *Ledger) GroupTold(ctx context.Context, id string, since time.Time) (map[string]bool, error) {
+	told := map[string]bool{}
+	return told, l.each(ctx, store.Query{Indices: Indices, From: since, Where: filter.And{
+		equal(event.FieldNotifyGroup, id), equal(event.FieldNotifyState, string(Sent)),
+	}}, func(e *Entry) { told[e.Alert.ID] = true })
+}
+
 func (l *Ledger) each(ctx context.Context, q store.Query, take func(*Entry)) error {
 	for hit, err := range l.store.Search(ctx, q) {
 		if err != nil {

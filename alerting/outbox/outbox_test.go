@@ -42,7 +42,7 @@ func entry(t *rapid.T) *Entry {
 		Held: text("held"), Windows: rapid.SliceOfN(rapid.Just("w@2026-11-28T14:00:00Z"), 0, 2).Draw(t, "windows"),
 	}
 	if e.Note = text("note"); rapid.Bool().Draw(t, "grouped") {
-		e.Group, e.GroupName, e.Due, e.Rose = "g"+text("group"), text("group name"), at("due"), rapid.Bool().Draw(t, "rose")
+		e.Group, e.GroupName, e.GroupMatch, e.Due, e.Rose = "g"+text("group"), text("group name"), []string{"m" + text("match")}, at("due"), rapid.Bool().Draw(t, "rose")
 		e.Interval = time.Duration(rapid.Int64Range(0, 1e15).Draw(t, "interval"))
 	}
 	if rapid.Bool().Draw(t, "claimed") {

@@ -45,12 +45,8 @@ func (r *Renderer) digest(d *digest, told []Told, limit int) (channel.Message, e
 	if _, ok := r.packs[d.lang][d.style]; !ok {
 		return channel.Message{}, fmt.Errorf("no templates for language %q and style %q", d.lang, d.style)
 	}
-	m := channel.Message{Title: d.title, Links: r.digestLinks(d.lang, told)}
-	tail := ""
-	if d.style != Email && !d.short() {
-		tail = d.style.links(m.Links)
-	}
-	if tail != "" && d.size(tail)+1 <= limit/2 {
+	m := channel.Message{Title: d.title, Links: append(r.digestLinks(d.lang, told), d.more...)}
+	if tail := d.tail(m.Links, limit/2); tail != "" {
 		m.Body = d.body(limit-d.size(tail)-1) + "\n" + tail
 	} else {
 		m.Body = d.body(limit)
@@ -167,6 +163,20 @@ type digest struct {
 	lang   string
 	title  string
 	groups []group
+	more   []channel.Link
+}
+
+// tail gives the line of links, as many as there is room for; a mail has them in its HTML, a text none.
+func (d *digest) tail(links []channel.Link, limit int) string {
+	if d.style == Email || d.short() {
+		return ""
+	}
+	tail := d.style.links(links)
+	for tail != "" && d.size(tail)+1 > limit {
+		links = links[:len(links)-1]
+		tail = d.style.links(links)
+	}
+	return tail
 }
 
 // short says whether the style is one line for a telephone, measured in characters.

@@ -125,7 +125,7 @@ func TestGroupGolden(t *testing.T) {
 			{Kind: channel.Updated, Alert: critical},
 		}
 		for _, style := range render.Styles() {
-			m, err := r.Group(style, lang, "labels.team=im, rule=<@all>", told, 2000)
+			m, err := r.Group(style, lang, "labels.team=im, rule=<@all>", told, 2000, channel.Link{Name: "ack all", URL: "https://watch.example.org/l/A"}, channel.Link{Name: "silence all", URL: "https://watch.example.org/l/S"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -135,6 +135,25 @@ func TestGroupGolden(t *testing.T) {
 			} else if m.HTML != "" {
 				t.Errorf("%s has HTML", style)
 			}
+		}
+	}
+}
+
+// TestLinksThatFit: where there is no room for all links, the first ones stand in the text, and all of them beside it.
+func TestLinksThatFit(t *testing.T) {
+	r, err := render.New(render.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := []render.Told{{Kind: channel.Firing, Alert: sample(channel.Firing)}, {Kind: channel.Firing, Alert: sample(channel.Firing)}}
+	address := "https://watch.example.org/l/" + strings.Repeat("x", 100)
+	for limit, want := range map[int]int{1000: 2, 400: 1, 250: 0} {
+		m, err := r.Group(render.DingTalk, "en", "rule=x", told, limit, channel.Link{Name: "ack all", URL: address}, channel.Link{Name: "silence all", URL: address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(m.Body, address); got != want || len(m.Links) != 2 || len(m.Body) > limit {
+			t.Errorf("of %d: %d links in %d bytes, %d beside: %s", limit, got, len(m.Body), len(m.Links), m.Body)
 		}
 	}
 }

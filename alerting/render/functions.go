@@ -154,6 +154,7 @@ func english() map[string]string {
 	return map[string]string{
 		"repeat": "still firing", "state": "State", "severity": "Severity", "rule": "Rule", "key": "Key", "value": "Value", "since": "Since",
 		"ended": "Ended", "lasted": "Lasted", "console": "Console", "events": "Events", "trace": "Trace", "runbook": "Runbook", "ack": "Acknowledge", "passed": "Passed on", "silence": "Silence 1h", "extend": "Extend by 1h",
+		"ack all": "Acknowledge all", "silence all": "Silence all for 1h",
 	}
 }
 
@@ -163,5 +164,6 @@ func chinese() map[string]string {
 		"info": "信息", "warn": "警告", "high": "严重", "critical": "紧急",
 		"state": "状态", "severity": "级别", "rule": "规则", "key": "对象", "value": "数值", "since": "开始", "ended": "结束", "lasted": "历时",
 		"console": "控制台", "events": "日志", "trace": "链路", "runbook": "处理手册", "ack": "确认", "escalated": "上报", "passed": "上报原因", "silence": "静默1小时", "extend": "延长1小时",
+		"ack all": "全部确认", "silence all": "全部静默1小时",
 	}
 }

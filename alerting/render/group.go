@@ -12,11 +12,12 @@ import (
 )
 
 // Group puts the notifications of a group into one message whose body has at most limit bytes, of SMS and voice
-// characters, as Digest does. name says to people what they have in common. A mail has a table of all of them as HTML.
-func (r *Renderer) Group(style Style, lang, name string, told []Told, limit int) (channel.Message, error) {
+// characters, as Digest does. name says to people what they have in common, more are links by which they can act on all
+// of it. A mail has a table of all of them as HTML.
+func (r *Renderer) Group(style Style, lang, name string, told []Told, limit int, more ...channel.Link) (channel.Message, error) {
 	clean := cleaner(style)
 	gs := groups(told, clean)
-	d := &digest{style: style, lang: lang, groups: gs, title: groupTitle(style, lang, clean(name), told, gs)}
+	d := &digest{style: style, lang: lang, groups: gs, title: groupTitle(style, lang, clean(name), told, gs), more: named(lang, more)}
 	m, err := r.digest(d, told, limit)
 	if err != nil || style != Email {
 		return m, err

@@ -200,9 +200,7 @@ func (r *Renderer) message(style Style, lang string, kind channel.Kind, a *event
 	v := newView(kind, a, clean)
 	v.Passed = clean(passed)
 	v.Links = r.links.of(lang, a)
-	for _, l := range more {
-		v.Links = append(v.Links, channel.Link{Name: word(lang, l.Name), URL: l.URL})
-	}
+	v.Links = append(v.Links, named(lang, more)...)
 	m := channel.Message{Fields: rows(&v, lang, r.zone), Links: v.Links}
 	var errs [3]error
 	m.Title, errs[0] = run(p.text, "title.txt", v)
@@ -214,6 +212,14 @@ func (r *Renderer) message(style Style, lang string, kind channel.Kind, a *event
 		return channel.Message{}, fmt.Errorf("rendering alert %s in %s/%s: %w", a.ID, lang, style, err)
 	}
 	return m, nil
+}
+
+// named gives links with the names that the language has for theirs.
+func named(lang string, links []channel.Link) (out []channel.Link) {
+	for _, l := range links {
+		out = append(out, channel.Link{Name: word(lang, l.Name), URL: l.URL})
+	}
+	return out
 }
 
 func run(t interface {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type Group struct {
 	ID       string        // the same for all alerts of the group, on every alerter
 	Name     string        // for people: rule=node-down, labels.team=im
+	Match    []string      // conditions that all of its alerts satisfy; none: it is of one alert
 	Wait     time.Duration // how long the first waits for others
 	Interval time.Duration // after a message, the next one comes no earlier
 }
@@ -89,6 +91,7 @@ func (g *grouping) group(a *event.Alert) Group {
 		name.WriteString(g.names[i])
 		name.WriteByte('=')
 		name.WriteString(value)
+		out.Match = append(out.Match, g.names[i]+" = "+strconv.Quote(value))
 	}
 	out.ID, out.Name = hashed(buf), name.String()
 	return out

@@ -204,9 +204,19 @@ func TestGroups(t *testing.T) {
 	each := func(id string) route.Group {
 		return of(func(a *event.Alert) { a.Severity, a.ID = "info", id })
 	}
-	again := each("x")
-	if each("x").ID == each("y").ID || each("x") != again {
+	if x, again := each("x"), each("x"); x.ID == each("y").ID || x.ID != again.ID || x.Match != nil {
 		t.Error("not each for itself")
+	}
+	for _, value := range []string{"im", "", `"a, b" = c\d`, " 中\n"} {
+		changed := alert()
+		changed.Labels["team"] = value
+		matchers, err := route.ParseMatchers(of(func(a *event.Alert) { a.Labels["team"] = value }).Match)
+		if err != nil || !route.MatchAll(matchers, changed) {
+			t.Errorf("%q does not satisfy the conditions of its group: %v", value, err)
+		}
+		if changed.Labels["team"] = "x"; route.MatchAll(matchers, changed) {
+			t.Errorf("another one satisfies those of %q", value)
+		}
 	}
 }
 
