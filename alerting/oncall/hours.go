@@ -1,58 +1,21 @@
 package oncall
 
 import (
-	"fmt"
-	"slices"
-	"strings"
 	"time"
+
+	"imwatch/alerting/hours"
 )
 
-var dayNames = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} //nolint:gochecknoglobals // a table
-
 // day is the length of a day on the wall.
-const day = 24 * time.Hour
+const day = hours.Day
 
-// stretch is Hours that are ready to be asked, in time since midnight.
-type stretch struct {
-	days        [7]bool
-	from, until time.Duration
-}
-
-func (h Hours) compile() (s stretch, err error) {
-	for i, d := range h.Days {
-		n := slices.Index(dayNames, strings.ToLower(d))
-		if n < 0 {
-			return s, fmt.Errorf("days[%d]: found %q, expected one of mon, tue, wed, thu, fri, sat, sun", i, d)
-		}
-		s.days[n] = true
-	}
-	if len(h.Days) == 0 {
-		s.days = [7]bool{true, true, true, true, true, true, true}
-	}
-	if s.from, err = hour(h.From); err != nil || s.from == day {
-		return s, fmt.Errorf("from: found %q, expected an hour such as 09:00", h.From)
-	}
-	if s.until, err = hour(h.Until); err != nil {
-		return s, fmt.Errorf("until: found %q, expected an hour such as 18:00 or 24:00", h.Until)
-	}
-	return s, nil
-}
-
-// hour reads HH:MM, 00:00 to 24:00.
-func hour(s string) (time.Duration, error) {
-	if s == "24:00" {
-		return day, nil
-	}
-	t, err := time.Parse("15:04", s)
-	if err != nil || len(s) != len("15:04") {
-		return 0, fmt.Errorf("found %q", s)
-	}
-	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, nil
+func (h Hours) compile() (hours.Week, error) {
+	return hours.Read(h.Days, h.From, h.Until) //nolint:wrapcheck // it says where
 }
 
 // within says whether the clock shows an hour of one of the stretches at an instant, and gives a time before which that
 // does not change.
-func within(list []stretch, t time.Time, zone *time.Location) (in bool, until time.Time) {
+func within(list []hours.Week, t time.Time, zone *time.Location) (in bool, until time.Time) {
 	w := wallOf(t, zone)
 	midnight := w.Truncate(day)
 	now := w.Sub(midnight)
@@ -65,18 +28,17 @@ func within(list []stretch, t time.Time, zone *time.Location) (in bool, until ti
 	today := midnight.Weekday()
 	yesterday := (today + 6) % 7
 	for _, s := range list {
-		over := s.until <= s.from
-		if over && s.days[yesterday] {
-			in = in || now < s.until
-			near(s.until)
+		if s.Over() && s.On[yesterday] {
+			in = in || now < s.Until
+			near(s.Until)
 		}
-		if s.days[today] {
-			end := s.until
-			if over {
+		if s.On[today] {
+			end := s.Until
+			if s.Over() {
 				end = day
 			}
-			in = in || now >= s.from && now < end
-			near(s.from)
+			in = in || now >= s.From && now < end
+			near(s.From)
 			near(end)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"imwatch/alerting/hours"
+
 	"pgregory.net/rapid"
 )
 
@@ -83,11 +85,11 @@ func clockOf(t time.Time, zone *time.Location) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), 0, 0, time.UTC)
 }
 
-func open(hours []Hours, shown time.Time) bool {
+func open(list []Hours, shown time.Time) bool {
 	clock := shown.Format("15:04")
 	day := func(t time.Time) string { return strings.ToLower(t.Format("Mon")) }
 	on := func(h Hours, d string) bool { return len(h.Days) == 0 || slices.Contains(h.Days, d) }
-	for _, h := range hours {
+	for _, h := range list {
 		if h.From < h.Until {
 			if on(h, day(shown)) && clock >= h.From && clock < h.Until {
 				return true
@@ -98,7 +100,7 @@ func open(hours []Hours, shown time.Time) bool {
 			return true
 		}
 	}
-	return len(hours) == 0
+	return len(list) == 0
 }
 
 func drawSchedule(t *rapid.T, first time.Time, zone string) Schedule {
@@ -116,7 +118,7 @@ func drawSchedule(t *rapid.T, first time.Time, zone string) Schedule {
 		for range rapid.IntRange(0, 2).Draw(t, "hours") {
 			h := Hours{From: clock.Draw(t, "from"), Until: rapid.OneOf(clock, rapid.Just("24:00")).Draw(t, "until")}
 			if rapid.Bool().Draw(t, "some days") {
-				h.Days = rapid.SliceOfN(rapid.SampledFrom(dayNames), 1, 3).Draw(t, "days")
+				h.Days = rapid.SliceOfN(rapid.SampledFrom(hours.Days()), 1, 3).Draw(t, "days")
 			}
 			r.Hours = append(r.Hours, h)
 		}

@@ -3,6 +3,8 @@ package oncall
 import (
 	"fmt"
 	"time"
+
+	"imwatch/alerting/hours"
 )
 
 // turns is a Rotation that is ready to be asked.
@@ -12,7 +14,7 @@ type turns struct {
 	start  time.Time // on the wall
 	every  time.Duration
 	people []string
-	hours  []stretch
+	hours  []hours.Week
 }
 
 // MinTurn and MaxTurn bound the length of a turn.

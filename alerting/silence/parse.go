@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"imwatch/alerting/hours"
 )
 
 // ParseWeekly reads weekly hours as people write them: DAYS HOURS ZONE, such as "mon-fri 22:00-06:00 Asia/Shanghai". Days are
@@ -41,18 +43,19 @@ func ParseWeekly(text string) (Weekly, error) {
 // parseDays reads names of days, lists and ranges, which may go over the week's end.
 func parseDays(text string) ([]string, error) {
 	var days []string
+	names := hours.Days()
 	for part := range strings.SplitSeq(strings.ToLower(text), ",") {
 		first, last, isRange := strings.Cut(part, "-")
 		if !isRange {
 			last = first
 		}
-		from, to := slices.Index(dayNames, first), slices.Index(dayNames, last)
+		from, to := slices.Index(names, first), slices.Index(names, last)
 		if from < 0 || to < 0 {
 			return nil, fmt.Errorf("days: found %q, expected names such as mon, mon-fri or sat,sun", part)
 		}
-		for i := from; ; i = (i + 1) % len(dayNames) {
-			if !slices.Contains(days, dayNames[i]) {
-				days = append(days, dayNames[i])
+		for i := from; ; i = (i + 1) % len(names) {
+			if !slices.Contains(days, names[i]) {
+				days = append(days, names[i])
 			}
 			if i == to {
 				break

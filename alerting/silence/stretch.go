@@ -74,14 +74,14 @@ func (c *compiled) parts(from, to time.Time) []Stretch {
 
 // on gives the stretch that begins on a day, if one does.
 func (w *week) on(day time.Time) (Stretch, bool) {
-	if !w.days[day.Weekday()] {
+	if !w.On[day.Weekday()] {
 		return Stretch{}, false
 	}
 	to := day
-	if w.over {
+	if w.Over() {
 		to = day.AddDate(0, 0, 1)
 	}
-	return Stretch{w.at(day, w.from), w.at(to, w.until)}, true
+	return Stretch{w.at(day, w.From), w.at(to, w.Until)}, true
 }
 
 // A mark says of a notification which maintenance window held it: the silence's id, and for weekly ones a second mark with the

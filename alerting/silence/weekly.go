@@ -2,9 +2,9 @@ package silence
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
+
+	"imwatch/alerting/hours"
 )
 
 // Weekly is a stretch of hours on some days of the week, by the clocks of a zone. One that ends at or before the hour at
@@ -16,36 +16,16 @@ type Weekly struct {
 	Zone  string   `json:"zone" yaml:"zone" doc:"IANA name of the zone, as Asia/Shanghai; none: UTC"`
 }
 
-var dayNames = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} //nolint:gochecknoglobals // a table
-
 // week is a Weekly that is ready to be asked.
 type week struct {
-	days        [7]bool
-	from, until time.Duration // of the clocks, since midnight
-	over        bool          // ends on the next day
-	zone        *time.Location
+	hours.Week
+	zone *time.Location
 }
 
-func (w Weekly) compile() (week, error) {
-	c := week{}
-	for i, d := range w.Days {
-		n := slices.Index(dayNames, strings.ToLower(d))
-		if n < 0 {
-			return c, fmt.Errorf("days[%d]: found %q, expected one of mon, tue, wed, thu, fri, sat, sun", i, d)
-		}
-		c.days[n] = true
+func (w Weekly) compile() (c week, err error) {
+	if c.Week, err = hours.Read(w.Days, w.From, w.Until); err != nil {
+		return c, err //nolint:wrapcheck // it says where
 	}
-	if len(w.Days) == 0 {
-		c.days = [7]bool{true, true, true, true, true, true, true}
-	}
-	var err error
-	if c.from, err = hour(w.From); err != nil || c.from == 24*time.Hour {
-		return c, fmt.Errorf("from: found %q, expected an hour such as 22:30", w.From)
-	}
-	if c.until, err = hour(w.Until); err != nil {
-		return c, fmt.Errorf("until: found %q, expected an hour such as 06:00 or 24:00", w.Until)
-	}
-	c.over = c.until <= c.from
 	if c.zone, err = zone(w.Zone); err != nil {
 		return c, fmt.Errorf("zone: %w", err)
 	}
@@ -61,29 +41,20 @@ func zone(name string) (*time.Location, error) {
 	return z, nil
 }
 
-// hour reads HH:MM, 00:00 to 24:00.
-func hour(s string) (time.Duration, error) {
-	var h, m int
-	if n, err := fmt.Sscanf(s, "%d:%d", &h, &m); err != nil || n != 2 || len(s) != len("15:04") || h < 0 || m < 0 || m > 59 || h*60+m > 24*60 {
-		return 0, fmt.Errorf("found %q", s)
-	}
-	return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute, nil
-}
-
 // within says whether a time lies in a stretch, and when that ends. Where the clocks jump over its beginning or end, that
 // is at the jump.
 func (w *week) within(now time.Time) (end time.Time, in bool) {
 	local := now.In(w.zone)
 	for back := range 2 { // today's stretch, or yesterday's that goes on
 		day := local.AddDate(0, 0, -back)
-		if !w.days[day.Weekday()] {
+		if !w.On[day.Weekday()] {
 			continue
 		}
 		to := day
-		if w.over {
+		if w.Over() {
 			to = day.AddDate(0, 0, 1)
 		}
-		begin, stop := w.at(day, w.from), w.at(to, w.until)
+		begin, stop := w.at(day, w.From), w.at(to, w.Until)
 		if !now.Before(begin) && now.Before(stop) && stop.After(end) {
 			end, in = stop, true
 		}
