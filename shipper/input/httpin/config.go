@@ -6,7 +6,6 @@ package httpin
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -70,11 +69,3 @@ const maxKey = 255
 
 // headerKey names a request, so that it is recognised when it comes again.
 const headerKey = "Idempotency-Key"
-
-// Statuses are those that requests are answered by.
-func Statuses() []int {
-	return []int{
-		http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestEntityTooLarge,
-		http.StatusUnsupportedMediaType, http.StatusTooManyRequests, http.StatusServiceUnavailable,
-	}
-}
