@@ -17,27 +17,15 @@ const (
 func alertingPanels() []panel {
 	alert, notify := selection{event.DatasetAlert, ""}, selection{event.DatasetNotify, ""}
 	only := func(query string) selection { return selection{event.DatasetNotify, query} }
-	firing := func(severity, title string, x int) panel {
-		return panel{
-			"firing-" + severity, title, AlertsView, "lnsMetric", alert,
-			[]column{countOf("n", title, fires+` and im.alert.severity: "`+severity+`"`)},
-			metric(), x, 0, 8, 5,
-		}
+	firing := func(severity string, x int) panel {
+		return figure("firing-"+severity, "Firing: "+severity, AlertsView, alert, x, 8, countOf, fires+` and im.alert.severity: "`+severity+`"`)
 	}
 	return []panel{
-		firing("critical", "Firing: critical", 0), firing("high", "Firing: high", 8), firing("warn", "Firing: warn", 16), firing("info", "Firing: info", 24),
-		{"waiting", "Waiting to be told", NotifyView, "lnsMetric", notify, []column{countOf("n", "Waiting to be told", waits)}, metric(), 32, 0, 8, 5},
-		{"waiting-since", "The oldest waits since", NotifyView, "lnsMetric", notify, []column{firstOf("n", "The oldest waits since", waits)}, metric(), 40, 0, 8, 5},
-		{
-			"alerts-by-rule", "Alerts by rule", AlertsView, "lnsXY", alert,
-			[]column{topOf("rule.id", 10, "n"), overTime(), countOf("n", "alerts", `event.kind: "alert"`)},
-			xy("bar_stacked", "top", "n"), 0, 5, 24, 12,
-		},
-		{
-			"alerts-by-severity", "Alerts by severity", AlertsView, "lnsXY", alert,
-			[]column{topOf("im.alert.severity", 5, "n"), overTime(), countOf("n", "alerts", `event.kind: "alert"`)},
-			xy("bar_stacked", "top", "n"), 24, 5, 24, 12,
-		},
+		firing("critical", 0), firing("high", 8), firing("warn", 16), firing("info", 24),
+		figure("waiting", "Waiting to be told", NotifyView, notify, 32, 8, countOf, waits),
+		figure("waiting-since", "The oldest waits since", NotifyView, notify, 40, 8, firstOf, waits),
+		alertsBy("alerts-by-rule", "Alerts by rule", "rule.id", 10, 0, 5),
+		alertsBy("alerts-by-severity", "Alerts by severity", "im.alert.severity", 5, 24, 5),
 		{
 			"told-after", "From the first line to told", NotifyView, "lnsXY", notify,
 			[]column{

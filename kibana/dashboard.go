@@ -19,10 +19,10 @@ const (
 func panels() []panel {
 	conn, alert := selection{event.DatasetConnection, ""}, selection{event.DatasetAlert, ""}
 	return []panel{
-		{"connects", "Connects", EventsView, "lnsMetric", conn, []column{countOf("n", "Connects", connects)}, metric(), 0, 0, 12, 5},
-		{"ends", "Ends", EventsView, "lnsMetric", conn, []column{countOf("n", "Ends", ends)}, metric(), 12, 0, 12, 5},
-		{"failures", "Handshake failures", EventsView, "lnsMetric", conn, []column{countOf("n", "Handshake failures", failures)}, metric(), 24, 0, 12, 5},
-		{"timeouts", "Heartbeat timeouts", EventsView, "lnsMetric", conn, []column{countOf("n", "Heartbeat timeouts", timeouts)}, metric(), 36, 0, 12, 5},
+		figure("connects", "Connects", EventsView, conn, 0, 12, countOf, connects),
+		figure("ends", "Ends", EventsView, conn, 12, 12, countOf, ends),
+		figure("failures", "Handshake failures", EventsView, conn, 24, 12, countOf, failures),
+		figure("timeouts", "Heartbeat timeouts", EventsView, conn, 36, 12, countOf, timeouts),
 		{
 			"connections", "Connections", EventsView, "lnsXY", conn,
 			[]column{overTime(), countOf("connects", "connects", connects), countOf("ends", "ends", ends), countOf("failures", "handshake failures", failures)},
@@ -56,11 +56,7 @@ func panels() []panel {
 			},
 			xy("line", "", "p50", "p95", "p99"), 24, 29, 24, 12,
 		},
-		{
-			"alerts", "Alerts by rule", AlertsView, "lnsXY", alert,
-			[]column{topOf("rule.id", 10, "n"), overTime(), countOf("n", "alerts", `event.kind: "alert"`)},
-			xy("bar_stacked", "top", "n"), 0, 41, 24, 12,
-		},
+		alertsBy("alerts", "Alerts by rule", "rule.id", 10, 0, 41),
 		{
 			"alert-severity", "Alerts by severity", AlertsView, "lnsDatatable", alert,
 			[]column{topOf("im.alert.severity", 5, "n"), countOf("n", "alerts", `event.kind: "alert"`), countOf("open", "still firing", `not im.alert.state: "resolved"`)},

@@ -40,20 +40,12 @@ func byField(id, label, field string, size int, orderBy string) column {
 
 // countOf counts the documents that a KQL query selects.
 func countOf(id, label, query string) column {
-	return column{id, map[string]any{
-		"label": label, "customLabel": true, "dataType": "number", "operationType": "count", "isBucketed": false, "scale": "ratio",
-		"sourceField": "___records___", "params": map[string]any{"emptyAsNull": false},
-		"filter": map[string]any{"language": "kuery", "query": query},
-	}}
+	return measure(id, label, "number", "count", "___records___", query, map[string]any{"emptyAsNull": false})
 }
 
 // percentileOf gives a percentile of a number over the documents that a KQL query selects.
 func percentileOf(id, label, field string, p int, query string) column {
-	return column{id, map[string]any{
-		"label": label, "customLabel": true, "dataType": "number", "operationType": "percentile", "isBucketed": false, "scale": "ratio",
-		"sourceField": field, "params": map[string]any{"percentile": p},
-		"filter": map[string]any{"language": "kuery", "query": query},
-	}}
+	return measure(id, label, "number", "percentile", field, query, map[string]any{"percentile": p})
 }
 
 // firstOf and lastOf give the first and the last moment of the documents that a KQL query selects.
@@ -62,10 +54,13 @@ func firstOf(id, label, query string) column { return momentOf(id, label, "min",
 func lastOf(id, label, query string) column { return momentOf(id, label, "max", query) }
 
 func momentOf(id, label, operation, query string) column {
+	return measure(id, label, "date", operation, "@timestamp", query, map[string]any{"emptyAsNull": true})
+}
+
+func measure(id, label, dataType, operation, field, query string, params map[string]any) column {
 	return column{id, map[string]any{
-		"label": label, "customLabel": true, "dataType": "date", "operationType": operation, "isBucketed": false, "scale": "ratio",
-		"sourceField": "@timestamp", "params": map[string]any{"emptyAsNull": true},
-		"filter": map[string]any{"language": "kuery", "query": query},
+		"label": label, "customLabel": true, "dataType": dataType, "operationType": operation, "isBucketed": false, "scale": "ratio",
+		"sourceField": field, "params": params, "filter": map[string]any{"language": "kuery", "query": query},
 	}}
 }
 
@@ -76,6 +71,21 @@ type panel struct {
 	columns               []column
 	visualization         map[string]any
 	x, y, w, h            int
+}
+
+// figure is a panel of one number, in the topmost row of a dashboard.
+func figure(id, title, view string, only selection, x, w int, of func(id, label, query string) column, query string) panel {
+	return panel{id, title, view, "lnsMetric", only, []column{of("n", title, query)}, metric(), x, 0, w, 5}
+}
+
+// alertsBy is a panel of how many alerts there were, by the most frequent values of a field.
+func alertsBy(id, title, field string, size, x, y int) panel {
+	return panel{
+		id, title, AlertsView, "lnsXY",
+		selection{event.DatasetAlert, ""},
+		[]column{topOf(field, size, "n"), overTime(), countOf("n", "alerts", `event.kind: "alert"`)},
+		xy("bar_stacked", "top", "n"), x, y, 24, 12,
+	}
 }
 
 // selection says which documents a panel looks at.
