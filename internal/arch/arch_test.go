@@ -63,10 +63,11 @@ var may = map[string][]string{
 	"shipper/sample":        {"event"},
 	"shipper/shiptest":      {"event", "shipper/"},
 
-	"shipper/index":            {"event", "internal/bus", "internal/lag", "internal/store", "event/deadletter"},
-	"shipper/index/chunk":      {"event", "internal/bus", "shipper/index"},
-	"shipper/index/parquet":    {"event", "shipper/index", "shipper/index/chunk", "internal/disk"},
-	"shipper/index/clickhouse": {"event", "event/deadletter", "shipper/index", "shipper/index/chunk"},
+	"shipper/index":                 {"event", "internal/bus", "internal/lag", "internal/store", "event/deadletter"},
+	"shipper/index/chunk":           {"event", "internal/bus", "shipper/index"},
+	"shipper/index/chunk/chunktest": {"event", "event/deadletter", "shipper/index", "shipper/index/chunk"},
+	"shipper/index/parquet":         {"event", "shipper/index", "shipper/index/chunk", "internal/disk"},
+	"shipper/index/clickhouse":      {"event", "event/deadletter", "shipper/index", "shipper/index/chunk"},
 
 	"detector":                    {"event", "event/filter", "event/canary", "internal/bus", "internal/store", "detector/"},
 	"detector/kql":                {"event", "event/filter"},
@@ -158,7 +159,7 @@ var testsMay = []string{
 	"event", "event/filter", "event/deadletter",
 	"im-server/cluster/clustertest",
 	"internal/bus", "internal/bus/membus", "internal/bus/embedded", "internal/bus/recordbatch", "internal/bus/bustest", "internal/store/sqlite", "internal/store/elastic", "internal/store/storetest",
-	"alerting/alertingtest", "alerting/alertingtest/", "im-server", "sim", "rules", "detector/",
+	"shipper/index/chunk/chunktest", "alerting/alertingtest", "alerting/alertingtest/", "im-server", "sim", "rules", "detector/",
 }
 
 // owner says where a third party may be imported; what is not here may be imported anywhere.

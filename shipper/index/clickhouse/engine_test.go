@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imwatch/shipper/index/chunk"
+	"imwatch/shipper/index/chunk/chunktest"
 )
 
 // On ClickHouse's own engine: what goes in comes out with its types, once, however often it is kept and by whom; and
@@ -17,17 +18,10 @@ func TestEngine(t *testing.T) {
 	t.Parallel()
 	url := engine(t)
 	k := keeper(t, url)
-	c := chunk.Chunk{Place: chunk.Place{Topic: "im.lifecycle", Partition: 3}, Span: chunk.Span{From: 0, To: 1000}}
 	today := time.Now().UTC().Truncate(24 * time.Hour).Add(-12 * time.Hour) // what is past its time is deleted
-	for n := range int64(1000) {
-		at := today.Add(time.Duration(n) * time.Minute)
-		if n%100 == 50 {
-			c.Items = append(c.Items, aLetter(n, at))
-			continue
-		}
-		c.Items = append(c.Items, anEvent(n, at, []string{"info", "warn", "error"}[n%3]))
-	}
-	odd := anEvent(1000, today.Add(123456789), "error")
+	c := chunktest.Mixed(1000, today, time.Minute)
+	c.To = 1000
+	odd := chunktest.Event(1000, today.Add(123456789), "error")
 	odd.Body = []byte(strings.TrimSuffix(string(odd.Body), "}") + `,"strange":{"n":[1,2]},"trace":{"id":["a","b"]},"client":{"geo":{"location":{"lat":1.5,"lon":2}}}}`)
 	c.Items = append(c.Items, odd)
 
@@ -74,7 +68,7 @@ func refusedRow(t *testing.T, k *Keeper, at time.Time) {
 	}
 	c := chunk.Chunk{Place: chunk.Place{Topic: "im.lifecycle", Partition: 4}, Span: chunk.Span{From: 0, To: 9}}
 	for n := range int64(10) {
-		it := anEvent(n, at, "info")
+		it := chunktest.Event(n, at, "info")
 		it.Partition = 4
 		if n != 6 {
 			it.Body = []byte(strings.Replace(string(it.Body), `"u-`, `"`, 1))

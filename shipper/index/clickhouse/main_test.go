@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -13,10 +12,6 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"go.uber.org/goleak"
-
-	"imwatch/event"
-	"imwatch/event/deadletter"
-	"imwatch/shipper/index"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -89,24 +84,4 @@ func rows(tb testing.TB, k *Keeper, query string) []map[string]any {
 		}
 		all = append(all, row)
 	}
-}
-
-// anEvent is one with every type of field in it.
-func anEvent(n int64, at time.Time, level string) index.Item {
-	var e event.Event
-	e.Begin(event.ActionConnect, at)
-	e.SetText(event.FieldEventID, fmt.Sprintf("im-1-b-%010d", n))
-	e.SetText(event.FieldLogLevel, level)
-	e.SetText(event.FieldClientIP, "192.0.2.1")
-	e.SetText(event.FieldUserID, fmt.Sprintf("u-%d", n%7))
-	e.SetInt(event.FieldHTTPStatus, 101)
-	e.SetFloat(event.FieldHeartbeatRTT, 2.5)
-	e.SetBool(event.FieldSessionResumed, n%2 == 0)
-	e.SetLabel("team", "im")
-	return index.Item{Topic: "im.lifecycle", Partition: 3, Offset: n, Time: at.Add(time.Second), ID: e.ID(), Body: e.AppendJSON(nil)}
-}
-
-func aLetter(n int64, at time.Time) index.Item {
-	l := deadletter.Letter{At: at, ID: fmt.Sprintf("im.lifecycle-3-%d", n), Stage: "indexer", Reason: "json", Topic: "im.lifecycle", Partition: 3, Offset: n, Original: []byte("{'")}
-	return index.Item{Topic: "im.lifecycle", Partition: 3, Offset: n, Time: at, ID: l.ID, Letter: true, Body: l.AppendJSON(nil)}
 }

@@ -15,6 +15,7 @@ import (
 
 	"imwatch/shipper/index"
 	"imwatch/shipper/index/chunk"
+	"imwatch/shipper/index/chunk/chunktest"
 )
 
 // play serves ClickHouse's protocol by what reply writes for each statement.
@@ -29,7 +30,7 @@ func play(t *testing.T, reply func(w http.ResponseWriter, r *http.Request, state
 }
 
 func oneEvent() chunk.Chunk {
-	return chunk.Chunk{Place: chunk.Place{Topic: "im.lifecycle"}, Items: []index.Item{anEvent(0, noon, "info")}}
+	return chunk.Chunk{Place: chunk.Place{Topic: "im.lifecycle"}, Items: []index.Item{chunktest.Event(0, noon, "info")}}
 }
 
 // Every way in which ClickHouse says no, early, late or not at all, is an error, and its words are in it.

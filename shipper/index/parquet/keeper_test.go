@@ -17,27 +17,15 @@ import (
 
 	"imwatch/shipper/index"
 	"imwatch/shipper/index/chunk"
+	"imwatch/shipper/index/chunk/chunktest"
 )
-
-func mixed() chunk.Chunk {
-	c := chunk.Chunk{Place: chunk.Place{Topic: "im.lifecycle", Partition: 3}, Span: chunk.Span{From: 0, To: 1999}}
-	for n := range int64(2000) {
-		at := noon.Add(time.Duration(n) * 30 * time.Second)
-		if n%100 == 50 {
-			c.Items = append(c.Items, aLetter(n, at))
-			continue
-		}
-		c.Items = append(c.Items, anEvent(n, at, []string{"info", "warn", "error"}[n%3]))
-	}
-	return c
-}
 
 // A chunk is files by day and class; kept again, it is the same files byte by byte, also where a first attempt has
 // left only some of them.
 func TestAgainTheSame(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	c := mixed()
+	c := chunktest.Mixed(2000, noon, 30*time.Second)
 	if err := keeper(t, dir).Keep(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +77,7 @@ func TestAgainTheSame(t *testing.T) {
 func TestNothingHalf(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	c := mixed()
+	c := chunktest.Mixed(2000, noon, 30*time.Second)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := keeper(t, dir).Keep(ctx, c); !errors.Is(err, context.Canceled) {
@@ -108,8 +96,8 @@ func TestNothingHalf(t *testing.T) {
 func TestDuckDBReads(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	c := mixed()
-	one := anEvent(2000, noon.Add(123456789), "error")
+	c := chunktest.Mixed(2000, noon, 30*time.Second)
+	one := chunktest.Event(2000, noon.Add(123456789), "error")
 	one.Body = []byte(strings.TrimSuffix(string(one.Body), "}") + `,"strange":{"n":[1,2]},"trace":{"id":["a","b"]},"client":{"geo":{"location":{"lat":1.5,"lon":2}}}}`)
 	c.Items = append(c.Items, one)
 	c.To = 2000
@@ -117,11 +105,11 @@ func TestDuckDBReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	from := fmt.Sprintf("FROM read_parquet('%s/events/**/*.parquet', hive_partitioning=true)", dir)
-	got := duck(t, `SELECT count(*) AS n, count(DISTINCT event.id) AS ids, sum(im.sample.weight) AS weight, count(DISTINCT kafka.offset) AS offsets,
+	got := duck(t, `SELECT count(*) AS n, count(DISTINCT event.id) AS ids, sum(im.heartbeat.rtt_ms) AS rtt, count(DISTINCT kafka.offset) AS offsets,
 		min("@timestamp") AS first, max(http.response.status_code) AS status, count(*) FILTER (im.session.resumed) AS resumed,
 		count(*) FILTER (class = 'error') AS errors, count(*) FILTER (client.ip = '192.0.2.1') AS clients, max(array_length(event.category)) AS categories `+from)
 	want := []map[string]any{{
-		"n": 1981., "ids": 1981., "weight": 1981 * 2.5, "offsets": 1981., "first": "2026-11-21 12:00:00+00:00", "status": 101., "resumed": 981.,
+		"n": 1981., "ids": 1981., "rtt": 1981 * 2.5, "offsets": 1981., "first": "2026-11-21 12:00:00+00:00", "status": 101., "resumed": 981.,
 		"errors": 660., "clients": 1981., "categories": 2.,
 	}}
 	if d := cmp.Diff(want, got); d != "" {
@@ -160,7 +148,7 @@ func BenchmarkKeep(b *testing.B) {
 	k := keeper(b, dir)
 	c := chunk.Chunk{Place: chunk.Place{Topic: "im.lifecycle", Partition: 3}, Span: chunk.Span{To: 49_999}}
 	for n := range int64(50_000) {
-		c.Items = append(c.Items, anEvent(n, noon, "info"))
+		c.Items = append(c.Items, chunktest.Event(n, noon, "info"))
 	}
 	for b.Loop() {
 		if err := k.Keep(b.Context(), c); err != nil {

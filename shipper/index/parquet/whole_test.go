@@ -12,6 +12,7 @@ import (
 	"imwatch/internal/bus/membus"
 	"imwatch/shipper/index"
 	"imwatch/shipper/index/chunk"
+	"imwatch/shipper/index/chunk/chunktest"
 )
 
 // start runs an indexer with this sink until stop is called.
@@ -65,7 +66,7 @@ func TestIndexersComeAndGo(t *testing.T) {
 			}
 			go func() {
 				for n := range int64(events) {
-					value := anEvent(n, time.Now(), "info").Body
+					value := chunktest.Event(n, time.Now(), "info").Body
 					if n%20 == 7 {
 						value = []byte("not json")
 					}
