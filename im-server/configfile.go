@@ -1,10 +1,11 @@
 package imserver
 
 import (
-	"crypto/sha256"
 	"fmt"
-	"os"
+	"io/fs"
 	"time"
+
+	"imwatch/im-server/source"
 )
 
 // Reload is where a changed configuration comes from.
@@ -16,38 +17,21 @@ type Reload struct {
 // watchConfigEvery is how often the configuration file is looked at.
 const watchConfigEvery = 5 * time.Second
 
-// stamp tells one version of a file from another.
-type stamp struct {
-	modified time.Time
-	size     int64
-	content  [sha256.Size]byte
-}
-
-// stampOf looks at the file; its content is read only if time or size differ from before, and who changed it is found
-// out only then.
-func stampOf(path string, before stamp) (now stamp, by string, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return before, "", fmt.Errorf("looking at the configuration: %w", err)
-	}
-	if info.ModTime().Equal(before.modified) && info.Size() == before.size {
-		return before, "", nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return before, "", fmt.Errorf("reading the configuration: %w", err)
-	}
-	by = fmt.Sprintf("file %s of %s", path, info.ModTime().UTC().Format(time.RFC3339))
+// changedBy says who changed a file, as far as the system knows.
+func changedBy(path string, info fs.FileInfo) string {
+	by := fmt.Sprintf("file %s of %s", path, info.ModTime().UTC().Format(time.RFC3339))
 	if owner := fileOwner(info); owner != "" {
 		by += ", owner " + owner
 	}
-	return stamp{info.ModTime(), info.Size(), sha256.Sum256(b)}, by, nil
+	return by
 }
 
 // rememberConfig notes the version of the file that the server starts with.
 func (s *Server) rememberConfig() {
 	if r := s.deps.Reload; r != nil && r.Path != "" {
-		s.reloading.stamp, _, _ = stampOf(r.Path, stamp{}) // what cannot be read now counts as changed later
+		if now, _, _, err := source.Look(r.Path, source.Stamp{}); err == nil { // else it counts as changed later
+			s.reloading.stamp = now
+		}
 	}
 }
 
@@ -59,14 +43,12 @@ func (s *Server) watchConfig() {
 	}
 	s.reloading.mu.Lock()
 	defer s.reloading.mu.Unlock()
-	before := s.reloading.stamp
-	now, by, err := stampOf(r.Path, before)
-	if err != nil || by == "" {
+	now, body, info, err := source.Look(r.Path, s.reloading.stamp)
+	if err != nil {
 		return // a file that is away is being replaced, or was never there
 	}
-	s.reloading.stamp = now
-	if now.content != before.content {
-		s.loadConfig(by)
+	if s.reloading.stamp = now; body != nil {
+		s.loadConfig(changedBy(r.Path, info))
 	}
 }
 
@@ -80,8 +62,8 @@ func (s *Server) reloadConfig() {
 	defer s.reloading.mu.Unlock()
 	by := "signal SIGHUP"
 	if r.Path != "" {
-		if now, who, err := stampOf(r.Path, stamp{}); err == nil {
-			s.reloading.stamp, by = now, who
+		if now, _, info, err := source.Look(r.Path, source.Stamp{}); err == nil {
+			s.reloading.stamp, by = now, changedBy(r.Path, info)
 		}
 	}
 	s.loadConfig(by)

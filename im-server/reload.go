@@ -9,13 +9,14 @@ import (
 
 	"imwatch/event"
 	"imwatch/im-server/hot"
+	"imwatch/im-server/source"
 )
 
 // reloading is what a server knows of changes of its configuration.
 type reloading struct {
 	mu      sync.Mutex        // one change at a time; guards the fields below
 	pending map[string]string // keys that wait for a restart, and the value they will have then
-	stamp   stamp             // of the file, when it was looked at last
+	stamp   source.Stamp      // of the file, when it was looked at last
 
 	tries *prometheus.CounterVec // by result: changed, unchanged, refused
 	bad   prometheus.Gauge       // 1 while the file's last version was refused

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -64,46 +63,6 @@ func loopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
-
-// file is a document in a file.
-type file struct {
-	path      string
-	seen, was stamp
-}
-
-// stamp tells versions of a file apart.
-type stamp struct {
-	modified time.Time
-	size     int64
-	content  [sha256.Size]byte
-}
-
-func (f *file) fetch(context.Context) (fetched, error) {
-	info, err := os.Stat(f.path)
-	if err != nil {
-		return fetched{}, fmt.Errorf("looking at the file: %w", err)
-	}
-	now := stamp{modified: info.ModTime(), size: info.Size()}
-	if now.modified.Equal(f.was.modified) && now.size == f.was.size {
-		return fetched{}, nil
-	}
-	if info.Size() > MaxBytes {
-		return fetched{}, fmt.Errorf("%s has %d bytes, at most %d are taken", f.path, info.Size(), MaxBytes)
-	}
-	body, err := os.ReadFile(f.path)
-	if err != nil {
-		return fetched{}, fmt.Errorf("reading the file: %w", err)
-	}
-	now.content = sha256.Sum256(body)
-	if now.content == f.was.content {
-		f.was = now
-		return fetched{}, nil
-	}
-	f.seen = now
-	return fetched{body: body, changed: true}, nil
-}
-
-func (f *file) taken() { f.was = f.seen }
 
 // page is a document at a URL.
 type page struct {
