@@ -40,16 +40,9 @@ func (r *reloading) collectors() []prometheus.Collector {
 	return []prometheus.Collector{r.tries, r.bad, r.wait}
 }
 
-// Reconfigure takes a changed configuration while the server runs. What can change does so at once, for connections that
+// reconfigure takes a changed configuration while the server runs. What can change does so at once, for connections that
 // are open too; the rest is said and waits for a restart. Each changed key has a config_change line that names by, who
-// did it. A configuration with faults changes nothing. It gives the keys that were changed.
-func (s *Server) Reconfigure(wanted Config, by string) ([]hot.Change, error) {
-	s.reloading.mu.Lock()
-	defer s.reloading.mu.Unlock()
-	return s.reconfigure(&wanted, by)
-}
-
-// reconfigure is Reconfigure with the lock held.
+// did it. A configuration with faults changes nothing. It gives the keys that were changed. The lock of changes is held.
 func (s *Server) reconfigure(wanted *Config, by string) ([]hot.Change, error) {
 	running := s.conf()
 	merged, changes := hot.Merge(running, wanted)

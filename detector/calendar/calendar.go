@@ -1,8 +1,6 @@
 package calendar
 
 import (
-	"maps"
-	"slices"
 	"time"
 	_ "time/tzdata" // zones on machines that have none
 )
@@ -15,7 +13,6 @@ type Calendar struct {
 	zone  *time.Location
 	days  [7][]span       // by time.Weekday
 	dates map[date][]span // days that are not like their weekday: none for a holiday
-	names map[date]string // of these
 	years map[int]bool    // of which holidays are listed
 }
 
@@ -104,18 +101,12 @@ func (c *Calendar) around(at int64) (in bool, from, to int64) {
 	return in, from, to
 }
 
-// Holiday gives the name of the holiday or make-up day that an instant falls on, "" on any other.
-func (c *Calendar) Holiday(at time.Time) string { return c.names[dateOf(at.In(c.zone))] }
-
 // Lacks says whether the calendar lists holidays, but none for the year of an instant: its hours are then those of
 // ordinary weeks.
 func (c *Calendar) Lacks(at time.Time) (year int, lacks bool) {
 	year = at.In(c.zone).Year()
 	return year, len(c.years) > 0 && !c.years[year]
 }
-
-// Years gives the years of which the calendar lists holidays, in order.
-func (c *Calendar) Years() []int { return slices.Sorted(maps.Keys(c.years)) }
 
 // Cursor looks up instants that lie near one another without looking at the calendar each time. Make it with Cursor.
 type Cursor struct {

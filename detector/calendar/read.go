@@ -23,7 +23,7 @@ type Fault struct {
 // Read reads a calendar's file. It gives no calendar if there is a fault, and all faults at once.
 func Read(name string, src []byte) (*Calendar, []Fault) {
 	r := &reader{c: &Calendar{
-		Name: name, dates: map[date][]span{}, names: map[date]string{}, years: map[int]bool{}, zone: time.UTC,
+		Name: name, dates: map[date][]span{}, years: map[int]bool{}, zone: time.UTC,
 	}, seen: map[date]int{}}
 	var n yaml.Node
 	if err := yaml.Unmarshal(src, &n); err != nil {
@@ -237,7 +237,6 @@ func specialKeys(holiday bool) []string {
 // special reads days that are not like their weekday: a date, or a mapping with date, or with from and to.
 func (r *reader) special(n *yaml.Node, holiday bool) {
 	var from, to date
-	var name string
 	hours, whole := r.ordinary(), true
 	if n.Kind == yaml.MappingNode {
 		given := map[string]*yaml.Node{}
@@ -253,7 +252,7 @@ func (r *reader) special(n *yaml.Node, holiday bool) {
 			case "to":
 				to, ok = r.date(v)
 			case "name":
-				name, ok = r.text(v, "a name")
+				_, ok = r.text(v, "a name") // for people
 			case "hours":
 				hours, ok = r.spans(v)
 			}
@@ -272,13 +271,13 @@ func (r *reader) special(n *yaml.Node, holiday bool) {
 	if holiday {
 		hours = nil
 	}
-	r.days(n, from, to, name, hours, holiday)
+	r.days(n, from, to, hours, holiday)
 }
 
 // maxDays bounds a range of days: above it stands a slip of the pen.
 const maxDays = 366
 
-func (r *reader) days(n *yaml.Node, from, to date, name string, hours []span, holiday bool) {
+func (r *reader) days(n *yaml.Node, from, to date, hours []span, holiday bool) {
 	for i := 0; ; i++ {
 		d := from.add(i)
 		switch {
@@ -289,7 +288,7 @@ func (r *reader) days(n *yaml.Node, from, to date, name string, hours []span, ho
 			r.fail(n, "%04d-%02d-%02d is given already, in line %d", d.year, d.month, d.day, r.seen[d])
 		}
 		r.seen[d] = n.Line
-		r.c.dates[d], r.c.names[d] = hours, name
+		r.c.dates[d] = hours
 		if holiday {
 			r.c.years[d.year] = true
 		}

@@ -13,10 +13,6 @@ import (
 	"imwatch/event"
 )
 
-// MaxOriginal is how many bytes of an original one letter holds, so that it fits into a Kafka message with room to
-// spare. What is longer is kept in several letters, numbered by Part.
-const MaxOriginal = 256 << 10
-
 // Letter is one dead letter.
 type Letter struct {
 	At     time.Time // when it was found

@@ -44,13 +44,6 @@ func (r *Robot) SlackURL() string { return r.base + "/services/" + SlackHook }
 // PagerDutyURL is where events go.
 func (r *Robot) PagerDutyURL() string { return r.base + "/v2/enqueue" }
 
-// EndToken makes the WeCom application's token end before its time.
-func (r *Robot) EndToken() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.token = ""
-}
-
 func (r *Robot) getToken(q *http.Request, _ *Message) Answer {
 	if q.URL.Query().Get("corpid") != CorpID {
 		return code(40013, "invalid corpid")
