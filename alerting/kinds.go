@@ -1,7 +1,6 @@
 package alerting
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"reflect"
@@ -192,17 +191,4 @@ func Channels() []string {
 		names = append(names, k.name)
 	}
 	return names
-}
-
-// NewChannel makes the built-in channel of a valid receiver. client nil: one of its own, which checks certificates and
-// targets. now nil: time.Now. Close it.
-func NewChannel(r Receiver, client *http.Client, now func() time.Time) (Channel, error) {
-	if now == nil {
-		now = time.Now
-	}
-	k := r.kind()
-	if k == nil {
-		return nil, fmt.Errorf("receiver %s has no channel", r.Name)
-	}
-	return k.build(&r, makings{client: client, now: now})
 }

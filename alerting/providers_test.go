@@ -438,7 +438,7 @@ func FuzzAnswers(f *testing.F) {
 		for name, p := range providers() {
 			rec := alerting.NewReceiver("team")
 			p.set(&rec, play)
-			ch, err := alerting.NewChannel(rec, &http.Client{Transport: answering{100 + int(status)%500, body}}, nil)
+			ch, err := alerting.NewChannel(rec, &http.Client{Transport: answering{100 + int(status)%500, body}})
 			if err != nil {
 				t.Fatal(err)
 			}

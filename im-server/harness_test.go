@@ -389,3 +389,17 @@ func (f *fixture) empty() {
 		f.t.Errorf("%d bytes are still queued", n)
 	}
 }
+
+// names gives all topics that are followed.
+func (t *topics) names() []string {
+	var list []string
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		for name := range s.list {
+			list = append(list, name)
+		}
+		s.mu.Unlock()
+	}
+	return list
+}

@@ -61,20 +61,6 @@ func (t *topics) of(topic string) *audience {
 	return s.list[topic]
 }
 
-// names gives all topics that are followed.
-func (t *topics) names() []string {
-	var list []string
-	for i := range t.shards {
-		s := &t.shards[i]
-		s.mu.Lock()
-		for name := range s.list {
-			list = append(list, name)
-		}
-		s.mu.Unlock()
-	}
-	return list
-}
-
 // enter adds a session.
 func (t *topics) enter(topic string, x *session) *audience {
 	s := t.shard(topic)

@@ -15,9 +15,6 @@ type Contract struct {
 	had      []event.FieldID // what the stages add and the line lacks; kept for its memory
 }
 
-// NewContract makes a parser of contract lines.
-func NewContract(d Defaults) *Contract { return &Contract{defaults: d} }
-
 var _ Parser = (*Contract)(nil)
 
 // Parse checks the line and adds log.file.path, log.offset and what is missing of the fields that the pipeline needs.

@@ -91,7 +91,7 @@ func golden(t *testing.T, path string, got []byte) {
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	p := NewContract(Defaults{Service: "im-server", Node: "im-9"})
+	p := &Contract{defaults: Defaults{Service: "im-server", Node: "im-9"}}
 	at := Origin{File: "/log/a.log", Offset: 42, Generation: "g"}
 	const full = `{"@timestamp":"2026-11-21T10:00:00.000Z","ecs":{"version":"8.17.0"},"event":{"id":"im-1-b-0000000001","action":"connect","kind":"event","dataset":"im.connection"},"log":{"level":"info"},"service":{"name":"s","node":{"name":"im-1"}},"user":{"id":"u1"}`
 	for name, tc := range map[string]struct{ line, want, reason string }{
@@ -252,7 +252,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkContract(b *testing.B) {
-	p := NewContract(Defaults{Service: "s", Node: "n"})
+	p := &Contract{defaults: Defaults{Service: "s", Node: "n"}}
 	line := `{"@timestamp":"2026-11-21T10:00:00.123Z","ecs":{"version":"8.17.0"},"event":{"id":"im-1-6aa0b2c4-0000000012","dataset":"im.connection","kind":"event","action":"disconnect","category":["session","network"],"type":["end","connection"],"outcome":"failure","duration":12345678901},"log":{"level":"warn"},"message":"connection ended","service":{"name":"im-server","version":"1.0.0","environment":"production","node":{"name":"im-1"}},"trace":{"id":"0af7651916cd43dd8448eb211c80319c"},"span":{"id":"b7ad6b7169203331"},"client":{"ip":"192.0.2.33","port":51234},"user":{"id":"u-123456"},"im":{"connection":{"id":"c-123456"},"close":{"code":1006,"reason":"client_gone","initiator":"network"},"bytes":{"in":1234,"out":5678}}}`
 	bench(b, p, line)
 }

@@ -145,7 +145,7 @@ func TestOptionsAreChecked(t *testing.T) {
 // A field under an alias, and some other names, would make a document that no index takes.
 func TestNamesThatNoIndexTakes(t *testing.T) {
 	t.Parallel()
-	p := NewContract(Defaults{})
+	p := &Contract{defaults: Defaults{}}
 	const head, tail = `{"@timestamp":"2026-11-21T10:00:00Z","event":{"id":"a","dataset":"im.http","kind":"event","action":"http_request"},"ecs":{"version":"8.17.0"}`, `,"log.file.path":"f","log.offset":1}`
 	const begin = `{"@timestamp":"2026-11-21T10:00:00Z","ecs":{"version":"8.17.0"},"event":{"id":"a","dataset":"im.http","kind":"event","action":"http_request"},"log":{`
 	const end = `"file":{"path":"f"},"offset":1}`
