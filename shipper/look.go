@@ -66,8 +66,8 @@ func (s *Shipper) Files(ctx context.Context) (string, []status.File, error) {
 	return s.node, files, err
 }
 
-// filesAtOnce is of how many files the reader tells before it reads on: it takes a millisecond.
-const filesAtOnce = 512
+// filesAtOnce is of how many files the reader tells before it reads on: it takes some 0.3 ms.
+const filesAtOnce = 256
 
 // files asks the reader for all files and inputs, some at a time.
 func (x *running) files(ctx context.Context) (all []status.File, err error) {

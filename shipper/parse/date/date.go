@@ -87,17 +87,20 @@ func check(layout string) error {
 		return nil
 	}
 	at := time.Date(2009, 11, 23, 18, 37, 42, 0, time.UTC)
+	near := event.Nearest(layout, []string{RFC3339, Epoch, Seconds, Millis, Micros, Nanos})
 	switch {
 	case strings.Contains(layout, "%"):
 		return fmt.Errorf("%q is strftime's notation; Go's is expected, as in %q, or one of %s", layout, time.DateTime, names())
 	case at.Format(layout) == layout:
-		known := []string{RFC3339, Epoch, Seconds, Millis, Micros, Nanos}
-		if near := event.Nearest(layout, known); near != "" {
+		if near != "" {
 			return fmt.Errorf("%q names no part of a date; did you mean %q?", layout, near)
 		}
 		return fmt.Errorf("%q names no part of a date; Go's notation is expected, as in %q, or one of %s", layout, time.DateTime, names())
 	}
 	if at.AddDate(0, 0, 1).Format(layout) == at.Format(layout) {
+		if near != "" {
+			return fmt.Errorf("%q says no day; did you mean %q?", layout, near)
+		}
 		return fmt.Errorf("%q says no day", layout)
 	}
 	if _, err := time.Parse(layout, at.Format(layout)); err != nil {

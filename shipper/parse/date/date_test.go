@@ -76,6 +76,7 @@ func TestLayoutsAreChecked(t *testing.T) {
 		"%Y-%m-%d":  "strftime",
 		"epoch_mss": `did you mean "epoch_ms"?`,
 		"15:04:05":  "says no day",
+		"rfc339":    `"rfc339" says no day; did you mean "rfc3339"?`,
 		"yyyy":      "names no part of a date",
 	} {
 		if _, err := New(Options{Layouts: []string{layout}}); err == nil || !strings.Contains(err.Error(), want) {
