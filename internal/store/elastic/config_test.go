@@ -21,13 +21,13 @@ func TestValidate(t *testing.T) {
 	}
 	bad := Config{
 		Addresses: []string{"localhost:9200", "http://user:secret@es:9200"}, Username: "u", APIKey: "k", CAFile: "f", InsecureSkipVerify: true, Replicas: -1,
-		ShardsByClass: map[string]int{"inf": 2, "warn": 0}, Codec: "best_compresssion", RefreshInterval: time.Millisecond,
+		ShardsByClass: map[string]int{"inf": 2, "warn": 0}, Codec: "best-compression", RefreshInterval: time.Millisecond,
 	}
 	err := bad.Validate()
 	for _, key := range []string{
 		"addresses[0]", "addresses[1]", "username, password", "api_key", "insecure_skip_verify", "timeout", "max_bulk_bytes", "shards", "replicas", "dead_letter_days", "alert_days",
 		`shards_by_class.inf: no class of events: found "inf", allowed are error, warn, info; did you mean "info"?`, "shards_by_class.warn: 0 is not within 1 to 1024",
-		`codec: found "best_compresssion", allowed are default, best_compression; did you mean "best_compression"?`, "refresh_interval: found 1ms",
+		`codec: found "best-compression", allowed are default, best_compression; did you mean "best_compression"?`, "refresh_interval: found 1ms",
 	} {
 		if err == nil || !strings.Contains(err.Error(), key+":") && !strings.Contains(key, ":") || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s is not named in: %v", key, err)
