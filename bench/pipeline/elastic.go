@@ -93,7 +93,7 @@ func (b *bench) plainBulk(ctx context.Context) (figures, error) {
 		return figures{}, err
 	}
 	defer f.Close()
-	bodies, err := readBodies(f)
+	bodies, err := readBodies(f, time.Now())
 	if err != nil {
 		return figures{}, err
 	}
@@ -139,7 +139,8 @@ func (b *bench) serverCPU(ctx context.Context) (time.Duration, error) {
 	return sum, err
 }
 
-func readBodies(r io.Reader) ([][]byte, error) {
+// readBodies makes requests of the documents that the indexer makes of the same lines.
+func readBodies(r io.Reader, now time.Time) ([][]byte, error) {
 	const perBody = 5000
 	var bodies [][]byte
 	var body []byte
@@ -152,7 +153,7 @@ func readBodies(r io.Reader) ([][]byte, error) {
 			return nil, err
 		}
 		body = fmt.Appendf(body, "{\"create\":{\"_index\":%q,\"_id\":%q}}\n", e.Index(), e.ID())
-		body = append(append(body, lines.Bytes()...), '\n')
+		body = append(appendIngested(body, lines.Bytes(), now), '\n')
 		if n++; n%perBody == 0 {
 			bodies, body = append(bodies, body), nil
 		}
@@ -161,6 +162,13 @@ func readBodies(r io.Reader) ([][]byte, error) {
 		bodies = append(bodies, body)
 	}
 	return bodies, lines.Err()
+}
+
+// appendIngested appends a line with its time of indexing, as every document has it.
+func appendIngested(dst, line []byte, now time.Time) []byte {
+	dst = append(dst, line[:len(line)-1]...)
+	dst = append(dst, `,"event.ingested":"`...)
+	return append(event.AppendTime(dst, now), `"}`...)
 }
 
 // ownCPU is the processor time of this process so far.
