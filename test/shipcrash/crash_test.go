@@ -2,7 +2,9 @@ package shipcrash
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -176,7 +178,7 @@ func tear(s *site) {
 	s.shipper.kill()
 	path := filepath.Join(s.dir, "state", "checkpoint.json")
 	b, err := os.ReadFile(path)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // killed before its first one, it leaves an empty one here
 		s.Fatal(err)
 	}
 	if len(b) > 0 {
