@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -82,9 +84,10 @@ func (b *bench) exactly(ctx context.Context) error {
 	return nil
 }
 
-// plainBulk writes the same lines with ready-made bodies of 5,000 documents, one request after another, into indices
-// of the same names and templates: what Elasticsearch takes when nothing else is to be done.
-func (b *bench) plainBulk(ctx context.Context) (figures, error) {
+// plainBulk writes the same documents with ready-made bodies of 5,000 of them into indices of the same names and
+// templates: what Elasticsearch takes when nothing else is to be done. atOnce is how many requests are under way, each
+// loop of them one after another.
+func (b *bench) plainBulk(ctx context.Context, atOnce int) (figures, error) {
 	if err := b.dropIndices(ctx); err != nil {
 		return figures{}, err
 	}
@@ -102,22 +105,37 @@ func (b *bench) plainBulk(ctx context.Context) (figures, error) {
 		return figures{}, err
 	}
 	before, start := ownCPU(), time.Now()
-	for _, body := range bodies {
-		var answer struct{ Errors bool }
-		if err := b.call(ctx, http.MethodPost, "/_bulk?filter_path=errors", body, &answer); err != nil {
-			return figures{}, err
-		}
-		if answer.Errors {
-			return figures{}, fmt.Errorf("documents were refused")
-		}
+	var loops sync.WaitGroup
+	errs := make([]error, atOnce)
+	for i := range atOnce {
+		loops.Go(func() {
+			for at := i; at < len(bodies) && errs[i] == nil; at += atOnce {
+				errs[i] = b.bulk(ctx, bodies[at])
+			}
+		})
 	}
-	out := figures{name: "plain _bulk", wall: time.Since(start), cpu: ownCPU() - before}
+	loops.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return figures{}, err
+	}
+	out := figures{name: fmt.Sprintf("plain _bulk, %d at once", atOnce), wall: time.Since(start), cpu: ownCPU() - before}
 	after, err := b.serverCPU(ctx)
 	if err != nil {
 		return figures{}, err
 	}
 	out.server = after - serverBefore
 	return out, b.exactly(ctx)
+}
+
+func (b *bench) bulk(ctx context.Context, body []byte) error {
+	var answer struct{ Errors bool }
+	if err := b.call(ctx, http.MethodPost, "/_bulk?filter_path=errors", body, &answer); err != nil {
+		return err
+	}
+	if answer.Errors {
+		return fmt.Errorf("documents were refused")
+	}
+	return nil
 }
 
 // serverCPU is the processor time of Elasticsearch so far.

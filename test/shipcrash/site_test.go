@@ -214,7 +214,7 @@ func (s *site) settle() {
 		doubled += times - 1
 	}
 	if len(ids) != n || doubled > 0 {
-		s.Errorf("of %d lines %d are in Kafka, %d records too many", n, len(ids), doubled)
+		s.Fatalf("of %d lines %d are in Kafka, %d records too many", n, len(ids), doubled)
 	}
 	s.Logf("%d rounds, %d lines, %d rotations: one record and one document each", s.rounds, n, s.log.rotations)
 }
