@@ -20,7 +20,7 @@ type measuring struct {
 	out              io.Writer
 	events           int64
 	kafka, kafkaRun  string
-	es               elastic
+	es               server
 	file, dir        string
 	binary, cfg, log string
 	figures          Figures
@@ -34,7 +34,7 @@ func measure(ctx context.Context, args []string, out io.Writer) (err error) {
 	fs.Int64Var(&m.events, "events", 1_000_000, "how many events of the scenario fleet")
 	fs.StringVar(&m.kafka, "kafka", "127.0.0.1:19692", "address of a Kafka of one's own")
 	fs.StringVar(&m.kafkaRun, "kafka-run", "", "its folder, with its log and its pid")
-	fs.StringVar(&m.es.url, "es", "http://127.0.0.1:19793", "address of an Elasticsearch of one's own: its indices im-* are deleted")
+	fs.StringVar((*string)(&m.es.Server), "es", "http://127.0.0.1:19793", "address of an Elasticsearch of one's own: its indices im-* are deleted")
 	fs.StringVar(&m.file, "figures", measured, "the file in which figures are replaced")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -79,11 +79,11 @@ indexer: {group: capacity-%d}
 shipper:
   checkpoint: %s
   sources: [{paths: [%s], format: contract}]
-`, m.kafka, m.es.url, os.Getpid(), filepath.Join(m.dir, "checkpoint.json"), m.log)
+`, m.kafka, m.es.Server, os.Getpid(), filepath.Join(m.dir, "checkpoint.json"), m.log)
 	if err := os.WriteFile(m.cfg, []byte(yaml), 0o600); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
-	if err := m.es.call(ctx, http.MethodDelete, "/im-*?ignore_unavailable=true&expand_wildcards=all", "", nil); err != nil {
+	if err := m.es.Drop(ctx); err != nil {
 		return err
 	}
 	if err := command(ctx, m.binary, "setup", "--config", m.cfg); err != nil {
@@ -140,7 +140,7 @@ func (m *measuring) kafkaCPU() (time.Duration, error) {
 }
 
 func (m *measuring) index(ctx context.Context) error {
-	before, err := m.es.cpu(ctx)
+	before, err := m.es.CPU(ctx)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (m *measuring) index(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	after, err := m.es.cpu(ctx)
+	after, err := m.es.CPU(ctx)
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (m *measuring) indexed(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		var n struct{ Count int64 }
-		if err := m.es.call(ctx, http.MethodGet, "/im-connection-*/_count", "", &n); err == nil && n.Count >= m.events {
+		if err := m.es.Call(ctx, http.MethodGet, "/im-connection-*/_count", nil, &n); err == nil && n.Count >= m.events {
 			return nil
 		}
 		select {

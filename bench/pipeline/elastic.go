@@ -2,9 +2,7 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,34 +14,6 @@ import (
 
 	"imwatch/event"
 )
-
-func (b *bench) call(ctx context.Context, method, path string, body []byte, into any) error {
-	req, err := http.NewRequestWithContext(ctx, method, b.es+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/x-ndjson")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("calling Elasticsearch: %w", err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return fmt.Errorf("reading Elasticsearch's answer: %w", err)
-	}
-	if resp.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: status %d: %.300s", method, path, resp.StatusCode, answer)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(answer, into)
-}
-
-func (b *bench) dropIndices(ctx context.Context) error {
-	return b.call(ctx, http.MethodDelete, "/im-*?ignore_unavailable=true&expand_wildcards=all", nil, nil)
-}
 
 // allIndexed waits until every event is a document.
 func (b *bench) allIndexed(ctx context.Context) error {
@@ -59,7 +29,7 @@ func (b *bench) allIndexed(ctx context.Context) error {
 				} `json:"primaries"`
 			} `json:"_all"`
 		}
-		if err := b.call(ctx, http.MethodGet, "/im-connection-*/_stats/indexing", nil, &stats); err == nil && stats.All.Primaries.Indexing.Total >= b.events {
+		if err := b.es.Call(ctx, http.MethodGet, "/im-connection-*/_stats/indexing", nil, &stats); err == nil && stats.All.Primaries.Indexing.Total >= b.events {
 			return b.exactly(ctx)
 		}
 		select {
@@ -71,11 +41,11 @@ func (b *bench) allIndexed(ctx context.Context) error {
 }
 
 func (b *bench) exactly(ctx context.Context) error {
-	if err := b.call(ctx, http.MethodPost, "/im-connection-*/_refresh", nil, nil); err != nil {
+	if err := b.es.Call(ctx, http.MethodPost, "/im-connection-*/_refresh", nil, nil); err != nil {
 		return err
 	}
 	var count struct{ Count int64 }
-	if err := b.call(ctx, http.MethodGet, "/im-connection-*/_count", nil, &count); err != nil {
+	if err := b.es.Call(ctx, http.MethodGet, "/im-connection-*/_count", nil, &count); err != nil {
 		return err
 	}
 	if count.Count != b.events {
@@ -88,7 +58,7 @@ func (b *bench) exactly(ctx context.Context) error {
 // templates: what Elasticsearch takes when nothing else is to be done. atOnce is how many requests are under way, each
 // loop of them one after another.
 func (b *bench) plainBulk(ctx context.Context, atOnce int) (figures, error) {
-	if err := b.dropIndices(ctx); err != nil {
+	if err := b.es.Drop(ctx); err != nil {
 		return figures{}, err
 	}
 	f, err := os.Open(b.lines)
@@ -100,7 +70,7 @@ func (b *bench) plainBulk(ctx context.Context, atOnce int) (figures, error) {
 	if err != nil {
 		return figures{}, err
 	}
-	serverBefore, err := b.serverCPU(ctx)
+	serverBefore, err := b.es.CPU(ctx)
 	if err != nil {
 		return figures{}, err
 	}
@@ -119,7 +89,7 @@ func (b *bench) plainBulk(ctx context.Context, atOnce int) (figures, error) {
 		return figures{}, err
 	}
 	out := figures{name: fmt.Sprintf("plain _bulk, %d at once", atOnce), wall: time.Since(start), cpu: ownCPU() - before}
-	after, err := b.serverCPU(ctx)
+	after, err := b.es.CPU(ctx)
 	if err != nil {
 		return figures{}, err
 	}
@@ -129,32 +99,13 @@ func (b *bench) plainBulk(ctx context.Context, atOnce int) (figures, error) {
 
 func (b *bench) bulk(ctx context.Context, body []byte) error {
 	var answer struct{ Errors bool }
-	if err := b.call(ctx, http.MethodPost, "/_bulk?filter_path=errors", body, &answer); err != nil {
+	if err := b.es.Call(ctx, http.MethodPost, "/_bulk?filter_path=errors", body, &answer); err != nil {
 		return err
 	}
 	if answer.Errors {
 		return fmt.Errorf("documents were refused")
 	}
 	return nil
-}
-
-// serverCPU is the processor time of Elasticsearch so far.
-func (b *bench) serverCPU(ctx context.Context) (time.Duration, error) {
-	var stats struct {
-		Nodes map[string]struct {
-			Process struct {
-				CPU struct {
-					Millis int64 `json:"total_in_millis"`
-				} `json:"cpu"`
-			} `json:"process"`
-		} `json:"nodes"`
-	}
-	err := b.call(ctx, http.MethodGet, "/_nodes/stats/process", nil, &stats)
-	var sum time.Duration
-	for _, n := range stats.Nodes {
-		sum += time.Duration(n.Process.CPU.Millis) * time.Millisecond
-	}
-	return sum, err
 }
 
 // readBodies makes requests of the documents that the indexer makes of the same lines.

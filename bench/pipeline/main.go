@@ -17,6 +17,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"time"
+
+	"imwatch/bench/elastic"
 )
 
 func main() {
@@ -24,7 +26,7 @@ func main() {
 	flag.Int64Var(&b.events, "events", 1_000_000, "how many events")
 	flag.IntVar(&b.rounds, "rounds", 3, "how often indexer and plain loop take turns")
 	flag.StringVar(&b.kafka, "kafka", "127.0.0.1:19092", "address of a Kafka of one's own: its topics are used up")
-	flag.StringVar(&b.es, "es", "http://127.0.0.1:19200", "address of an Elasticsearch of one's own: its indices im-* are deleted")
+	flag.StringVar((*string)(&b.es), "es", "http://127.0.0.1:19200", "address of an Elasticsearch of one's own: its indices im-* are deleted")
 	flag.StringVar(&b.dir, "dir", "", "folder for files; without it a temporary one")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -36,10 +38,11 @@ func main() {
 }
 
 type bench struct {
-	events    int64
-	rounds    int
-	kafka, es string
-	dir       string
+	events int64
+	rounds int
+	kafka  string
+	es     elastic.Server
+	dir    string
 
 	binary, config, lines string
 }
@@ -76,7 +79,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return err
 		}
 		index, plain = append(index, ix), append(plain, p)
-		if err := b.dropIndices(ctx); err != nil {
+		if err := b.es.Drop(ctx); err != nil {
 			return err
 		}
 	}
@@ -94,18 +97,18 @@ func (b *bench) warmUp(ctx context.Context) error {
 	if _, err := b.plainBulk(ctx, 1); err != nil {
 		return err
 	}
-	if err := b.dropIndices(ctx); err != nil {
+	if err := b.es.Drop(ctx); err != nil {
 		return err
 	}
 	if _, err := b.index(ctx, 0); err != nil {
 		return err
 	}
-	return b.dropIndices(ctx)
+	return b.es.Drop(ctx)
 }
 
 // index has the topic indexed from its beginning, by a group of its own.
 func (b *bench) index(ctx context.Context, round int) (figures, error) {
-	before, err := b.serverCPU(ctx)
+	before, err := b.es.CPU(ctx)
 	if err != nil {
 		return figures{}, err
 	}
@@ -116,7 +119,7 @@ func (b *bench) index(ctx context.Context, round int) (figures, error) {
 	if err != nil {
 		return figures{}, err
 	}
-	after, err := b.serverCPU(ctx)
+	after, err := b.es.CPU(ctx)
 	ix.server = after - before
 	return ix, err
 }
@@ -138,7 +141,7 @@ shipper:
 	if err := os.WriteFile(b.config, []byte(yaml), 0o600); err != nil {
 		return err
 	}
-	if err := b.dropIndices(ctx); err != nil {
+	if err := b.es.Drop(ctx); err != nil {
 		return err
 	}
 	if err := b.command(ctx, b.binary, "setup", "--config", b.config); err != nil {

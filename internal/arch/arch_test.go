@@ -140,6 +140,7 @@ var may = map[string][]string{
 	"bench/pipeline":  {"*"},
 	"bench/ship":      {"*"},
 
+	"bench/elastic":      nil,
 	"bench/gateway/bare": nil,
 	"bench/ship/bare":    {"internal/bus", "internal/bus/recordbatch"},
 	"bench/gateway/soak": {"*"},
