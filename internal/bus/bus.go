@@ -195,6 +195,7 @@ type Lag struct {
 
 // Lagger is a Consumer that knows how far it is behind, also while nothing is fetched. Safe for concurrent use.
 type Lagger interface {
-	// Lags gives the partitions that are the consumer's at the moment, in order; none between two generations of its group.
+	// Lags gives the partitions that are the consumer's at the moment, in order. It is nil before its group has given it
+	// any, between two generations and after Close, and empty where the group has none for it.
 	Lags() []Lag
 }

@@ -59,6 +59,8 @@ func Run(t *testing.T, f Factory) {
 		{"ReadFromOffsetsThatAreGone", readGone},
 		{"ReadPartitions", readPartitions},
 		{"Members", members},
+		{"LagsTell", lagsTell},
+		{"LagsOfNothing", lagsOfNothing},
 		{"ClaimsMove", claimsMove},
 		{"ClaimsCommit", claimsCommit},
 		{"ClaimsEnd", claimsEnd},
