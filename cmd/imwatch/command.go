@@ -45,7 +45,7 @@ func (c command) usage(fs *flag.FlagSet) {
 
 // commands lists all subcommands in the order in which help shows them.
 func commands() []command {
-	return slices.Concat(runCommands(), ruleCommands(), simCommands(), connCommands(), shipCommands(), alertCommands(), onCallCommands(), infoCommands())
+	return slices.Concat(runCommands(), ruleCommands(), simCommands(), connCommands(), shipCommands(), indexCommands(), alertCommands(), onCallCommands(), infoCommands())
 }
 
 // findCommand resolves one or two words.

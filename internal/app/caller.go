@@ -65,3 +65,20 @@ func callServer(ctx context.Context, method, target string, body io.Reader, head
 	}
 	return nil, fmt.Errorf("the server refuses: status %d: %s", resp.StatusCode, refusal.Error)
 }
+
+// askOps reads what a page of an operations listener says, with the token ops.token.
+func askOps(ctx context.Context, target, tokenFile string, env []string, into any) error {
+	token, err := readToken(tokenFile, env, EnvPrefix+"OPS_TOKEN", "of imwatch up: data/ops.token")
+	if err != nil {
+		return err
+	}
+	body, err := callServer(ctx, http.MethodGet, target, nil, http.Header{"Authorization": {"Bearer " + token}})
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(into); err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", target, err)
+	}
+	return nil
+}

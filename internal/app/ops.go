@@ -19,8 +19,8 @@ import (
 
 // OpsConfig is the listener for those who run the program; it should not be reachable from outside.
 type OpsConfig struct {
-	Addr  string `yaml:"addr" doc:"where /metrics, /healthz, /readyz, /debug/pprof, of the detector /-/rules, of consumers /-/scale and of the shipper /-/files and /-/ship are served; empty: nowhere"`
-	Token string `yaml:"token" secret:"true" doc:"bearer token of /-/files and /-/ship on addr, at least 16 bytes; empty: these are switched off"`
+	Addr  string `yaml:"addr" doc:"where /metrics, /healthz, /readyz, /debug/pprof, of the detector /-/rules, of consumers /-/scale, of the shipper /-/files and /-/ship and of the indexer /-/index are served; empty: nowhere"`
+	Token string `yaml:"token" secret:"true" doc:"bearer token of /-/files, /-/ship and /-/index on addr, at least 16 bytes; empty: these are switched off"`
 }
 
 func (c OpsConfig) validate() error {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -107,19 +106,7 @@ func (o *ShipOps) eachFile(ctx context.Context, query url.Values, do func(status
 }
 
 func (o *ShipOps) get(ctx context.Context, path string, query url.Values, into any) error {
-	token, err := readToken(o.TokenFile, o.Env, EnvPrefix+"OPS_TOKEN", "of imwatch up: data/ops.token")
-	if err != nil {
-		return err
-	}
-	body, err := callServer(ctx, http.MethodGet, serverURL(o.Server, path, query), nil, http.Header{"Authorization": {"Bearer " + token}})
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	if err := json.NewDecoder(body).Decode(into); err != nil {
-		return fmt.Errorf("reading the shipper's answer: %w", err)
-	}
-	return nil
+	return askOps(ctx, serverURL(o.Server, path, query), o.TokenFile, o.Env, into)
 }
 
 func (o *ShipOps) printStatus(s *status.Status, farthest []status.File) error {

@@ -11,18 +11,22 @@ import (
 	"imwatch/shipper/index/chunk"
 	"imwatch/shipper/index/clickhouse"
 	"imwatch/shipper/index/parquet"
+	"imwatch/shipper/index/status"
 )
 
 // indexer builds an indexer for each sink. Each has its own consumer group: a sink that is away holds up no other.
 func (s *site) indexer() (actor, error) {
 	var g group
+	var all []status.Indexer
 	for _, name := range s.cfg.Indexer.Sinks {
 		x, err := s.indexInto(name)
 		if err != nil {
 			return actor{}, fmt.Errorf("indexer into %s: %w", name, err)
 		}
 		g.add("into "+name, x.Run)
+		all = append(all, x)
 	}
+	s.pages = append(s.pages, page{"GET /-/index", s.cfg.Ops.guarded(status.Serve(all, s.now))})
 	a := actor{"indexer", g.run}
 	if !slices.Contains(s.cfg.Indexer.Sinks, index.SinkElasticsearch) {
 		return a, nil // the others commit by chunks: what they have not committed says little
@@ -40,7 +44,7 @@ func (s *site) indexInto(name string) (*index.Indexer, error) {
 	var err error
 	switch name {
 	case index.SinkElasticsearch:
-		deps.Store = s.store
+		deps.Store, deps.Search = s.store, s.store
 	case index.SinkParquet:
 		deps.Sink, err = s.parquetSink(log, deps.Registerer)
 	case index.SinkClickHouse:

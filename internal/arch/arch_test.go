@@ -63,7 +63,8 @@ var may = map[string][]string{
 	"shipper/sample":        {"event"},
 	"shipper/shiptest":      {"event", "shipper/"},
 
-	"shipper/index":                 {"event", "internal/bus", "internal/lag", "internal/store", "event/deadletter"},
+	"shipper/index":                 {"event", "event/canary", "event/deadletter", "event/filter", "internal/bus", "internal/lag", "internal/store", "shipper/index/status"},
+	"shipper/index/status":          nil,
 	"shipper/index/chunk":           {"event", "internal/bus", "shipper/index"},
 	"shipper/index/chunk/chunktest": {"event", "event/deadletter", "shipper/index", "shipper/index/chunk"},
 	"shipper/index/parquet":         {"event", "shipper/index", "shipper/index/chunk", "internal/disk"},

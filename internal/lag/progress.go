@@ -42,6 +42,9 @@ func (p *Progress) Note(done, left int64, lag time.Duration, now time.Time) {
 	}
 }
 
+// Anew says that it is not the same any more that is followed, as after a rebalance: rates begin anew.
+func (p *Progress) Anew() { p.left, p.done = Meter{}, Meter{} }
+
 // Rate is how many lines a second are done.
 func (p *Progress) Rate(now time.Time) float64 { return p.done.Rate(now) }
 

@@ -1,6 +1,8 @@
 package index
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"imwatch/event/deadletter"
@@ -10,14 +12,15 @@ import (
 
 // batch is what is put at once.
 type batch struct {
-	arena  []byte // where the bodies lie
-	items  []item
-	bytes  int       // of the bodies
-	since  time.Time // when its first message came
-	newest time.Time // event time
-	last   map[place]bus.Message
-	count  int // messages, those that make no document included
-	done   chan struct{}
+	arena    []byte // where the bodies lie
+	items    []item
+	bytes    int       // of the bodies
+	since    time.Time // when its first message came
+	produced time.Time // when that was produced
+	last     map[place]bus.Message
+	count    int // messages, those that make no document included
+	read     int // their bytes
+	done     chan struct{}
 	// Set before done is closed: what may be committed then, and why there is no more to hope for.
 	commit []bus.Message
 	err    error
@@ -27,6 +30,11 @@ type batch struct {
 type place struct {
 	topic     string
 	partition int
+}
+
+// compare orders by topic, the events first, and partition.
+func (p place) compare(o place) int {
+	return cmp.Or(strings.Compare(o.topic, p.topic), cmp.Compare(p.partition, o.partition))
 }
 
 // item is a document and the message that it was made of.
@@ -50,6 +58,7 @@ func (b *batch) reset() {
 // covers notes that the message is in the batch, whatever became of it.
 func (b *batch) covers(m bus.Message) {
 	b.count++
+	b.read += len(m.Value)
 	at := place{m.Topic, m.Partition}
 	if old, ok := b.last[at]; !ok || m.Offset > old.Offset {
 		b.last[at] = bus.Message{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset}

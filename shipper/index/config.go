@@ -21,6 +21,8 @@ type Config struct {
 	LatencyTarget   time.Duration `yaml:"latency_target" doc:"a call of the store that takes longer makes less be sent at once"`
 	RetryMin        time.Duration `yaml:"retry_min" doc:"wait before the first repetition of what the store could not take; it doubles each time"`
 	RetryMax        time.Duration `yaml:"retry_max" doc:"longest wait between repetitions"`
+	LagBound        time.Duration `yaml:"lag_bound" doc:"from what age on of the oldest message that Kafka has acknowledged and the store does not have the log tells how catching up goes, and imwatch index status says that the indexer is unhealthy; for sinks that write chunks their age comes on top"`
+	ProbeInterval   time.Duration `yaml:"probe_interval" doc:"how often a document that was just stored is looked for in Elasticsearch until a search finds it; it keeps an index that nobody else searches awake for half a minute each time. 0: never"`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" doc:"how long a stop waits for the store; what is missing then is indexed at the next start"`
 }
 
@@ -28,9 +30,13 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Sinks: []string{SinkElasticsearch}, Group: "imwatch-indexer", BatchDocs: 5000, BatchBytes: 5 << 20, BatchDelay: 200 * time.Millisecond, InFlight: 4,
-		LatencyTarget: 2 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second, ShutdownTimeout: 10 * time.Second,
+		LatencyTarget: 2 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second,
+		LagBound: 30 * time.Second, ProbeInterval: time.Minute, ShutdownTimeout: 10 * time.Second,
 	}
 }
+
+// leastProbe is the least time between two probes.
+const leastProbe = time.Second
 
 // What Config.Sinks may name.
 const (
@@ -85,11 +91,14 @@ func (c Config) Validate() error {
 		key string
 		d   time.Duration
 	}{
-		{"batch_delay", c.BatchDelay}, {"latency_target", c.LatencyTarget}, {"retry_min", c.RetryMin}, {"retry_max", c.RetryMax}, {"shutdown_timeout", c.ShutdownTimeout},
+		{"batch_delay", c.BatchDelay}, {"latency_target", c.LatencyTarget}, {"retry_min", c.RetryMin}, {"retry_max", c.RetryMax}, {"lag_bound", c.LagBound}, {"shutdown_timeout", c.ShutdownTimeout},
 	} {
 		if d.d <= 0 {
 			bad("%s: %s is not above 0", d.key, d.d)
 		}
+	}
+	if c.ProbeInterval != 0 && c.ProbeInterval < leastProbe {
+		bad("probe_interval: %s is neither 0 nor at least %s", c.ProbeInterval, leastProbe)
 	}
 	if c.RetryMax < c.RetryMin {
 		bad("retry_max: %s is below retry_min, %s", c.RetryMax, c.RetryMin)

@@ -94,7 +94,7 @@ func (c *realCluster) count(t *testing.T) (n int) {
 func (c *realCluster) run(t *testing.T, b bus.Bus, cfg Config) (*Indexer, func() []string) {
 	t.Helper()
 	log, hook := test.NewNullLogger()
-	x, err := New(cfg, Deps{Bus: b, Store: c.store, Log: log, Registerer: prometheus.NewRegistry()})
+	x, err := New(cfg, Deps{Bus: b, Store: c.store, Search: c.store, Log: log, Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,6 +189,37 @@ func TestLargerThanARequest(t *testing.T) {
 	await(t, b, cfg.Group)
 	if n := c.count(t); n != events {
 		t.Errorf("%d documents of %d", n, events)
+	}
+}
+
+// What is stored is looked for until Elasticsearch finds it: not before its index was refreshed.
+func TestSearchableOnElasticsearch(t *testing.T) {
+	c, b := onElastic(t), newBus(t)
+	c.call(t, http.MethodPut, "/"+c.index(), `{"settings":{"index.refresh_interval":"-1"}}`)
+	cfg := DefaultConfig()
+	cfg.ProbeInterval = time.Second
+	x, warnings := c.run(t, b, cfg)
+	produce(t, b, bus.TopicLifecycle, line(0, c.day, "error"))
+	eventually(t, func() bool { s := x.Status().Searchable; return s.Waiting && s.Seconds > 2 })
+	if s := x.Status().Searchable; s.At != nil || s.Index != c.index() || s.Error != "" {
+		t.Errorf("%+v", s)
+	}
+	c.call(t, http.MethodPost, "/"+c.index()+"/_refresh", "")
+	eventually(t, func() bool { return !x.Status().Searchable.Waiting })
+	first := x.Status().Searchable
+	if first.At == nil || first.Seconds < 2 {
+		t.Errorf("%+v", first)
+	}
+	c.call(t, http.MethodPut, "/"+c.index()+"/_settings", `{"index.refresh_interval":null}`) // as our template has it
+	for i := 1; first.At.Equal(*x.Status().Searchable.At); i++ {
+		produce(t, b, bus.TopicLifecycle, line(i, c.day, "error"))
+		await(t, b, cfg.Group)
+		<-time.After(100 * time.Millisecond)
+	}
+	s := x.Status().Searchable
+	t.Logf("found %v s after it was stored", s.Seconds)
+	if s.Seconds <= 0 || len(warnings()) > 0 {
+		t.Errorf("%+v, %v", s, warnings())
 	}
 }
 

@@ -25,6 +25,7 @@ type Deps struct {
 	Bus        Source                // needed
 	Store      store.Writer          // where documents go; this or Sink is needed
 	Sink       Sink                  // where events go in another form
+	Search     Counter               // of the store; nil: how long it takes until a search finds what was stored is not measured
 	Log        logrus.FieldLogger    // needed; diagnostics
 	Registerer prometheus.Registerer // nil: the metrics are not shown
 	Now        func() time.Time      // nil: time.Now
@@ -57,7 +58,10 @@ func New(cfg Config, deps Deps) (*Indexer, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	m := newMetrics(deps.Now)
+	m := newMetrics(deps.Now, newBacklog(cfg, deps))
+	if deps.Search != nil && cfg.ProbeInterval > 0 {
+		m.probe = newProbe(cfg.ProbeInterval, deps.Search, deps.Log, deps.Now)
+	}
 	if err := m.register(deps.Registerer); err != nil {
 		return nil, err
 	}
@@ -73,6 +77,8 @@ func New(cfg Config, deps Deps) (*Indexer, error) {
 // Run indexes until ctx ends. Then it waits for the store for up to ShutdownTimeout, commits what is in it and
 // returns nil. It returns an error when the bus says that there is nothing more to hope for. It may be called once.
 func (x *Indexer) Run(ctx context.Context) error {
+	x.metrics.backlog.begin(x.deps.Now())
+	defer x.metrics.backlog.end()
 	c, err := x.join(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -80,6 +86,7 @@ func (x *Indexer) Run(ctx context.Context) error {
 		}
 		return err
 	}
+	defer x.watch(ctx, c)()
 	hard, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() {
@@ -185,7 +192,7 @@ func (l *loop) fetch(ctx, hard context.Context) error {
 	}
 	for _, m := range ms {
 		if l.batch.count == 0 {
-			l.batch.since = l.now()
+			l.batch.since, l.batch.produced = l.now(), m.Time
 		}
 		l.preparer.prepare(l.batch, m)
 		if l.batch.bytes >= l.writer.size() {
@@ -216,27 +223,13 @@ func (l *loop) launch(hard context.Context) error {
 	}
 	l.called = l.now()
 	l.flying = append(l.flying, b)
-	l.show()
+	l.metrics.show(l.flying)
 	l.working.Go(func() {
 		b.commit, b.err = l.writer.write(hard, b)
 		close(b.done)
 	})
 	l.batch = l.fresh()
 	return nil
-}
-
-// show says what is on its way, and since when.
-func (l *loop) show() {
-	l.metrics.inFlight.Set(float64(len(l.flying)))
-	oldest := int64(0)
-	if len(l.flying) > 0 && l.flying[0].count > 0 {
-		at := l.flying[0].newest
-		if at.IsZero() {
-			at = l.flying[0].since
-		}
-		oldest = at.UnixNano()
-	}
-	l.metrics.waiting.Store(oldest)
 }
 
 // bytes is how much is on its way.
@@ -267,8 +260,9 @@ func (l *loop) land(hard context.Context, n int) error {
 				return fmt.Errorf("committing: %w", err)
 			}
 		}
+		l.metrics.landed(b)
 		l.flying = l.flying[1:]
-		l.show()
+		l.metrics.show(l.flying)
 		b.reset()
 		l.free = append(l.free, b)
 	}

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"imwatch/event"
+	"imwatch/event/canary"
 	"imwatch/event/deadletter"
 	"imwatch/internal/bus"
 )
@@ -52,7 +53,10 @@ func (p *preparer) prepare(b *batch, m bus.Message) {
 		return
 	}
 	if e.IsWatermark() {
-		p.metrics.events.WithLabelValues(outcomeWatermark).Inc()
+		p.metrics.count(outcomeWatermark, 1)
+		if canary.Is(e) {
+			p.metrics.canaries.sing(m, e)
+		}
 		if p.again {
 			b.items = append(b.items, item{from: m})
 		}
@@ -61,9 +65,6 @@ func (p *preparer) prepare(b *batch, m bus.Message) {
 	if reason, detail := unfit(e, now); reason != "" {
 		p.refuse(b, m, reason, detail)
 		return
-	}
-	if t := e.Time(); t.After(b.newest) {
-		b.newest = t
 	}
 	if p.again {
 		b.addAsItCame(m, e.Index(), e.ID())
@@ -121,7 +122,7 @@ func (p *preparer) refuse(b *batch, m bus.Message, reason, detail string) {
 }
 
 func (p *preparer) letter(m bus.Message, reason, detail string) deadletter.Letter {
-	p.metrics.letters.WithLabelValues(reason).Inc()
+	p.metrics.lament(m, reason, detail)
 	at := m.Time
 	if at.IsZero() {
 		at = p.now()

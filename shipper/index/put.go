@@ -54,7 +54,6 @@ func (p *putter) write(ctx context.Context, b *batch) ([]bus.Message, error) {
 	if len(b.items) > 0 {
 		p.metrics.batch.Observe(p.now().Sub(start).Seconds())
 	}
-	p.metrics.stored(b.newest, p.now())
 	return b.ends(), nil
 }
 
@@ -69,12 +68,12 @@ type refusal struct {
 func (p *putter) lament(r refusal) (item, bool) {
 	m := r.item.from
 	if r.item.letter {
-		p.metrics.events.WithLabelValues(outcomeRefused).Inc()
+		p.metrics.refuse(m, r.reason)
 		p.log.WithFields(logrus.Fields{"topic": m.Topic, "partition": m.Partition, "offset": m.Offset, "reason": r.reason}).
 			Error("the store refused a dead letter; the message is on the bus only")
 		return item{}, false
 	}
-	p.metrics.letters.WithLabelValues("rejected").Inc()
+	p.metrics.lament(m, "rejected", r.reason)
 	at := m.Time
 	if at.IsZero() {
 		at = p.now()
@@ -141,10 +140,14 @@ func (p *putter) call(ctx context.Context, items []item, bytes int) (again []ite
 	if err == nil {
 		p.metrics.request.Observe(took.Seconds())
 		again, refused = p.sort(items, results)
+		p.metrics.probe.offer(items, results)
 	} else {
 		p.metrics.failures.Inc()
 		p.warn(err, len(items))
 		again = items
+	}
+	if len(again) < len(items) {
+		p.metrics.calls.took(p.now())
 	}
 	if len(again) > 0 {
 		p.pace.refused(cuts)
@@ -180,9 +183,9 @@ func (p *putter) sort(items []item, results []store.Result) (again []item, refus
 	if len(again) > 0 {
 		p.warn(errors.New(reasonOf(results)), len(again))
 	}
-	p.metrics.events.WithLabelValues(outcomeStored).Add(float64(stored))
-	p.metrics.events.WithLabelValues(outcomeExisted).Add(float64(existed))
-	p.metrics.events.WithLabelValues(outcomeDeadLetter).Add(float64(letters))
+	p.metrics.count(outcomeStored, stored)
+	p.metrics.count(outcomeExisted, existed)
+	p.metrics.count(outcomeDeadLetter, letters)
 	return again, refused
 }
 
@@ -195,8 +198,9 @@ func reasonOf(results []store.Result) string {
 	return "the store could not take it at the moment"
 }
 
-// warn says once in ten seconds that the store does not take what it should.
+// warn notes that the store does not take what it should, and says so once in ten seconds.
 func (p *putter) warn(err error, n int) {
+	p.metrics.calls.failed(err, p.now())
 	now, last := p.now().UnixNano(), p.warned.Load()
 	if now-last >= int64(10*time.Second) && p.warned.CompareAndSwap(last, now) {
 		p.log.WithError(err).WithField("documents", n).Warn("the store did not take documents; they are put again until it does, and no more is read meanwhile")

@@ -24,7 +24,6 @@ type Progress struct {
 	Commit  []bus.Message // the last message of each partition up to which everything is kept for good
 	Stored  int           // events kept since the last call
 	Letters int           // dead letters kept since the last call
-	Newest  time.Time     // event time of the newest of them
 }
 
 // Sink keeps events in another form than a store's documents. What it is given is the same whenever it is read again:
@@ -67,11 +66,10 @@ func (w *sinkWriter) write(ctx context.Context, b *batch) ([]bus.Message, error)
 	if err != nil {
 		return nil, err
 	}
-	w.metrics.events.WithLabelValues(outcomeStored).Add(float64(p.Stored))
-	w.metrics.events.WithLabelValues(outcomeDeadLetter).Add(float64(p.Letters))
+	w.metrics.count(outcomeStored, p.Stored)
+	w.metrics.count(outcomeDeadLetter, p.Letters)
 	if len(items) > 0 {
 		w.metrics.batch.Observe(w.now().Sub(start).Seconds())
 	}
-	w.metrics.stored(p.Newest, w.now())
 	return p.Commit, nil
 }

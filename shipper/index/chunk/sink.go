@@ -10,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
-	"imwatch/event"
 	"imwatch/internal/bus"
 	"imwatch/shipper/index"
 )
@@ -31,6 +30,7 @@ type Sink struct {
 	held    map[Place]*held
 	bytes   int // held of all partitions
 	warned  time.Time
+	shown   shown
 }
 
 // held is what a partition has brought that is not kept yet: a run of offsets without a gap.
@@ -82,7 +82,7 @@ func (s *Sink) Write(ctx context.Context, items []index.Item) (index.Progress, e
 			return p, err
 		}
 	}
-	s.metrics.held.Set(float64(s.bytes))
+	s.show()
 	return p, nil
 }
 
@@ -177,9 +177,6 @@ func (s *Sink) keep(ctx context.Context, p *index.Progress, h *held, span Span) 
 		p.Stored++
 	}
 	p.Commit = append(p.Commit, bus.Message{Topic: h.at.Topic, Partition: h.at.Partition, Offset: span.To})
-	if at := newest(c.Items); at.After(p.Newest) {
-		p.Newest = at
-	}
 	return nil
 }
 
@@ -202,17 +199,6 @@ func distinct(items []index.Item) []index.Item {
 		out = append(out, it)
 	}
 	return out
-}
-
-// newest gives the event time of the last event.
-func newest(items []index.Item) time.Time {
-	for _, it := range slices.Backward(items) {
-		var e event.Event
-		if !it.Letter && event.Decode(it.Body, &e) == nil {
-			return e.Time()
-		}
-	}
-	return time.Time{}
 }
 
 // shift forgets what is held up to an offset.
@@ -249,6 +235,7 @@ func (s *Sink) largest() *held {
 func (s *Sink) insist(ctx context.Context, what string, do func() error) error {
 	for wait := s.cfg.RetryMin; ; wait = min(2*wait, s.cfg.RetryMax) {
 		err := do()
+		s.answered(err)
 		if err == nil {
 			return nil
 		}
