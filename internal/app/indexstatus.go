@@ -69,7 +69,7 @@ func printIndex(out io.Writer, s *status.Status) error {
 	for _, t := range s.Trouble {
 		fmt.Fprintf(w, "\t! %s\n", t)
 	}
-	fmt.Fprintf(w, "lag\t%d messages, about %s, the oldest %s; %s\n", s.Lag.Lines, size(s.Lag.Bytes), seconds(s.Lag.Seconds), outlook(&s.Lag))
+	fmt.Fprintf(w, "lag\t%d messages, about %s, the oldest %s; %s\n", s.Lag.Lines, size(s.Lag.Bytes), seconds(s.Lag.Seconds), outlook(s))
 	fmt.Fprintf(w, "throughput\t%.0f messages/s stored, %.0f messages/s produced\n", s.Throughput.Stored, s.Throughput.Produced)
 	printStore(w, s)
 	printSearchable(w, s)
@@ -89,13 +89,14 @@ func printIndex(out io.Writer, s *status.Status) error {
 // keepsUp is how many seconds what comes all the time may be on its way.
 const keepsUp = 5
 
-func outlook(l *status.Lag) string {
+func outlook(s *status.Status) string {
+	l := &s.Lag
 	switch {
 	case l.Lines == 0:
 		return "all is stored"
 	case l.ETA != nil && *l.ETA > 0:
 		return "caught up in " + seconds(*l.ETA)
-	case l.ETA != nil:
+	case l.ETA != nil && len(s.Held) > 0:
 		return "all but what is held is stored"
 	case l.Seconds < keepsUp:
 		return "it keeps up"
