@@ -78,15 +78,20 @@ func writeSynced(path string, b []byte) error {
 }
 
 // loadCheckpoint reads the file, or the previous one where the file is missing or torn. Without either it begins
-// anew; problem then says what was wrong, if there was anything.
+// anew; problem then says what was wrong, if there was anything. One that is torn is set aside: the next save would have
+// it take the place of the previous one, which is the only good one then.
 func loadCheckpoint(path string) (c checkpoint, problem error) {
 	for _, p := range []string{path, path + ".previous"} {
 		c, err := readCheckpoint(p)
 		if err == nil {
 			return c, problem
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			problem = errors.Join(problem, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		problem = errors.Join(problem, err)
+		if _, unread := errors.AsType[*fs.PathError](err); !unread {
+			problem = errors.Join(problem, os.Rename(p, path+".damaged"))
 		}
 	}
 	return checkpoint{}, problem

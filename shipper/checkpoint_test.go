@@ -65,6 +65,40 @@ func TestTornCheckpoint(t *testing.T) {
 	})
 }
 
+// A checkpoint that is torn once more, after the first save of the shipper that found it torn, costs no more than one: the
+// last good one is used.
+func TestTornTwice(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "checkpoint.json")
+	at := func(seconds int) checkpoint {
+		return checkpoint{Written: epoch.Add(time.Duration(seconds) * time.Second)}
+	}
+	save := func(seconds int) {
+		if err := saveCheckpoint(path, at(seconds)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tear := func() {
+		if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(1)
+	save(2)
+	for next := 3; next < 6; next++ {
+		tear()
+		if c, problem := loadCheckpoint(path); problem == nil || !c.Written.Equal(at(1).Written) {
+			t.Fatalf("before save %d: %v %v", next, problem, c.Written)
+		}
+		save(next)
+	}
+	save(6)
+	tear()
+	if c, problem := loadCheckpoint(path); problem == nil || !c.Written.Equal(at(5).Written) {
+		t.Errorf("%v %v", problem, c.Written)
+	}
+}
+
 func TestNoCheckpoint(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "checkpoint.json")
