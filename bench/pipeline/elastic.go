@@ -15,11 +15,17 @@ import (
 	"imwatch/event"
 )
 
-// allIndexed waits until every event is a document.
+// allIndexed waits until every event is a document. It asks the more seldom the more is left, since each answer costs
+// Elasticsearch what is being measured.
 func (b *bench) allIndexed(ctx context.Context) error {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	const soonest = 100 * time.Millisecond
+	start := time.Now()
+	for wait := soonest; ; {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 		var stats struct {
 			All struct {
 				Primaries struct {
@@ -29,14 +35,16 @@ func (b *bench) allIndexed(ctx context.Context) error {
 				} `json:"primaries"`
 			} `json:"_all"`
 		}
-		if err := b.es.Call(ctx, http.MethodGet, "/im-connection-*/_stats/indexing", nil, &stats); err == nil && stats.All.Primaries.Indexing.Total >= b.events {
+		wait = soonest
+		if b.es.Call(ctx, http.MethodGet, "/im-connection-*/_stats/indexing", nil, &stats) != nil {
+			continue
+		}
+		done := stats.All.Primaries.Indexing.Total
+		if done >= b.events {
 			return b.exactly(ctx)
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		left := time.Duration(float64(time.Since(start)) * float64(b.events-done) / float64(max(done, 1)))
+		wait = min(max(wait, left/2), 2*time.Second)
 	}
 }
 
