@@ -118,9 +118,7 @@ func printStore(w io.Writer, s *status.Status) {
 	if x.Failing != nil {
 		fmt.Fprintf(w, "\tit takes nothing since %s\n", x.Failing.Format(time.RFC3339))
 	}
-	if x.Error != "" {
-		fmt.Fprintf(w, "\tlast error at %s: %s\n", x.ErrorAt.Format(time.RFC3339), x.Error)
-	}
+	printLastError(w, x.Error, x.ErrorAt)
 }
 
 func printSearchable(w io.Writer, s *status.Status) {
@@ -136,9 +134,7 @@ func printSearchable(w io.Writer, s *status.Status) {
 	default:
 		fmt.Fprintf(w, "searchable\t%s after it was stored, measured %s ago in %s\n", seconds(x.Seconds), ago(s.At, *x.At), x.Index)
 	}
-	if x.Error != "" {
-		fmt.Fprintf(w, "\tlast error at %s: %s\n", x.ErrorAt.Format(time.RFC3339), x.Error)
-	}
+	printLastError(w, x.Error, x.ErrorAt)
 }
 
 func printOutcomes(w io.Writer, s *status.Status) {

@@ -138,9 +138,7 @@ func (o *ShipOps) printStatus(s *status.Status, farthest []status.File) error {
 		last = "last acknowledged " + seconds(max(0, s.At.Sub(*k.LastAck).Seconds())) + " ago"
 	}
 	fmt.Fprintf(w, "kafka\t%d lanes, %d entries (%s) in flight, %s\n", len(k.Lanes), k.InFlight, size(int64(k.Bytes)), last)
-	if k.Error != "" {
-		fmt.Fprintf(w, "\tlast error at %s: %s\n", k.ErrorAt.Format(time.RFC3339), k.Error)
-	}
+	printLastError(w, k.Error, k.ErrorAt)
 	fmt.Fprintf(w, "throughput\t%.0f lines/s acknowledged, %.0f lines/s written, %s/s of records\n", s.Throughput.Lines, s.Throughput.Written, size(int64(s.Throughput.Bytes)))
 	eta := "it becomes no less"
 	switch {
@@ -161,6 +159,13 @@ func (o *ShipOps) printStatus(s *status.Status, farthest []status.File) error {
 		}
 	}
 	return w.Flush()
+}
+
+// printLastError prints what went wrong last, if anything did.
+func printLastError(w io.Writer, text string, at *time.Time) {
+	if text != "" {
+		fmt.Fprintf(w, "\tlast error at %s: %s\n", at.Format(time.RFC3339), text)
+	}
 }
 
 func fileHead(w io.Writer) {
