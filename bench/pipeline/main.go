@@ -83,11 +83,15 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	two, err := b.plainBulk(ctx, 2)
-	if err != nil {
-		return err
+	var more []figures
+	for _, atOnce := range []int{2, 4} {
+		p, err := b.plainBulk(ctx, atOnce)
+		if err != nil {
+			return err
+		}
+		more = append(more, p)
 	}
-	b.print(os.Stdout, size.Size(), ship, two, index, plain)
+	b.print(os.Stdout, size.Size(), ship, index, plain, more)
 	return nil
 }
 
@@ -120,8 +124,11 @@ func (b *bench) index(ctx context.Context, round int) (figures, error) {
 		return figures{}, err
 	}
 	after, err := b.es.CPU(ctx)
+	if err != nil {
+		return figures{}, err
+	}
 	ix.server = after - before
-	return ix, err
+	return ix, b.exactly(ctx)
 }
 
 // prepare builds the program, writes its configuration, generates the events and sets the cluster up.

@@ -78,7 +78,7 @@ func watchPeak(pid int, stop <-chan struct{}) int64 {
 }
 
 // print writes the table as Markdown.
-func (b *bench) print(w io.Writer, size int64, ship, two figures, index, plain []figures) {
+func (b *bench) print(w io.Writer, size int64, ship figures, index, plain, more []figures) {
 	rate := func(f figures) float64 { return float64(b.events) / f.wall.Seconds() }
 	fmt.Fprintf(w, "%d events, %.0f bytes each on average, %s\n\n", b.events, float64(size)/float64(b.events), time.Now().UTC().Format(time.DateOnly))
 	fmt.Fprintln(w, "| stage | seconds | events/s | CPU s | Elasticsearch's CPU s | peak MiB |\n| --- | --- | --- | --- | --- | --- |")
@@ -92,7 +92,9 @@ func (b *bench) print(w io.Writer, size int64, ship, two figures, index, plain [
 		row(plain[i])
 		ratios = append(ratios, rate(index[i])/rate(plain[i]))
 	}
-	row(two)
+	for _, p := range more {
+		row(p)
+	}
 	slices.Sort(ratios)
 	fmt.Fprintf(w, "\nindex against the plain _bulk loop behind it: %.0f %% (median of %d rounds; %.0f to %.0f)\n",
 		100*ratios[len(ratios)/2], len(ratios), 100*ratios[0], 100*ratios[len(ratios)-1])
