@@ -29,7 +29,7 @@ type Config struct {
 // DefaultConfig gives the defaults.
 func DefaultConfig() Config {
 	return Config{
-		Sinks: []string{SinkElasticsearch}, Group: "imwatch-indexer", BatchDocs: 5000, BatchBytes: 5 << 20, BatchDelay: 200 * time.Millisecond, InFlight: 4,
+		Sinks: []string{SinkElasticsearch}, Group: "imwatch-indexer", BatchDocs: 5000, BatchBytes: 5 << 20, BatchDelay: 200 * time.Millisecond, InFlight: 3,
 		LatencyTarget: 2 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second,
 		LagBound: 30 * time.Second, ProbeInterval: time.Minute, ShutdownTimeout: 10 * time.Second,
 	}
