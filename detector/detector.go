@@ -136,6 +136,7 @@ func (d *Detector) tellRules() {
 	for s, n := range status {
 		d.metrics.rules.WithLabelValues(s).Set(float64(n))
 	}
+	d.metrics.begin(d.book.running, d.deps.Store != nil)
 	d.metrics.refused.Set(float64(len(d.book.refused)))
 	d.board.loaded(d.book.running, d.book.refused, d.deps.Now())
 	for i := range d.book.refused {

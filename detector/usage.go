@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"imwatch/detector/engine"
+	"imwatch/detector/rule"
 )
 
 // publishEvery is how often what the engine has counted is shown.
@@ -29,6 +30,26 @@ func (d *Detector) publish(now time.Time) {
 	d.board.use(usage, now)
 	for part, end := range d.ends.at {
 		d.metrics.behind.WithLabelValues(strconv.Itoa(part)).Set(float64(max(0, end-d.positions[part])))
+	}
+}
+
+// begin shows the counters of failures of rules at 0, so that the first one is an increase. queried says that there is a
+// store to ask.
+func (m *metrics) begin(rules []*rule.Rule, queried bool) {
+	for _, r := range rules {
+		if r.Status == rule.StatusDisabled {
+			continue
+		}
+		if r.Mode != rule.ModeQuery {
+			m.overflow.WithLabelValues(r.ID)
+			m.lost.WithLabelValues(r.ID)
+		}
+		if r.Mode != rule.ModeStream && queried {
+			m.queries.WithLabelValues(r.ID, "failed")
+		}
+		if r.Mode == rule.ModeBoth && queried {
+			m.differences.WithLabelValues(r.ID, "false")
+		}
 	}
 }
 
