@@ -69,7 +69,7 @@ func printIndex(out io.Writer, s *status.Status) error {
 	for _, t := range s.Trouble {
 		fmt.Fprintf(w, "\t! %s\n", t)
 	}
-	fmt.Fprintf(w, "lag\t%d messages, about %s, the oldest %s; %s\n", s.Lag.Lines, size(s.Lag.Bytes), seconds(s.Lag.Seconds), outlook(s))
+	fmt.Fprintf(w, "lag\t%d messages, about %s, the oldest %s; %s\n", s.Lag.Lines, size(s.Lag.Bytes), seconds(s.Lag.Seconds), indexOutlook(s))
 	fmt.Fprintf(w, "throughput\t%.0f messages/s stored, %.0f messages/s produced\n", s.Throughput.Stored, s.Throughput.Produced)
 	printStore(w, s)
 	printSearchable(w, s)
@@ -86,22 +86,12 @@ func printIndex(out io.Writer, s *status.Status) error {
 	return nil
 }
 
-// keepsUp is how many seconds what comes all the time may be on its way.
-const keepsUp = 5
-
-func outlook(s *status.Status) string {
+func indexOutlook(s *status.Status) string {
 	l := &s.Lag
-	switch {
-	case l.Lines == 0:
-		return "all is stored"
-	case l.ETA != nil && *l.ETA > 0:
-		return "caught up in " + seconds(*l.ETA)
-	case l.ETA != nil && len(s.Held) > 0:
+	if l.Lines > 0 && l.Seconds >= keepsUp && l.ETA != nil && *l.ETA <= 0 && len(s.Held) > 0 {
 		return "all but what is held is stored"
-	case l.Seconds < keepsUp:
-		return "it keeps up"
 	}
-	return "it becomes no less"
+	return outlook(l.Lines, l.Seconds, l.ETA, "all is stored")
 }
 
 func printStore(w io.Writer, s *status.Status) {

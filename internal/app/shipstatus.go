@@ -74,12 +74,17 @@ func (o *ShipOps) Files(ctx context.Context, filters []string) error {
 	if !o.JSON {
 		fileHead(table)
 	}
+	files := 0
 	err = o.eachFile(ctx, query, func(f status.File) error {
+		files++
 		if o.JSON {
 			return json.NewEncoder(o.Out).Encode(&f)
 		}
 		return printFile(table, &f)
 	})
+	if err != nil && files == 0 {
+		return err // a table without a line would say that there are no files
+	}
 	return errors.Join(err, table.Flush())
 }
 
@@ -140,14 +145,7 @@ func (o *ShipOps) printStatus(s *status.Status, farthest []status.File) error {
 	fmt.Fprintf(w, "kafka\t%d lanes, %d entries (%s) in flight, %s\n", len(k.Lanes), k.InFlight, size(int64(k.Bytes)), last)
 	printLastError(w, k.Error, k.ErrorAt)
 	fmt.Fprintf(w, "throughput\t%.0f lines/s acknowledged, %.0f lines/s written, %s/s of records\n", s.Throughput.Lines, s.Throughput.Written, size(int64(s.Throughput.Bytes)))
-	eta := "it becomes no less"
-	switch {
-	case s.Lag.Lines == 0:
-		eta = "all is acknowledged"
-	case s.Lag.ETA != nil:
-		eta = "caught up in " + seconds(*s.Lag.ETA)
-	}
-	fmt.Fprintf(w, "lag\t%d lines, %s, the oldest %s; %s\n", s.Lag.Lines, size(s.Lag.Bytes), seconds(s.Lag.Seconds), eta)
+	fmt.Fprintf(w, "lag\t%d lines, %s, the oldest %s; %s\n", s.Lag.Lines, size(s.Lag.Bytes), seconds(s.Lag.Seconds), outlook(s.Lag.Lines, s.Lag.Seconds, s.Lag.ETA, "all is acknowledged"))
 	if err := w.Flush(); err != nil || len(farthest) == 0 {
 		return err
 	}
@@ -159,6 +157,22 @@ func (o *ShipOps) printStatus(s *status.Status, farthest []status.File) error {
 		}
 	}
 	return w.Flush()
+}
+
+// keepsUp is how many seconds what comes all the time may be on its way.
+const keepsUp = 5
+
+// outlook says what will become of a lag of so many lines, the oldest of so many seconds; none is for no lag.
+func outlook(lines int64, age float64, eta *float64, none string) string {
+	switch {
+	case lines == 0:
+		return none
+	case age < keepsUp:
+		return "it keeps up"
+	case eta != nil:
+		return "caught up in " + seconds(*eta)
+	}
+	return "it becomes no less"
 }
 
 // printLastError prints what went wrong last, if anything did.

@@ -38,6 +38,27 @@ func shipServer(t *testing.T, token string, f fixedShipper) string {
 
 const shipToken = "0123456789abcdef"
 
+func TestOutlook(t *testing.T) {
+	t.Parallel()
+	eta := 90.0
+	for _, c := range []struct {
+		lines int64
+		age   float64
+		eta   *float64
+		want  string
+	}{
+		{0, 0, nil, "all is there"},
+		{24, 0.5, &eta, "it keeps up"}, // what is on its way: rates of so few say nothing
+		{24, 0.5, nil, "it keeps up"},
+		{24, 6, &eta, "caught up in 1m30s"},
+		{24, 6, nil, "it becomes no less"},
+	} {
+		if got := outlook(c.lines, c.age, c.eta, "all is there"); got != c.want {
+			t.Errorf("%d lines, the oldest of %v s: %q, not %q", c.lines, c.age, got, c.want)
+		}
+	}
+}
+
 func TestShipStatus(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
