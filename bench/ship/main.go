@@ -3,7 +3,7 @@
 // checkpoints, watermarks), and beside it on the same file and broker through others. It checks that every line has
 // arrived once and prints a table in Markdown.
 //
-//	bench/ship/run.sh [--lines 1657800] [--tools imwatch,rsyslog,bare] [--profile DIR]
+//	bench/ship/run.sh [--lines 1657800] [--tools imwatch,bare,rsyslog,fluent-bit,filebeat] [--profile DIR]
 package main
 
 import (
@@ -34,7 +34,7 @@ func main() {
 	flag.StringVar(&b.kafka, "kafka", "127.0.0.1:19692", "address of a Kafka of one's own")
 	flag.IntVar(&b.rounds, "rounds", 3, "how often; the best counts, for others use the machine too")
 	flag.StringVar(&b.queue, "queue", "auto", `shipper.queue.dir; "" measures without a queue`)
-	flag.StringVar(&tools, "tools", "imwatch", "what is measured, in turn in each round: imwatch, rsyslog, bare")
+	flag.StringVar(&tools, "tools", "imwatch", "what is measured, in turn in each round, of "+allTools)
 	flag.StringVar(&b.profile, "profile", "", "directory for profiles of the shipper: cpu, heap, block, mutex; they cost some of the speed")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

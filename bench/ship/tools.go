@@ -14,13 +14,18 @@ import (
 // othersTopic is where others than the shipper write.
 const othersTopic = "bench.others"
 
+// allTools are those that can be measured.
+const allTools = "imwatch, bare, rsyslog, fluent-bit, filebeat"
+
 // tools makes ready what is to be measured.
 func (b *bench) tools(ctx context.Context, names []string) ([]tool, error) {
 	var out []tool
 	for _, name := range names {
-		ready, ok := map[string]func(context.Context) (tool, error){"imwatch": b.imwatch, "rsyslog": b.rsyslog, "bare": b.bare}[name]
+		ready, ok := map[string]func(context.Context) (tool, error){
+			"imwatch": b.imwatch, "bare": b.bare, "rsyslog": b.rsyslog, "fluent-bit": b.fluentBit, "filebeat": b.filebeat,
+		}[name]
 		if !ok {
-			return nil, fmt.Errorf("tools: %q is not one of imwatch, rsyslog, bare", name)
+			return nil, fmt.Errorf("tools: %q is not one of %s", name, allTools)
 		}
 		t, err := ready(ctx)
 		if err != nil {
@@ -61,39 +66,6 @@ shipper:
 			return nil, err
 		}
 		return exec.CommandContext(ctx, program, "ship", "--once", "--config", config), nil
-	}}, nil
-}
-
-// rsyslog follows the file with imfile, parses it with mmjsonparse, and gives it to omkafka. Its queues and batches are
-// made large, as its manual advises, and its position is kept: it is stopped in order.
-func (b *bench) rsyslog(_ context.Context) (tool, error) {
-	program, err := exec.LookPath("rsyslogd")
-	if err != nil {
-		return tool{}, fmt.Errorf("rsyslog and rsyslog-kafka of Debian are needed: %w", err)
-	}
-	return tool{topic: othersTopic, command: func(ctx context.Context, round int) (*exec.Cmd, error) {
-		work := filepath.Join(b.dir, fmt.Sprintf("rsyslog-%d", round))
-		if err := os.MkdirAll(work, 0o750); err != nil {
-			return nil, err
-		}
-		conf := filepath.Join(work, "rsyslog.conf")
-		text := fmt.Sprintf(`global(workDirectory=%q maxMessageSize="64k")
-module(load="imfile")
-module(load="mmjsonparse")
-module(load="omkafka")
-main_queue(queue.type="LinkedList" queue.size="100000" queue.dequeueBatchSize="4096" queue.workerThreads="1")
-template(name="line" type="string" string="%%$!%%")
-input(type="imfile" file=%q tag="app" ruleset="ship" freshStartTail="off")
-ruleset(name="ship") {
-  action(type="mmjsonparse" cookie="")
-  action(type="omkafka" broker=[%q] topic=%q template="line"
-    confParam=["compression.codec=lz4", "acks=all", "linger.ms=20", "batch.num.messages=10000", "queue.buffering.max.messages=500000"])
-}
-`, work, b.log, b.kafka, othersTopic)
-		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-		return exec.CommandContext(ctx, program, "-n", "-f", conf, "-i", filepath.Join(work, "pid")), nil //nolint:gosec // made above
 	}}, nil
 }
 
