@@ -15,8 +15,8 @@ import (
 	"imwatch/event"
 )
 
-// allIndexed waits until as many documents are written as there are events. It asks the more seldom the more is left, since each answer costs
-// Elasticsearch what is being measured.
+// allIndexed waits until as many documents are written as there are events. It asks the more seldom the more is left,
+// since each answer costs Elasticsearch what is being measured.
 func (b *bench) allIndexed(ctx context.Context) error {
 	const soonest = 100 * time.Millisecond
 	start := time.Now()

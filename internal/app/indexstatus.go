@@ -88,7 +88,7 @@ func printIndex(out io.Writer, s *status.Status) error {
 
 func indexOutlook(s *status.Status) string {
 	l := &s.Lag
-	if l.Lines > 0 && l.Seconds >= keepsUp && l.ETA != nil && *l.ETA <= 0 && len(s.Held) > 0 {
+	if l.Lines > 0 && l.ETA != nil && *l.ETA <= 0 && len(s.Held) > 0 {
 		return "all but what is held is stored"
 	}
 	return outlook(l.Lines, l.Seconds, l.ETA, "all is stored")

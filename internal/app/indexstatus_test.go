@@ -87,3 +87,25 @@ func TestIndexToken(t *testing.T) {
 		}
 	}
 }
+
+func TestIndexOutlookOfChunks(t *testing.T) {
+	t.Parallel()
+	none, some := 0.0, 90.0
+	held := []status.Held{{Topic: "im.lifecycle", To: 41}}
+	for _, c := range []struct {
+		lag  status.Lag
+		held []status.Held
+		want string
+	}{
+		{status.Lag{Lines: 42, Seconds: 31, ETA: &none}, held, "all but what is held is stored"},
+		{status.Lag{Lines: 42, Seconds: 1, ETA: &none}, held, "all but what is held is stored"},
+		{status.Lag{Lines: 9000, Seconds: 31, ETA: &some}, held, "caught up in 1m30s"},
+		{status.Lag{Lines: 42, Seconds: 1, ETA: &none}, nil, "it keeps up"},
+		{status.Lag{Lines: 9000, Seconds: 31}, held, "it becomes no less"},
+		{status.Lag{ETA: &none}, nil, "all is stored"},
+	} {
+		if got := indexOutlook(&status.Status{Lag: c.lag, Held: c.held}); got != c.want {
+			t.Errorf("%+v with %d held: %q, not %q", c.lag, len(c.held), got, c.want)
+		}
+	}
+}

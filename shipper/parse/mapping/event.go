@@ -1,8 +1,6 @@
 package mapping
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"imwatch/event"
@@ -98,19 +96,7 @@ func (m *Mapping) time() (time.Time, error) {
 		}
 		return m.dates.Parse(v)
 	}
-	return time.Time{}, fault.New("missing", "timestamp: the line has none of what it is taken from: %s", strings.Join(m.from(m.times), ", "))
-}
-
-// from gives the names that entries take their values from, each once.
-func (m *Mapping) from(entries []int) (names []string) {
-	for _, i := range entries {
-		for _, name := range m.entries[i].From {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return names
+	return time.Time{}, fault.New("missing", "timestamp: the line has none of what it is taken from: %s", m.timesFrom)
 }
 
 // action finds what the line says has happened.

@@ -21,14 +21,15 @@ type Options struct {
 
 // Mapping holds the values of one line and makes an event of them. Not safe for concurrent use.
 type Mapping struct {
-	dates   *date.Parser
-	names   []string // nil: any
-	rest    string
-	slots   map[string]int
-	entries []entry
-	actions []int // those entries that may give the action
-	times   []int
-	ignore  [][]test
+	dates     *date.Parser
+	names     []string // nil: any
+	rest      string
+	slots     map[string]int
+	entries   []entry
+	actions   []int // those entries that may give the action
+	times     []int
+	timesFrom string // the names that they take it from
+	ignore    [][]test
 
 	values []slot
 	taken  []bool // by place: an entry takes it, a condition only looks at it
@@ -92,6 +93,7 @@ func New(o Options) (*Mapping, error) {
 	if len(errs) == 0 && len(m.actions) == 0 {
 		errs = append(errs, errors.New("fields: nothing goes to event.action; give it a value, such as {to: event.action, value: http_request}"))
 	}
+	m.timesFrom = strings.Join(m.namesOf(m.times), ", ")
 	m.values, m.taken, m.done = make([]slot, len(m.slots)), make([]bool, len(m.slots)), make([]bool, len(m.targets))
 	for _, e := range m.entries {
 		for _, slot := range e.slots {
@@ -99,6 +101,18 @@ func New(o Options) (*Mapping, error) {
 		}
 	}
 	return m, errors.Join(errs...)
+}
+
+// namesOf gives what entries take their values from, each once.
+func (m *Mapping) namesOf(entries []int) (names []string) {
+	for _, i := range entries {
+		for _, name := range m.entries[i].From {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 func (m *Mapping) add(f Field) error {
